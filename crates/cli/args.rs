@@ -1,0 +1,252 @@
+//! The command line as typed. Help, man page and completions all come from this table.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A self-hosted inference runtime for controlled pilots.
+///
+/// Serves pinned, approved open models through the OpenAI API to approved use cases only, strips personal data
+/// from prompts, and proves what happened without keeping what was said.
+#[derive(Debug, Parser)]
+#[command(name = "proeftuin", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage.")]
+pub struct Arguments {
+    /// Where settings and state come from.
+    #[command(flatten)]
+    pub places: Places,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Folders and files that most commands share.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// State folder: log, ledger and keys of the log [default: $XDG_STATE_HOME/proeftuin]
+    #[arg(long, global = true, env = "PROEFTUIN_STATE", value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Folder of the model files [default: $XDG_DATA_HOME/proeftuin/models, or STATE/models with --state]
+    #[arg(long, global = true, env = "PROEFTUIN_STORE", value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// The pinned models [default: the list built into this binary]
+    #[arg(long, global = true, env = "PROEFTUIN_MODELS", value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// The policy folder [default: the demonstration policy built into this binary]
+    #[arg(long, global = true, env = "PROEFTUIN_POLICY", value_name = "DIR")]
+    pub policy: Option<PathBuf>,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the OpenAI API; fetches and verifies the model first
+    Serve(Serve),
+    /// Talk with a model in the terminal, through the same gate
+    Chat(Chat),
+    /// List, fetch, verify, pin and show models
+    #[command(subcommand)]
+    Models(Models),
+    /// Issue, list, rotate and revoke keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Find and strip personal data in a text
+    Redact(Redact),
+    /// Show and verify the provenance log
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Print shell completions
+    Completions {
+        /// The shell to complete for.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// `serve`
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Address to listen on
+    #[arg(long, env = "PROEFTUIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Engine settings.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Requests that may wait for the engine; more are answered 429
+    #[arg(long, env = "PROEFTUIN_MAX_QUEUED", value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub max_queued: u32,
+    /// Seconds that running requests get to finish after SIGTERM
+    #[arg(long, env = "PROEFTUIN_DRAIN_S", value_name = "SECONDS", default_value_t = 30)]
+    pub drain_s: u64,
+    /// Mint no demonstration key
+    #[arg(long)]
+    pub no_demo: bool,
+}
+
+/// What the engine may use.
+#[derive(Debug, Clone, Args)]
+pub struct EngineArgs {
+    /// Model to load [default: the default of models.toml]
+    #[arg(long, env = "PROEFTUIN_MODEL", value_name = "ID")]
+    pub model: Option<String>,
+    /// Threads of the engine [default: one a core]
+    #[arg(long, env = "PROEFTUIN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Memory for keys and values, in MiB
+    #[arg(long, env = "PROEFTUIN_KV_MIB", value_name = "MIB", default_value_t = 512,
+          value_parser = clap::value_parser!(u32).range(8..))]
+    pub kv_mib: u32,
+    /// Sequences that generate at the same time
+    #[arg(long, env = "PROEFTUIN_MAX_RUNNING", value_name = "N", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub max_running: u32,
+}
+
+/// `chat`
+#[derive(Debug, Args)]
+pub struct Chat {
+    /// A running server's base URL; without it a private server is started for this chat
+    #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
+    pub url: Option<String>,
+    /// Key for --url
+    #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// System message
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Tokens an answer may have
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub max_tokens: u32,
+    /// Softmax temperature; 0 is greedy
+    #[arg(long, value_name = "T", default_value_t = 0.7)]
+    pub temperature: f32,
+    /// Engine settings of the private server.
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// `models …`
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// List the models of models.toml and whether their files are here
+    List,
+    /// Fetch a model's files, verify and keep them
+    Fetch {
+        /// Model id [default: the default model]
+        id: Option<String>,
+    },
+    /// Hash the files that are here against their pins
+    Verify {
+        /// Model id [default: every model that is here]
+        id: Option<String>,
+    },
+    /// Print a models.toml entry for files you have
+    Pin {
+        /// Id of the new entry
+        #[arg(long)]
+        id: String,
+        /// The files, in order; the first carries the metadata
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Show one model: its pins, metadata and tensors
+    Show {
+        /// Model id [default: the default model]
+        id: Option<String>,
+        /// List every tensor
+        #[arg(long)]
+        tensors: bool,
+    },
+}
+
+/// `keys …`
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Issue a key for a use case; it is shown once
+    Issue {
+        /// Use case of the policy
+        #[arg(long, value_name = "ID")]
+        use_case: String,
+        /// Who holds it; kept in the ledger, a pseudonym in the log
+        #[arg(long, value_name = "NAME")]
+        actor: String,
+        /// Roles of the holder
+        #[arg(long = "role", value_name = "ROLE")]
+        roles: Vec<String>,
+        /// Days until it expires
+        #[arg(long, value_name = "DAYS", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3660))]
+        days: u32,
+        /// A word to recognise it by
+        #[arg(long, default_value = "")]
+        label: String,
+    },
+    /// List keys: never a secret
+    List,
+    /// Replace a key's secret; the old one works on for the overlap
+    Rotate {
+        /// Key id or prefix
+        key: String,
+        /// Hours that the old secret works on
+        #[arg(long, value_name = "HOURS", default_value_t = 0)]
+        overlap_hours: u32,
+    },
+    /// Revoke a key; it takes effect at once
+    Revoke {
+        /// Key id or prefix
+        key: String,
+    },
+}
+
+/// `redact`
+#[derive(Debug, Args)]
+pub struct Redact {
+    /// File to read [default: standard input]
+    pub file: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = RedactFormat::Text)]
+    pub format: RedactFormat,
+    /// Redaction profile (TOML) [default: every kind is replaced by a pseudonym]
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+}
+
+/// How `redact` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RedactFormat {
+    /// The text with placeholders
+    Text,
+    /// The text with findings marked in colour, and why each was found
+    Explain,
+    /// Findings as JSON
+    Json,
+}
+
+/// `log …`
+#[derive(Debug, Subcommand)]
+pub enum LogCommand {
+    /// Recompute the whole log and compare; exit code 1 names what is broken
+    Verify {
+        /// An older checkpoint that this log must extend
+        #[arg(long, value_name = "FILE")]
+        against: Option<PathBuf>,
+        /// Verifier key, as `log key` prints it [default: the state folder's]
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+    },
+    /// Print leaves as JSON lines
+    Show {
+        /// First leaf
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Number of leaves
+        #[arg(long, default_value_t = 100)]
+        count: u64,
+    },
+    /// Print the newest signed checkpoint
+    Checkpoint,
+    /// Print the log's public verifier key
+    Key,
+}

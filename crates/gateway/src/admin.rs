@@ -1,0 +1,217 @@
+//! What an administrator does to a running gateway, or to the same state while none runs. Each act is sealed.
+
+use ledger::{KeyRecord, NewKey};
+use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::Gateway;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::serving::name;
+
+/// One act.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum AdminCommand {
+    /// Issue a key.
+    IssueKey {
+        /// For this use case of the policy.
+        use_case: String,
+        /// To this person or system.
+        actor: String,
+        /// With these roles.
+        roles: Vec<String>,
+        /// Until then, milliseconds since 1970.
+        expires_ms: Option<i64>,
+        /// A note.
+        label: String,
+    },
+    /// List keys.
+    ListKeys,
+    /// Replace a key's secret.
+    RotateKey {
+        /// Key id or prefix.
+        key: String,
+        /// How long the old secret works on, in milliseconds.
+        overlap_ms: u32,
+    },
+    /// Revoke a key, at once.
+    RevokeKey {
+        /// Key id or prefix.
+        key: String,
+    },
+    /// Bring tiles and checkpoint up to date and give the checkpoint.
+    Checkpoint,
+}
+
+/// What came of it.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AdminOutcome {
+    /// A key or a new secret of one; shown this once.
+    Issued {
+        /// Id.
+        id: String,
+        /// Public part.
+        prefix: String,
+        /// The whole key.
+        secret: String,
+    },
+    /// All keys.
+    Keys(Vec<KeyRow>),
+    /// The key is dead.
+    Revoked {
+        /// Id.
+        id: String,
+    },
+    /// A signed checkpoint.
+    Checkpoint(String),
+}
+
+/// One key as an administrator sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Id.
+    pub id: String,
+    /// Public parts of its secrets, newest last.
+    pub prefixes: Vec<String>,
+    /// Use case.
+    pub use_case: String,
+    /// Holder.
+    pub actor: String,
+    /// Roles.
+    pub roles: Vec<String>,
+    /// The administrator's note.
+    pub label: String,
+    /// `valid`, `expired` or `revoked`.
+    pub state: String,
+    /// When it ends, milliseconds since 1970.
+    pub expires_ms: Option<i64>,
+    /// It ends with the process.
+    pub ephemeral: bool,
+}
+
+impl Gateway {
+    /// Does what an administrator asks. `uid` is the peer's by the kernel's word.
+    ///
+    /// # Errors
+    /// When the policy knows no such use case, no such key exists, or log or ledger do not take it.
+    pub async fn administer(&self, command: AdminCommand, uid: u32) -> Result<AdminOutcome, Refusal> {
+        let by = AdminRef { uid };
+        match command {
+            AdminCommand::IssueKey { use_case, actor, roles, expires_ms, label } => {
+                self.issue_key(NewKey { use_case, actor, roles, expires_ms, label }, Some(by)).await
+            }
+            AdminCommand::ListKeys => self.list_keys(by).await,
+            AdminCommand::RotateKey { key, overlap_ms } => self.rotate_key(&key, overlap_ms, by).await,
+            AdminCommand::RevokeKey { key } => self.revoke_key(&key, by).await,
+            AdminCommand::Checkpoint => {
+                self.log().publish().await.map_err(Refusal::closed)?;
+                Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
+            }
+        }
+    }
+
+    /// A key for this run only, for the demonstration use case. Nothing of it is written but its leaf.
+    ///
+    /// # Errors
+    /// When the policy has no such use case, or the log is closed.
+    pub async fn mint_demo_key(&self, use_case: &str) -> Result<AdminOutcome, Refusal> {
+        let new = NewKey {
+            use_case: use_case.to_owned(),
+            actor: "demo".to_owned(),
+            roles: vec!["demo".to_owned()],
+            expires_ms: None,
+            label: "demo key of this run".to_owned(),
+        };
+        self.issue_key(new, None).await
+    }
+
+    async fn issue_key(&self, new: NewKey, by: Option<AdminRef>) -> Result<AdminOutcome, Refusal> {
+        let policy = self.policy();
+        let use_case = policy.use_case(&new.use_case).ok_or_else(|| Refusal::Invalid {
+            field: "use case".to_owned(),
+            reason: "is not in policy/use-cases; add its record first".to_owned(),
+        })?;
+        // Checked before the key exists, so that no key is made that the log cannot name.
+        let use_case = record::reference(use_case)?;
+        let roles = new.roles.iter().map(|role| name(role)).collect::<Result<_, _>>()?;
+        let now_ms = self.now_ms();
+        let subject = self
+            .ring()
+            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &new.actor)
+            .map_err(Refusal::closed)?;
+        let (ledger, expires_ms) = (self.ledger().clone(), new.expires_ms);
+        let issued = self
+            .blocking(move || {
+                let issue = if by.is_some() { ledger.issue_key(new, now_ms) } else { ledger.issue_ephemeral_key(new, now_ms) };
+                issue.map_err(Refusal::closed)
+            })
+            .await?;
+        let leaf = Leaf::KeyIssued(KeyIssued {
+            key_id: name(&issued.id)?,
+            use_case,
+            actor_pseudonym: subject.pseudonym(),
+            key_epoch: subject.epoch,
+            roles,
+            expires_ms,
+            by,
+        });
+        if let Err(closed) = self.append(leaf).await {
+            // A key the log does not know of must not work. If this fails too, the closed log refuses all requests.
+            let _ = self.ledger().revoke_key(&issued.id, now_ms);
+            return Err(closed);
+        }
+        Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
+    }
+
+    async fn rotate_key(&self, key: &str, overlap_ms: u32, by: AdminRef) -> Result<AdminOutcome, Refusal> {
+        let (ledger, now_ms, wanted) = (self.ledger().clone(), self.now_ms(), key.to_owned());
+        let issued = self
+            .blocking(move || ledger.rotate_key(&wanted, overlap_ms, now_ms).map_err(Refusal::closed))
+            .await?;
+        let what = name("key_rotated")?;
+        self.append(Leaf::AdminRead(AdminRead { by, what, records: 1, pseudonym: None })).await?;
+        Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
+    }
+
+    async fn revoke_key(&self, key: &str, by: AdminRef) -> Result<AdminOutcome, Refusal> {
+        let (ledger, now_ms, wanted) = (self.ledger().clone(), self.now_ms(), key.to_owned());
+        let record = self.blocking(move || ledger.revoke_key(&wanted, now_ms).map_err(Refusal::closed)).await?;
+        self.append(Leaf::KeyRevoked(KeyRevoked { key_id: name(&record.id)?, by: Some(by) })).await?;
+        Ok(AdminOutcome::Revoked { id: record.id })
+    }
+
+    async fn list_keys(&self, by: AdminRef) -> Result<AdminOutcome, Refusal> {
+        let keys = self.ledger().list_keys().map_err(Refusal::closed)?;
+        let read = AdminRead { by, what: name("keys_list")?, records: keys.len() as u64, pseudonym: None };
+        self.append(Leaf::AdminRead(read)).await?;
+        let now_ms = self.now_ms();
+        Ok(AdminOutcome::Keys(keys.into_iter().map(|key| KeyRow::new(key, now_ms)).collect()))
+    }
+}
+
+impl KeyRow {
+    fn new(key: KeyRecord, now_ms: i64) -> Self {
+        let state = if key.revoked_ms.is_some() {
+            "revoked"
+        } else if key.expires_ms.is_some_and(|end| now_ms >= end) {
+            "expired"
+        } else {
+            "valid"
+        };
+        Self {
+            id: key.id,
+            prefixes: key.secrets.into_iter().map(|secret| secret.prefix).collect(),
+            use_case: key.use_case,
+            actor: key.actor,
+            roles: key.roles,
+            label: key.label,
+            state: state.to_owned(),
+            expires_ms: key.expires_ms,
+            ephemeral: key.ephemeral,
+        }
+    }
+}

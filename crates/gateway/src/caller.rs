@@ -1,0 +1,93 @@
+//! From a key to a caller. A missing or unknown key is counted; a revoked or expired one is sealed by its id.
+
+use ledger::{KeyRecord, KeyStatus};
+use policy::Principal;
+use provenance::{Stage, UnauthenticatedReason};
+
+use crate::deny::{self, Verdict};
+use crate::endpoint::EndpointId;
+use crate::gateway::Gateway;
+use crate::record;
+use crate::refusal::{Denied, DeniedKind, Refusal};
+use crate::request::{Origin, Trace};
+
+/// Someone whose key was found good. Only [`Gateway::authenticate`] makes one.
+#[derive(Clone)]
+pub struct Caller {
+    pub(crate) principal: Principal,
+    pub(crate) origin: Origin,
+}
+
+impl Caller {
+    fn new(key: KeyRecord, origin: Origin) -> Self {
+        let principal = Principal {
+            key_id: key.id,
+            use_case: key.use_case,
+            actor: key.actor,
+            roles: key.roles,
+            expires_ms: key.expires_ms,
+        };
+        Self { principal, origin }
+    }
+}
+
+/// Finds who holds `key`.
+pub(crate) async fn authenticate(
+    gateway: &Gateway,
+    key: Option<&str>,
+    endpoint: EndpointId,
+    origin: Origin,
+) -> Result<Caller, Refusal> {
+    let Some(key) = key else {
+        return Err(stranger(
+            gateway,
+            UnauthenticatedReason::MissingKey,
+            "missing-key",
+            "send the key of your use case as 'Authorization: Bearer ptk_…'",
+            "stuur de sleutel van uw toepassing mee als 'Authorization: Bearer ptk_…'",
+        ));
+    };
+    // Keys are held in memory, so this touches no disk.
+    let status = gateway.ledger().find_key(key, gateway.now_ms()).map_err(Refusal::closed)?;
+    let (record, rule, remedy, remedy_nl) = match status {
+        KeyStatus::Valid(record) => return Ok(Caller::new(record, origin)),
+        KeyStatus::Revoked(record) => (
+            record,
+            "key-revoked",
+            "this key was revoked; ask the administrator for another",
+            "deze sleutel is ingetrokken; vraag de beheerder om een andere",
+        ),
+        KeyStatus::Expired(record) => (
+            record,
+            "key-expired",
+            "this key has expired; ask the administrator for another",
+            "deze sleutel is verlopen; vraag de beheerder om een andere",
+        ),
+        KeyStatus::Unknown => {
+            return Err(stranger(
+                gateway,
+                UnauthenticatedReason::UnknownKey,
+                "unknown-key",
+                "this key is not known here; check that it was copied whole, or ask the administrator for one",
+                "deze sleutel is hier niet bekend; controleer of hij volledig is, of vraag de beheerder om een sleutel",
+            ));
+        }
+    };
+    let caller = Caller::new(record, origin);
+    let none = Trace { trace_id: [0; 16], parent_span_id: None };
+    let (facts, _) = record::begin(gateway, &gateway.policy(), &caller, endpoint, &none, gateway.now_ms())?;
+    let verdict = Verdict::built_in(Stage::Key, rule, remedy, remedy_nl).unauthenticated();
+    Err(deny::seal(gateway, facts, verdict).await)
+}
+
+/// Nobody we know: counted, and the count is sealed at the end of the interval.
+fn stranger(gateway: &Gateway, reason: UnauthenticatedReason, rule: &str, remedy: &str, remedy_nl: &str) -> Refusal {
+    gateway.strangers().count(reason);
+    Refusal::Denied(Denied {
+        kind: DeniedKind::Unauthenticated,
+        rule: rule.to_owned(),
+        remedy: remedy.to_owned(),
+        remedy_nl: remedy_nl.to_owned(),
+        receipt_id: None,
+    })
+}

@@ -1,0 +1,54 @@
+//! Redacted → Cleared: the same policy set judges what was found.
+
+use policy::{ClearanceRequest, Decision};
+use provenance::{Name, Stage};
+use redact::Vault;
+
+use crate::deny::{self, Verdict};
+use crate::enter::Entered;
+use crate::gateway::Gateway;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::request::Input;
+use crate::strip::Redacted;
+
+/// A request that may be given to the model.
+pub(crate) struct Cleared {
+    entered: Entered,
+    vault: Vault,
+}
+
+impl Cleared {
+    pub(crate) fn entered(&self) -> &Entered {
+        &self.entered
+    }
+
+    /// The texts, once; an empty prompt list stays behind.
+    pub(crate) fn take_input(&mut self) -> Input {
+        std::mem::replace(&mut self.entered.request.input, Input::Text(Vec::new()))
+    }
+
+    pub(crate) fn into_parts(self) -> (Entered, Vault) {
+        (self.entered, self.vault)
+    }
+}
+
+/// Judges findings, and the door once more with the clock of now. A denial is sealed.
+pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Cleared, Refusal> {
+    let Redacted { mut entered, findings, vault, .. } = redacted;
+    entered.entry.now_ms = gateway.now_ms();
+    let class = findings.data_class;
+    let special = findings.special_categories.clone();
+    let request = ClearanceRequest { entry: entered.entry.clone(), findings };
+    let decision = entered.policy.clear(&request);
+    entered.record.determining = record::names(decision.determining());
+    entered.record.decision.stage = Stage::Clear;
+    entered.record.decision.data_class = Name::new(class.name()).ok();
+    entered.record.decision.special_categories = record::names(special);
+    match decision {
+        Decision::Permit(_) => Ok(Cleared { entered, vault }),
+        Decision::Deny(denial) => {
+            Err(deny::seal(gateway, entered.record, Verdict::of(Stage::Clear, &denial)).await)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! A denial is an outcome: it is sealed in the log first and told to the caller second.
+
+use policy::Denial;
+use provenance::{DecisionFacts, Leaf, Name, RequestFacts, Stage};
+
+use crate::gateway::Gateway;
+use crate::record;
+use crate::refusal::{Denied, DeniedKind, Refusal};
+
+/// A decision against a request, in the form the log and the caller need.
+pub(crate) struct Verdict {
+    stage: Stage,
+    rule: String,
+    remedy: String,
+    remedy_nl: String,
+    kind: DeniedKind,
+}
+
+impl Verdict {
+    /// The policy's denial at `stage`.
+    pub(crate) fn of(stage: Stage, denial: &Denial) -> Self {
+        Self {
+            stage,
+            rule: denial.rule.clone(),
+            remedy: denial.remedy.clone(),
+            remedy_nl: denial.remedy_nl.clone(),
+            kind: DeniedKind::Forbidden,
+        }
+    }
+
+    /// A denial that is built into the gate.
+    pub(crate) fn built_in(stage: Stage, rule: &str, remedy: impl Into<String>, remedy_nl: impl Into<String>) -> Self {
+        Self {
+            stage,
+            rule: rule.to_owned(),
+            remedy: remedy.into(),
+            remedy_nl: remedy_nl.into(),
+            kind: DeniedKind::Forbidden,
+        }
+    }
+
+    /// The same, said as 401: the key was known and no longer opens anything.
+    pub(crate) fn unauthenticated(self) -> Self {
+        Self { kind: DeniedKind::Unauthenticated, ..self }
+    }
+}
+
+/// Makes the denial durable, then gives it to say. If the log cannot take it, the gate is closed.
+pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Verdict) -> Refusal {
+    let receipt_id = facts.id.to_hex();
+    facts.decision = DecisionFacts {
+        verdict: provenance::Verdict::Deny,
+        stage: verdict.stage,
+        rule: Some(Name::new(verdict.rule.clone()).unwrap_or_else(|_| record::unnamed())),
+        ..facts.decision
+    };
+    let leaf = Leaf::Denied(provenance::Denied { request: facts, prev_config_event: gateway.last_configuration() });
+    match gateway.append(leaf).await {
+        Ok(_) => Refusal::Denied(Denied {
+            kind: verdict.kind,
+            rule: verdict.rule,
+            remedy: verdict.remedy,
+            remedy_nl: verdict.remedy_nl,
+            receipt_id: Some(receipt_id),
+        }),
+        Err(closed) => closed,
+    }
+}

@@ -1,0 +1,141 @@
+//! Cleared → Prompts: the pinned chat template and the tokenizer. From here on there is no text of the caller.
+
+use engine::SamplingParams;
+use tokenizer::{ChatMessage, RenderInput};
+use zeroize::Zeroizing;
+
+use crate::clear::Cleared;
+use crate::refusal::Refusal;
+use crate::request::{Input, Params};
+
+/// Token ids of every prompt, and how many choices each gets. Batches and `n` are one type.
+pub(crate) struct Prompts {
+    pub(crate) cleared: Cleared,
+    pub(crate) token_ids: Vec<Zeroizing<Vec<u32>>>,
+    pub(crate) sampling: SamplingParams,
+    /// Tokens each choice may have, prompt by prompt.
+    pub(crate) max_tokens: Vec<u32>,
+    /// The clock the template was given.
+    pub(crate) rendered_at_ms: Option<i64>,
+    _encoded: Encoded,
+}
+
+/// Held by the last thing this stage makes, and made here alone.
+struct Encoded;
+
+/// Renders and encodes. A request that does not fit the context is refused with both numbers, never cut.
+pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
+    let serving = cleared.entered().serving.clone();
+    let rendered_at_ms = cleared.entered().now_ms;
+    let input = cleared.take_input();
+    let (token_ids, rendered_at_ms) = match input {
+        Input::Chat(messages) => {
+            let messages: Vec<ChatMessage> = messages
+                .into_iter()
+                .map(|message| ChatMessage {
+                    role: message.role.as_str().to_owned(),
+                    content: message.content.as_str().to_owned(),
+                    extra: serde_json::Map::new(),
+                })
+                .collect();
+            let ids = serving.render(&messages, rendered_at_ms)?;
+            wipe(messages);
+            (vec![ids], Some(rendered_at_ms))
+        }
+        Input::Text(prompts) => {
+            let ids = prompts.iter().map(|prompt| serving.encode_text(prompt)).collect::<Result<_, _>>()?;
+            (ids, None)
+        }
+    };
+    let params = &cleared.entered().request.params;
+    let sampling = sampling(params)?;
+    let limit = cleared.entered().use_case.limits.tokens_per_request;
+    let max_tokens = token_ids
+        .iter()
+        .map(|ids| max_tokens(ids.len(), params.max_tokens, serving.generator.context_tokens(), limit))
+        .collect::<Result<_, _>>()?;
+    Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
+}
+
+fn wipe(messages: Vec<ChatMessage>) {
+    for message in messages {
+        drop(Zeroizing::new(message.content));
+    }
+}
+
+/// What each choice may generate. Without a wish it is what the context and the use case leave over.
+fn max_tokens(prompt: usize, wish: Option<u32>, context: usize, limit: u64) -> Result<u32, Refusal> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let room = u32::try_from(context.min(limit).saturating_sub(prompt)).unwrap_or(u32::MAX);
+    let overflow = |max_tokens| Refusal::ContextOverflow {
+        prompt_tokens: prompt,
+        max_tokens,
+        context_tokens: context.min(limit),
+    };
+    match wish {
+        Some(wish) if wish > room => Err(overflow(wish)),
+        Some(wish) => Ok(wish),
+        None if room == 0 => Err(overflow(1)),
+        None => Ok(room),
+    }
+}
+
+/// The wish made definite. Ratios are rounded to thousandths, because that is what the log records and so what an
+/// auditor can replay; a seed is drawn when none was given.
+fn sampling(params: &Params) -> Result<SamplingParams, Refusal> {
+    let milli = |value: f32| (value * 1000.0).round() / 1000.0;
+    let seed = match params.seed {
+        Some(seed) => seed,
+        None => {
+            let mut bytes = [0; 8];
+            getrandom::fill(&mut bytes).map_err(|_| Refusal::closed("the system gives no random bytes"))?;
+            u64::from_le_bytes(bytes)
+        }
+    };
+    Ok(SamplingParams {
+        temperature: milli(params.temperature.unwrap_or(1.0)),
+        top_k: params.top_k.unwrap_or(0),
+        top_p: milli(params.top_p.unwrap_or(1.0)),
+        min_p: milli(params.min_p.unwrap_or(0.0)),
+        repetition_penalty: milli(params.repetition_penalty.unwrap_or(1.0)),
+        presence_penalty: milli(params.presence_penalty.unwrap_or(0.0)),
+        frequency_penalty: milli(params.frequency_penalty.unwrap_or(0.0)),
+        seed,
+        logit_bias: params.logit_bias.clone(),
+    })
+}
+
+/// The seed of one choice: the request's own for the first, then counted on, so that `n` choices differ and each
+/// can be replayed alone.
+pub(crate) fn choice_seed(seed: u64, choice: usize) -> u64 {
+    seed.wrapping_add(choice as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_both_numbers() {
+        assert_eq!(max_tokens(10, None, 100, 1000).unwrap(), 90);
+        assert_eq!(max_tokens(10, Some(90), 100, 1000).unwrap(), 90);
+        assert_eq!(max_tokens(10, None, 100, 50).unwrap(), 40);
+        for (prompt, wish) in [(10, Some(91)), (100, None), (101, Some(1))] {
+            let Err(Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens }) =
+                max_tokens(prompt, wish, 100, 1000)
+            else {
+                panic!("fitted");
+            };
+            assert_eq!((prompt_tokens, max_tokens, context_tokens), (prompt, wish.unwrap_or(1), 100));
+        }
+    }
+
+    #[test]
+    fn sampling_is_what_the_log_can_say() {
+        let params = Params { temperature: Some(0.70049), seed: Some(7), ..Params::default() };
+        let sampling = sampling(&params).unwrap();
+        assert_eq!(sampling.temperature, 0.7);
+        assert_eq!(sampling.seed, 7);
+        assert_ne!(super::sampling(&Params::default()).unwrap().seed, super::sampling(&Params::default()).unwrap().seed);
+    }
+}

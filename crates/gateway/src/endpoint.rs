@@ -1,0 +1,155 @@
+//! The one endpoint table: what exists, who may call it, and where its text lies.
+//!
+//! The router mounts exactly these rows, the gate derives its action from them, redaction walks the body by
+//! [`Endpoint::text`], and the tests send a canary through every field named here. An endpoint that is not in
+//! the table does not exist.
+
+use std::fmt;
+
+/// What an endpoint does, and so which code answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointId {
+    /// `POST /v1/chat/completions`
+    ChatCompletions,
+    /// `POST /v1/completions`
+    Completions,
+    /// `GET /v1/models`
+    Models,
+    /// `GET /v1/models/{model}`
+    Model,
+    /// `GET /healthz`: the process lives.
+    Health,
+    /// `GET /readyz`: the model is loaded and the log is open.
+    Ready,
+    /// `GET /metrics`: counters without content.
+    Metrics,
+}
+
+/// The HTTP method of an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// GET
+    Get,
+    /// POST
+    Post,
+}
+
+/// Who may call an endpoint at all; what a key may do is the policy's to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallerClass {
+    /// Anybody who reaches the port.
+    Anyone,
+    /// Peers on the loopback interface.
+    Loopback,
+    /// The holder of a key.
+    KeyHolder,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint {
+    /// Which endpoint this is.
+    pub id: EndpointId,
+    /// Its HTTP method.
+    pub method: Method,
+    /// Its path; `{model}` matches the rest of the path.
+    pub path: &'static str,
+    /// Who may call it.
+    pub caller: CallerClass,
+    /// Body fields that reach the model, as JSON pointers (RFC 6901) in which `*` stands for any index. They
+    /// are rewritten by redaction; every other string and key of the body is scanned and never rewritten.
+    pub text: &'static [&'static str],
+}
+
+/// Every endpoint of the server.
+pub const ENDPOINTS: &[Endpoint] = &[
+    Endpoint {
+        id: EndpointId::ChatCompletions,
+        method: Method::Post,
+        path: "/v1/chat/completions",
+        caller: CallerClass::KeyHolder,
+        text: &["/messages/*/content", "/messages/*/content/*/text"],
+    },
+    Endpoint {
+        id: EndpointId::Completions,
+        method: Method::Post,
+        path: "/v1/completions",
+        caller: CallerClass::KeyHolder,
+        text: &["/prompt", "/prompt/*"],
+    },
+    get(EndpointId::Models, "/v1/models", CallerClass::KeyHolder),
+    get(EndpointId::Model, "/v1/models/{model}", CallerClass::KeyHolder),
+    get(EndpointId::Health, "/healthz", CallerClass::Anyone),
+    get(EndpointId::Ready, "/readyz", CallerClass::Anyone),
+    get(EndpointId::Metrics, "/metrics", CallerClass::Loopback),
+];
+
+const fn get(id: EndpointId, path: &'static str, caller: CallerClass) -> Endpoint {
+    Endpoint { id, method: Method::Get, path, caller, text: &[] }
+}
+
+impl Endpoint {
+    /// Whether the string at `pointer` is text that reaches the model.
+    #[must_use]
+    pub fn is_text(&self, pointer: &str) -> bool {
+        self.text.iter().any(|pattern| matches(pattern, pointer))
+    }
+}
+
+/// The row of `id`.
+#[must_use]
+pub fn endpoint(id: EndpointId) -> Option<&'static Endpoint> {
+    ENDPOINTS.iter().find(|row| row.id == id)
+}
+
+fn matches(pattern: &str, pointer: &str) -> bool {
+    let (mut wanted, mut given) = (pattern.split('/'), pointer.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some("*"), Some(step)) if !step.is_empty() && step.bytes().all(|b| b.is_ascii_digit()) => {}
+            (Some(want), Some(step)) if want == step => {}
+            _ => return false,
+        }
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChatCompletions => "chat",
+            Self::Completions => "complete",
+            Self::Models | Self::Model => "list_models",
+            Self::Health => "health",
+            Self::Ready => "ready",
+            Self::Metrics => "metrics",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_indices_only() {
+        let chat = endpoint(EndpointId::ChatCompletions).unwrap();
+        assert!(chat.is_text("/messages/0/content"));
+        assert!(chat.is_text("/messages/12/content/3/text"));
+        assert!(!chat.is_text("/messages/x/content"));
+        assert!(!chat.is_text("/messages/0/content/0"));
+        assert!(!chat.is_text("/messages/0/name"));
+        assert!(!chat.is_text(""));
+    }
+
+    #[test]
+    fn every_endpoint_has_one_row_and_a_path_of_its_own() {
+        for (i, row) in ENDPOINTS.iter().enumerate() {
+            for other in &ENDPOINTS[i + 1..] {
+                assert_ne!(row.id, other.id);
+                assert!(row.path != other.path || row.method != other.method);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Inbound → Entered: at the door. Who asks, for which use case, which model, when, and how much.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use policy::{Decision, EntryRequest, ModelFacts, QuotaFacts, UseCase};
+use provenance::{RequestFacts, RequestKey, Stage};
+
+use crate::caller::Caller;
+use crate::deny::{self, Verdict};
+use crate::endpoint::EndpointId;
+use crate::gateway::Gateway;
+use crate::record;
+use crate::refusal::Refusal;
+use crate::request::{GenerationRequest, Input};
+use crate::serving::Serving;
+
+/// A request with the caller it was made by. Consumed at the door.
+pub(crate) struct Inbound {
+    pub(crate) caller: Caller,
+    pub(crate) request: GenerationRequest,
+}
+
+/// A request that was let in.
+pub(crate) struct Entered {
+    pub(crate) request: GenerationRequest,
+    /// What the log will say of the request, filled in as it is learned.
+    pub(crate) record: RequestFacts,
+    pub(crate) key: RequestKey,
+    pub(crate) entry: EntryRequest,
+    pub(crate) use_case: UseCase,
+    pub(crate) policy: Arc<policy::PolicySet>,
+    pub(crate) serving: Arc<Serving>,
+    pub(crate) started: Instant,
+    pub(crate) now_ms: i64,
+    _let_in: LetIn,
+}
+
+/// Made by [`enter`] alone.
+struct LetIn;
+
+/// Judges the request as it stands at the door. A denial is durable in the log before it is returned.
+pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered, Refusal> {
+    let Inbound { caller, request } = inbound;
+    let serving = gateway.serving()?;
+    let policy = gateway.policy();
+    let now_ms = gateway.now_ms();
+    let started = Instant::now();
+    let (mut record, key) = record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
+    let known = request.model == serving.facts.id;
+    let model = if known { serving.facts.clone() } else { ModelFacts::unknown(request.model.clone()) };
+    if known {
+        record.model = Some(serving.reference.clone());
+    }
+    record.engine = Some(record::engine(gateway, &serving)?);
+    record.input = Some(record::input(&key, &request.client_input));
+    let entry = EntryRequest {
+        principal: caller.principal,
+        action: action(request.endpoint),
+        model: Some(model),
+        now_ms,
+        loopback: request.origin.loopback,
+        quota: quota(gateway, &policy, &record, &request, now_ms).await?,
+    };
+    record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
+    let decision = policy.enter(&entry);
+    record.determining = record::names(decision.determining());
+    if let Decision::Deny(denial) = decision {
+        return Err(deny::seal(gateway, record, Verdict::of(Stage::Enter, &denial)).await);
+    }
+    let Some(use_case) = policy.use_case(&entry.principal.use_case).cloned() else {
+        // The set permits only use cases that it knows.
+        return Err(Refusal::closed("the policy permitted a use case it does not hold"));
+    };
+    Ok(Entered { request, record, key, entry, use_case, policy, serving, started, now_ms, _let_in: LetIn })
+}
+
+/// What an endpoint is called in the policy's schema.
+pub(crate) fn action(endpoint: EndpointId) -> policy::Action {
+    match endpoint {
+        EndpointId::ChatCompletions => policy::Action::Chat,
+        EndpointId::Completions => policy::Action::Complete,
+        _ => policy::Action::ListModels,
+    }
+}
+
+/// The allowance as it stands. What this request takes is an estimate here, because its text is not yet tokens;
+/// the exact number is reserved in the ledger before anything is generated.
+async fn quota(
+    gateway: &Gateway,
+    policy: &policy::PolicySet,
+    record: &RequestFacts,
+    request: &GenerationRequest,
+    now_ms: i64,
+) -> Result<QuotaFacts, Refusal> {
+    let Some(use_case) = record.use_case.as_ref().and_then(|reference| policy.use_case(reference.id.as_str())) else {
+        return Ok(QuotaFacts::default());
+    };
+    let used = gateway.usage(use_case.id.clone(), now_ms).await?;
+    Ok(QuotaFacts {
+        tokens_reserved: tokens_estimate(request),
+        tokens_today: used.tokens_today,
+        requests_this_minute: used.requests_this_minute,
+    })
+}
+
+/// A low estimate: four bytes a token, and what was asked for.
+fn tokens_estimate(request: &GenerationRequest) -> u64 {
+    let (bytes, prompts) = match &request.input {
+        Input::Chat(messages) => (messages.iter().map(|m| m.content.len()).sum::<usize>(), 1),
+        Input::Text(prompts) => (prompts.iter().map(|p| p.len()).sum::<usize>(), prompts.len()),
+    };
+    let choices = (prompts as u64).saturating_mul(request.params.n.into());
+    let wished = u64::from(request.params.max_tokens.unwrap_or(1)).saturating_mul(choices);
+    (bytes as u64 / 4).saturating_add(wished)
+}

@@ -1,0 +1,305 @@
+//! Admitted → Answer: tokens from the generator, text to the caller, and the outcome sealed before the end.
+//!
+//! The caller's own task drives it: nothing runs when nobody reads, and dropping the answer stops every sequence
+//! within one step and seals what was made until then.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Instant;
+
+use engine::{SequenceRequest, TokenEvent};
+use futures_util::Stream as _;
+use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
+use redact::RestorePolicy;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::admit::Admitted;
+use crate::allowance::Allowance;
+use crate::answer::{AnswerEvent, Usage};
+use crate::choice::{Choice, Fault, Progress};
+use crate::encode::choice_seed;
+use crate::gateway::Gateway;
+use crate::generate::Tokens;
+use crate::record;
+use crate::refusal::Refusal;
+
+/// An answer being made. See [`Answer::next`].
+pub struct Answer {
+    receipt_id: String,
+    model: String,
+    demo: bool,
+    created_s: i64,
+    /// One a choice; gone when the choice has ended.
+    streams: Vec<Option<Tokens>>,
+    choices: Vec<Choice>,
+    /// Which stream is asked first, so that no choice starves.
+    turn: usize,
+    ready: VecDeque<AnswerEvent>,
+    prompt_tokens: u32,
+    key: RequestKey,
+    /// Present until the outcome is sealed.
+    open: Option<OpenRequest>,
+    allowance: Allowance,
+    started: Instant,
+    first_token_ms: Option<u64>,
+    ended: bool,
+    /// Its place in the queue comes free when the answer is gone.
+    _place: OwnedSemaphorePermit,
+}
+
+/// Hands the prompts to the generator. If it takes one not, those before it are stopped and the outcome is sealed.
+pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answer, Refusal> {
+    let redactor = gateway.redactor(&admitted.redaction_profile)?;
+    let policy = if admitted.restore { RestorePolicy::all() } else { RestorePolicy::none() };
+    let mut streams = Vec::new();
+    let mut choices = Vec::new();
+    let mut refused = None;
+    'submit: for (prompt, &max_tokens) in admitted.token_ids.iter().zip(&admitted.max_tokens) {
+        for _ in 0..admitted.choices_each {
+            let mut sampling = admitted.sampling.clone();
+            sampling.seed = choice_seed(sampling.seed, streams.len());
+            let request = SequenceRequest {
+                prompt: prompt.clone(),
+                sampling,
+                max_tokens,
+                stop_token_ids: stop_tokens(&admitted),
+                cache_salt: gateway.cache_salt(&admitted.use_case),
+            };
+            match admitted.serving.generator.submit(request) {
+                Ok(tokens) => streams.push(Some(tokens)),
+                Err(error) => {
+                    refused = Some(error);
+                    break 'submit;
+                }
+            }
+            choices.push(Choice::new(
+                admitted.serving.tokenizer.clone(),
+                redactor.screen(&admitted.vault),
+                admitted.vault.restorer(&policy),
+                admitted.stop.clone(),
+            ));
+        }
+    }
+    if let Some(error) = refused {
+        drop(streams);
+        admitted.open.abort(Status::Failed, EndReason::Engine);
+        return Err(refusal(error));
+    }
+    let prompt_tokens = admitted.token_ids.iter().map(|ids| ids.len() as u64).sum::<u64>();
+    let mut allowance = admitted.allowance;
+    allowance.take(prompt_tokens);
+    Ok(Answer {
+        receipt_id: admitted.open.id().to_hex(),
+        model: admitted.serving.facts.id.clone(),
+        demo: admitted.demo,
+        created_s: gateway.now_ms().div_euclid(1000),
+        streams,
+        choices,
+        turn: 0,
+        ready: VecDeque::new(),
+        prompt_tokens: u32::try_from(prompt_tokens).unwrap_or(u32::MAX),
+        key: admitted.key,
+        open: Some(admitted.open),
+        allowance,
+        started: admitted.started,
+        first_token_ms: None,
+        ended: false,
+        _place: admitted.place,
+    })
+}
+
+fn stop_tokens(admitted: &Admitted) -> Vec<u32> {
+    if admitted.ignore_eos { Vec::new() } else { admitted.serving.tokenizer.end_of_generation().to_vec() }
+}
+
+/// The engine's refusal in the caller's words.
+fn refusal(error: engine::SubmitError) -> Refusal {
+    use engine::SubmitError as E;
+    match error {
+        E::QueueFull { retry_after_s, .. } => Refusal::Busy { retry_after_s },
+        E::ContextOverflow { prompt_tokens, max_tokens, context_tokens } => {
+            Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens }
+        }
+        E::InvalidSampling { field, reason } => Refusal::Invalid { field: field.to_owned(), reason: reason.to_owned() },
+        E::InvalidToken => Refusal::Invalid {
+            field: "logit_bias".to_owned(),
+            reason: "a token id is outside the vocabulary".to_owned(),
+        },
+        E::EmptyPrompt => Refusal::Invalid { field: "prompt".to_owned(), reason: "must not be empty".to_owned() },
+        other => Refusal::closed(other),
+    }
+}
+
+impl Answer {
+    /// The receipt's id, known from the start.
+    #[must_use]
+    pub fn receipt_id(&self) -> &str {
+        &self.receipt_id
+    }
+
+    /// The model that answers.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Whether the use case is the demonstration.
+    #[must_use]
+    pub fn demo(&self) -> bool {
+        self.demo
+    }
+
+    /// When it began, seconds since 1970.
+    #[must_use]
+    pub fn created_s(&self) -> i64 {
+        self.created_s
+    }
+
+    /// How many choices there are.
+    #[must_use]
+    pub fn choices(&self) -> usize {
+        self.choices.len()
+    }
+
+    /// The next event. After `Sealed` or `Failed` there is none. Cancel-safe: a call that is dropped loses nothing.
+    pub async fn next(&mut self) -> Option<AnswerEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.next_token().await {
+                Some((choice, event)) => self.take(choice, event),
+                None => {
+                    let event = self.seal().await;
+                    self.ended = true;
+                    return Some(event);
+                }
+            }
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+
+    /// The next event of any choice that has not ended; `None` when all have.
+    async fn next_token(&mut self) -> Option<(usize, TokenEvent)> {
+        poll_fn(|context| {
+            let count = self.streams.len();
+            let mut open = false;
+            for step in 0..count {
+                let at = self.turn.wrapping_add(step) % count;
+                let Some(slot) = self.streams.get_mut(at) else { continue };
+                let Some(stream) = slot else { continue };
+                match stream.as_mut().poll_next(context) {
+                    Poll::Ready(Some(event)) => {
+                        self.turn = at.wrapping_add(1);
+                        return Poll::Ready(Some((at, event)));
+                    }
+                    Poll::Ready(None) => *slot = None,
+                    Poll::Pending => open = true,
+                }
+            }
+            if open { Poll::Pending } else { Poll::Ready(None) }
+        })
+        .await
+    }
+
+    fn take(&mut self, at: usize, event: TokenEvent) {
+        let Some(choice) = self.choices.get_mut(at) else { return };
+        let before = choice.tokens();
+        let progress = choice.take(event);
+        self.allowance.take(choice.tokens().saturating_sub(before).into());
+        if self.first_token_ms.is_none() && choice.tokens() > 0 {
+            self.first_token_ms = Some(ms_since(self.started));
+        }
+        match progress {
+            Progress::Text(text) => self.show(at, text),
+            Progress::End(text, reason) => {
+                self.show(at, text);
+                self.ready.push_back(AnswerEvent::Finished { choice: at, reason });
+                self.close(at);
+            }
+            Progress::Fail(fault) => self.fail(fault),
+        }
+    }
+
+    fn show(&mut self, choice: usize, text: String) {
+        if !text.is_empty() {
+            self.ready.push_back(AnswerEvent::Delta { choice, text });
+        }
+    }
+
+    /// Stops a choice's sequence: its place in the batch comes free within one step.
+    fn close(&mut self, at: usize) {
+        if let Some(slot) = self.streams.get_mut(at) {
+            *slot = None;
+        }
+    }
+
+    /// One choice that fails ends them all: half an answer is no answer.
+    fn fail(&mut self, fault: Fault) {
+        self.streams.iter_mut().for_each(|slot| *slot = None);
+        let (reason, why) = match fault {
+            Fault::Engine => (EndReason::Engine, "the engine failed or was stopped; the answer is incomplete"),
+            Fault::Screen => (EndReason::Screen, "the answer could not be screened for personal data and was stopped"),
+        };
+        self.end(Status::Failed, reason);
+        self.ready.push_back(AnswerEvent::Failed { why: why.to_owned() });
+        self.ended = true;
+    }
+
+    /// Every choice has come to its end: the outcome is made durable, and the receipt proves it.
+    async fn seal(&mut self) -> AnswerEvent {
+        let facts = self.outcome(Status::Completed, None);
+        let Some(open) = self.open.take() else {
+            return AnswerEvent::Failed { why: "the outcome was sealed before".to_owned() };
+        };
+        let completion_tokens = self.choices.iter().map(Choice::tokens).fold(0_u32, u32::saturating_add);
+        let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens };
+        match open.seal(facts, &self.key).await {
+            Ok(receipt) => AnswerEvent::Sealed { receipt: Box::new(receipt), usage },
+            Err(error) => AnswerEvent::Failed { why: error.to_string() },
+        }
+    }
+
+    /// Seals an answer that did not come to its end, without waiting: the log's writer has it from here.
+    fn end(&mut self, status: Status, reason: EndReason) {
+        let facts = self.outcome(status, Some(reason));
+        if let Some(mut open) = self.open.take() {
+            if let Some(draft) = open.draft() {
+                *draft = facts;
+            }
+            open.abort(status, reason);
+        }
+    }
+
+    fn outcome(&self, status: Status, reason: Option<EndReason>) -> OutcomeFacts {
+        let mut counts: BTreeMap<redact::Kind, u32> = BTreeMap::new();
+        for (&kind, &count) in self.choices.iter().flat_map(Choice::screened) {
+            let total = counts.entry(kind).or_default();
+            *total = total.saturating_add(count);
+        }
+        OutcomeFacts {
+            status,
+            reason,
+            choices: self.choices.iter().map(|choice| choice.facts(&self.key)).collect(),
+            screen: Some(ScreenFacts { counts: record::counts(&counts), restored: 0 }),
+            ms: ms_since(self.started),
+            first_token_ms: self.first_token_ms,
+            joules_milli: None,
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        // The caller hung up: the sequences stop with their streams, and the log says how far it came.
+        self.end(Status::Aborted, EndReason::Dropped);
+    }
+}
+
+fn ms_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,338 @@
+//! The gateway itself: what every stage needs, and the one path through the stages.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use ledger::Ledger;
+use policy::PolicySet;
+use provenance::{
+    Appended, Clock, Configuration, DenialCounter, Intent, KeyRing, Leaf, Log, ModelLoaded, OpenRequest,
+    PolicyLoaded, ServerStarted, ServerStopped,
+};
+use redact::Redactor;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+use crate::admit::admit;
+use crate::allowance::{self, Used};
+use crate::caller::{self, Caller};
+use crate::clear::clear;
+use crate::endpoint::EndpointId;
+use crate::enter::{Inbound, enter};
+use crate::flow::{self, Answer};
+use crate::generate::Gauge;
+use crate::refusal::Refusal;
+use crate::request::{GenerationRequest, Origin, Trace};
+use crate::serving::{ModelCard, Serving, name};
+use crate::strip::strip;
+use crate::{deny, record};
+
+/// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
+pub struct Parts {
+    /// The provenance log, recovered and open.
+    pub log: Log,
+    /// Index of the newest configuration leaf, as recovery found it.
+    pub last_configuration: Option<u64>,
+    /// Keys of pseudonyms and commitments.
+    pub ring: KeyRing,
+    /// Keys of callers and counters.
+    pub ledger: Ledger,
+    /// The active policy.
+    pub policy: PolicySet,
+    /// Redaction profiles by id.
+    pub redactors: BTreeMap<String, Arc<Redactor>>,
+    /// Requests that may run or wait, over all callers.
+    pub places: usize,
+    /// What runs: build and resolved settings, by digest.
+    pub configuration: Configuration,
+    /// The clock of decisions and leaves.
+    pub clock: Clock,
+}
+
+/// The one way from a request to an answer. Shared by all connections.
+pub struct Gateway {
+    log: Log,
+    ring: KeyRing,
+    ledger: Arc<Ledger>,
+    policy: RwLock<Arc<PolicySet>>,
+    redactors: BTreeMap<String, Arc<Redactor>>,
+    serving: OnceLock<Arc<Serving>>,
+    places: Arc<Semaphore>,
+    places_total: usize,
+    strangers: DenialCounter,
+    configuration: Configuration,
+    /// Index of the newest configuration leaf plus one; 0 is none.
+    last_configuration: AtomicU64,
+    salt: Zeroizing<[u8; 32]>,
+    clock: Clock,
+}
+
+impl Gateway {
+    /// Puts the parts together and seals that the server started, with which settings and which policy.
+    ///
+    /// # Errors
+    /// When the log does not take it, or the system has no random bytes.
+    pub async fn start(parts: Parts) -> Result<Self, Refusal> {
+        let mut salt = Zeroizing::new([0; 32]);
+        getrandom::fill(salt.as_mut()).map_err(|_| Refusal::closed("the system gives no random bytes"))?;
+        let now_ms = parts.clock.now_ms();
+        let gateway = Self {
+            log: parts.log,
+            ring: parts.ring,
+            ledger: Arc::new(parts.ledger),
+            policy: RwLock::new(Arc::new(parts.policy)),
+            redactors: parts.redactors,
+            serving: OnceLock::new(),
+            places: Arc::new(Semaphore::new(parts.places)),
+            places_total: parts.places,
+            strangers: DenialCounter::new(now_ms),
+            configuration: parts.configuration,
+            last_configuration: AtomicU64::new(parts.last_configuration.map_or(0, |at| at.saturating_add(1))),
+            salt,
+            clock: parts.clock,
+        };
+        gateway.seal_start().await?;
+        Ok(gateway)
+    }
+
+    async fn seal_start(&self) -> Result<(), Refusal> {
+        let build_sha256 = self.configuration.build_sha256;
+        let version = name(env!("CARGO_PKG_VERSION"))?;
+        self.append(Leaf::ServerStarted(ServerStarted { build_sha256, version })).await?;
+        let configuration =
+            Configuration { prev_config_event: self.last_configuration(), ..self.configuration.clone() };
+        let at = self.append(Leaf::Configuration(configuration)).await?.index;
+        self.last_configuration.store(at.saturating_add(1), Ordering::Release);
+        let policy = self.policy();
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        self.append(Leaf::PolicyLoaded(PolicyLoaded {
+            policy_pack_sha256: provenance::Digest(policy.digest()),
+            rules: count(policy.rules().count()),
+            use_cases: count(policy.use_cases().count()),
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// Begins to serve a model, once. That it was loaded, and from which files, is sealed first.
+    ///
+    /// # Errors
+    /// When the log does not take it, or a model is served already.
+    pub async fn serve(&self, serving: Serving) -> Result<(), Refusal> {
+        let count = u32::try_from(serving.files.len()).unwrap_or(u32::MAX);
+        self.append(Leaf::ModelLoaded(ModelLoaded {
+            model: serving.reference.clone(),
+            files: serving.files.iter().take(provenance::LIST_MAX).cloned().collect(),
+            file_count: count,
+            assurance: serving.assurance,
+        }))
+        .await?;
+        self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
+    }
+
+    /// Finds who calls. A missing or wrong key is counted, a revoked or expired one is sealed.
+    ///
+    /// # Errors
+    /// A denial, or a closed gate.
+    pub async fn authenticate(
+        &self,
+        key: Option<&str>,
+        endpoint: EndpointId,
+        origin: Origin,
+    ) -> Result<Caller, Refusal> {
+        self.open_gate()?;
+        caller::authenticate(self, key, endpoint, origin).await
+    }
+
+    /// The one path: enter, strip, clear, admit, answer. Each stage consumes the last.
+    ///
+    /// # Errors
+    /// Whatever stage refuses, sealed.
+    pub async fn generate(&self, caller: Caller, request: GenerationRequest) -> Result<Answer, Refusal> {
+        self.ready()?;
+        let entered = enter(self, Inbound { caller, request }).await?;
+        let redacted = strip(self, entered).await?;
+        let cleared = clear(self, redacted).await?;
+        let admitted = admit(self, cleared).await?;
+        flow::submit(self, admitted).await
+    }
+
+    /// The models that the caller's use case may use, judged by the policy.
+    ///
+    /// # Errors
+    /// A denial, sealed, or a closed gate.
+    pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
+        let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
+        let entry = policy::EntryRequest {
+            principal: caller.principal.clone(),
+            action: policy::Action::ListModels,
+            model: None,
+            now_ms,
+            loopback: caller.origin.loopback,
+            quota: policy::QuotaFacts::default(),
+        };
+        if let policy::Decision::Deny(denial) = policy.enter(&entry) {
+            let none = Trace { trace_id: [0; 16], parent_span_id: None };
+            let (mut facts, _) = record::begin(self, &policy, caller, EndpointId::Models, &none, now_ms)?;
+            facts.determining = record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
+            let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);
+            return Err(deny::seal(self, facts, verdict).await);
+        }
+        let use_case = policy.use_case(&caller.principal.use_case);
+        let allowed = use_case.is_some_and(|record| record.models.contains(&serving.facts.id));
+        Ok(if allowed { vec![serving.card()] } else { Vec::new() })
+    }
+
+    /// Whether requests are served.
+    ///
+    /// # Errors
+    /// `Closed`, saying what is not ready: the model, the log or the engine.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        self.open_gate()?;
+        match self.serving()?.generator.fault() {
+            Some(why) => Err(Refusal::Closed { why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Without a log there is no service.
+    fn open_gate(&self) -> Result<(), Refusal> {
+        self.log.closed().map_or(Ok(()), |why| Err(Refusal::Closed { why: format!("the log is closed: {why}") }))
+    }
+
+    /// Seals the count of callers without a valid key since the last call, if there were any. Call it once a minute.
+    ///
+    /// # Errors
+    /// When the log is closed.
+    pub async fn seal_strangers(&self) -> Result<(), Refusal> {
+        match self.strangers.take(self.now_ms()) {
+            Some(leaf) => self.append(leaf).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends in order: running answers have ended or are sealed as aborted, and the log is closed.
+    pub async fn stop(&self, reason: &str) {
+        if let Some(serving) = self.serving.get() {
+            serving.generator.shutdown();
+        }
+        let last = [self.seal_strangers().await, self.seal_stop(reason).await];
+        for error in last.into_iter().filter_map(Result::err) {
+            tracing::error!(%error, "the end of the server could not be sealed");
+        }
+        let log = self.log.clone();
+        // The writer thread is joined on a thread that may block.
+        let _ = tokio::task::spawn_blocking(move || log.shutdown()).await;
+    }
+
+    async fn seal_stop(&self, reason: &str) -> Result<(), Refusal> {
+        self.append(Leaf::ServerStopped(ServerStopped { reason: name(reason)? })).await.map(drop)
+    }
+
+    /// Numbers for operators.
+    #[must_use]
+    pub fn gauges(&self) -> Vec<Gauge> {
+        let free = self.places.available_permits();
+        let gauge = |name, help, value| Gauge { name, help, kind: "gauge", value };
+        let mut gauges = vec![
+            gauge("ready", "1 when requests are served.", u64::from(self.ready().is_ok())),
+            gauge("places_taken", "Choices that run or wait.", self.places_total.saturating_sub(free) as u64),
+            gauge("log_open", "1 while the provenance log takes records.", u64::from(self.log.closed().is_none())),
+        ];
+        gauges.extend(self.serving.get().map(|serving| serving.generator.gauges()).unwrap_or_default());
+        gauges
+    }
+}
+
+/// What the stages use.
+impl Gateway {
+    pub(crate) fn ring(&self) -> &KeyRing {
+        &self.ring
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn strangers(&self) -> &DenialCounter {
+        &self.strangers
+    }
+
+    pub(crate) fn configuration(&self) -> &Configuration {
+        &self.configuration
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// The active set; a request keeps the one it entered with.
+    pub(crate) fn policy(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn serving(&self) -> Result<Arc<Serving>, Refusal> {
+        self.serving.get().cloned().ok_or_else(|| Refusal::closed("the model is being loaded; try again shortly"))
+    }
+
+    pub(crate) fn redactor(&self, profile: &str) -> Result<Arc<Redactor>, Refusal> {
+        self.redactors.get(profile).cloned().ok_or_else(|| {
+            Refusal::closed("the use case names a redaction profile that is not in policy/redaction")
+        })
+    }
+
+    pub(crate) fn last_configuration(&self) -> Option<u64> {
+        self.last_configuration.load(Ordering::Acquire).checked_sub(1)
+    }
+
+    /// Makes a leaf durable.
+    pub(crate) async fn append(&self, leaf: Leaf) -> Result<Appended, Refusal> {
+        self.log.append(leaf).map_err(Refusal::closed)?.wait().await.map_err(Refusal::closed)
+    }
+
+    /// Makes an intent durable.
+    pub(crate) async fn open(&self, intent: Intent) -> Result<OpenRequest, Refusal> {
+        self.log.admit(intent).await.map_err(Refusal::closed)
+    }
+
+    /// Places for `choices` sequences, or `Busy`: nothing waits outside the engine's own queue.
+    pub(crate) fn place(&self, choices: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let wanted = u32::try_from(choices).unwrap_or(u32::MAX);
+        if choices > self.places_total {
+            return Err(Refusal::Invalid {
+                field: "n".to_owned(),
+                reason: format!("asks for {choices} choices at once; this server takes {}", self.places_total),
+            });
+        }
+        Arc::clone(&self.places).try_acquire_many_owned(wanted).map_err(|_| Refusal::Busy { retry_after_s: 1 })
+    }
+
+    pub(crate) async fn usage(&self, use_case: String, now_ms: i64) -> Result<Used, Refusal> {
+        let ledger = Arc::clone(&self.ledger);
+        self.blocking(move || allowance::used(&ledger, &use_case, now_ms)).await
+    }
+
+    /// Runs what waits for the disk on a thread that may.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::closed("a disk operation was interrupted"))?
+    }
+
+    /// Pages of the cache are shared within a use case and never beyond: the salt is this run's secret, not the
+    /// client's.
+    pub(crate) fn cache_salt(&self, use_case: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.salt.as_slice());
+        hash.update(use_case.as_bytes());
+        hash.finalize().into()
+    }
+}
+

@@ -1,0 +1,192 @@
+//! What the log says of a request, filled in stage by stage. Names are looked up, never taken from the client.
+
+use std::collections::BTreeMap;
+
+use policy::{DataClass, FindingFacts, PolicySet};
+use provenance::{
+    Configuration, DecisionFacts, Digest, EngineRef, InputFacts, LIST_MAX, Name, ReceiptId, RedactionFacts,
+    RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, SubjectKind, TraceId, UseCaseRef,
+};
+use redact::{Kind, Redaction};
+
+use crate::caller::Caller;
+use crate::endpoint::EndpointId;
+use crate::gateway::Gateway;
+use crate::refusal::Refusal;
+use crate::request::{Params, Trace};
+use crate::serving::{Serving, name};
+use engine::SamplingParams;
+
+/// The record of a request that has just come in, and the key of its commitments.
+pub(crate) fn begin(
+    gateway: &Gateway,
+    policy: &PolicySet,
+    caller: &Caller,
+    endpoint: EndpointId,
+    trace: &Trace,
+    now_ms: i64,
+) -> Result<(RequestFacts, RequestKey), Refusal> {
+    let id = ReceiptId::random().map_err(Refusal::closed)?;
+    let subject = gateway
+        .ring()
+        .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &caller.principal.actor)
+        .map_err(Refusal::closed)?;
+    let use_case = policy.use_case(&caller.principal.use_case);
+    let facts = RequestFacts {
+        id,
+        trace_id: Some(trace_id(trace, &id)),
+        span_id: Some(SpanId(first_half(&id))),
+        parent_span_id: trace.parent_span_id.map(SpanId),
+        tenant: None,
+        use_case: use_case.map(reference).transpose()?,
+        demo: use_case.is_some_and(|record| record.kind == policy::Kind::Demo),
+        processing_activity_id: use_case.and_then(|record| Name::new(record.processing_activity_id.clone()).ok()),
+        action: name(&endpoint.to_string())?,
+        key_id: Some(name(&caller.principal.key_id)?),
+        actor_pseudonym: subject.pseudonym(),
+        data_subject_pseudonym: None,
+        data_subject_type: None,
+        key_epoch: subject.epoch,
+        decision: DecisionFacts {
+            verdict: provenance::Verdict::Permit,
+            stage: Stage::Enter,
+            rule: None,
+            data_class: None,
+            special_categories: Vec::new(),
+            tokens_reserved: None,
+        },
+        policy_pack_sha256: Digest(policy.digest()),
+        determining: Vec::new(),
+        model: None,
+        engine: None,
+        sampling: None,
+        redaction: None,
+        input: None,
+    };
+    let key = subject.request_key(&id);
+    Ok((facts, key))
+}
+
+fn first_half(id: &ReceiptId) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = id.0;
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The caller's trace, or one of our own: the receipt's id serves, since both are 16 random bytes.
+fn trace_id(trace: &Trace, id: &ReceiptId) -> TraceId {
+    TraceId(if trace.trace_id == [0; 16] { id.0 } else { trace.trace_id })
+}
+
+/// A use case as the log names it.
+pub(crate) fn reference(use_case: &policy::UseCase) -> Result<UseCaseRef, Refusal> {
+    Ok(UseCaseRef { id: name(&use_case.id)?, rev: use_case.revision, sha256: Digest(use_case.sha256) })
+}
+
+/// The engine as the log names it.
+pub(crate) fn engine(gateway: &Gateway, serving: &Serving) -> Result<EngineRef, Refusal> {
+    let Configuration { build_sha256, config_sha256, .. } = gateway.configuration();
+    Ok(EngineRef {
+        build_sha256: *build_sha256,
+        config_sha256: *config_sha256,
+        isa: name(&serving.generator.isa())?,
+        assurance: serving.assurance,
+    })
+}
+
+/// The client's input, before it is tokens.
+pub(crate) fn input(key: &RequestKey, client_input: &[u8]) -> InputFacts {
+    InputFacts { client_commit: key.commit(client_input), token_commit: None, tokens: 0, rendered_at_ms: None }
+}
+
+/// Sampling as resolved. Every number was rounded to thousandths before, so nothing is lost here.
+pub(crate) fn sampling(key: &RequestKey, sampling: &SamplingParams, params: &Params, stops: &[&str]) -> SamplingFacts {
+    let commit = |parts: Vec<u8>| (!parts.is_empty()).then(|| key.commit(&parts));
+    // Each with its length, so that two lists never commit alike.
+    let stops = stops.iter().flat_map(|s| (s.len() as u64).to_le_bytes().into_iter().chain(s.bytes())).collect();
+    let biases = sampling
+        .logit_bias
+        .iter()
+        .flat_map(|(id, bias)| id.to_le_bytes().into_iter().chain(bias.to_le_bytes()))
+        .collect();
+    SamplingFacts {
+        seed: sampling.seed,
+        temperature_milli: milli(sampling.temperature).unsigned_abs(),
+        top_p_milli: milli(sampling.top_p).unsigned_abs(),
+        min_p_milli: milli(sampling.min_p).unsigned_abs(),
+        top_k: sampling.top_k,
+        repetition_penalty_milli: milli(sampling.repetition_penalty),
+        presence_penalty_milli: milli(sampling.presence_penalty),
+        frequency_penalty_milli: milli(sampling.frequency_penalty),
+        max_tokens: params.max_tokens.unwrap_or(0),
+        n: params.n,
+        stop_commit: commit(stops),
+        logit_bias_commit: commit(biases),
+        grammar_commit: None,
+    }
+}
+
+fn milli(value: f32) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "sampling parameters lie within ±100")]
+    let milli = (value * 1000.0).round() as i32;
+    milli
+}
+
+/// Redaction before it has found anything.
+pub(crate) fn redaction(detector_sha256: [u8; 32]) -> RedactionFacts {
+    RedactionFacts {
+        detector_sha256: Digest(detector_sha256),
+        counts: BTreeMap::new(),
+        unresolved: 0,
+        failed: false,
+    }
+}
+
+/// Findings as the policy judges them.
+pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
+    let total = |counts: &BTreeMap<Kind, u32>| counts.values().map(|&count| u64::from(count)).sum();
+    FindingFacts {
+        counts: redaction.counts.iter().map(|(kind, &count)| (kind.id().to_owned(), count.into())).collect(),
+        data_class: if redaction.counts.is_empty() { DataClass::None } else { DataClass::Personal },
+        special_categories: Vec::new(),
+        unresolved: 0,
+        refused: total(&redaction.refused),
+        failed: false,
+        profile: profile.to_owned(),
+    }
+}
+
+/// Counts by kind as the log takes them.
+pub(crate) fn counts(counts: &BTreeMap<Kind, u32>) -> BTreeMap<Name, u32> {
+    counts.iter().filter_map(|(kind, &count)| Some((Name::new(kind.id()).ok()?, count))).take(LIST_MAX).collect()
+}
+
+/// Ids of the administrator's making; what the log cannot take as a name is named so.
+pub(crate) fn names(ids: Vec<String>) -> Vec<Name> {
+    ids.into_iter().take(LIST_MAX).map(|id| Name::new(id).unwrap_or_else(|_| unnamed())).collect()
+}
+
+/// Stands for an id with characters that the log does not take.
+#[expect(clippy::expect_used, reason = "a constant of letters is a valid name; a unit test makes it")]
+pub(crate) fn unnamed() -> Name {
+    Name::new("unnamed").expect("letters are a name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unnamed_is_a_name() {
+        assert_eq!(unnamed().as_str(), "unnamed");
+    }
+
+    #[test]
+    fn thousandths_are_exact() {
+        for (value, wanted) in [(0.7_f32, 700), (-2.0, -2000), (1.1, 1100), (0.0, 0), (0.05, 50)] {
+            assert_eq!(milli(value), wanted);
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let back = wanted as f32 / 1000.0;
+            assert_eq!((value * 1000.0).round() / 1000.0, back);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What a caller asks, in plain values: the server makes it from the wire, the gateway's stages consume it.
+
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::endpoint::EndpointId;
+
+/// Who wrote a chat message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// Instructions of the application (`system`, and `developer` in newer clients).
+    System,
+    /// The person.
+    User,
+    /// An earlier answer.
+    Assistant,
+}
+
+impl Role {
+    /// The role's name in chat templates.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// One chat message. It holds what a person typed: no `Debug`, no `Serialize`, wiped when dropped.
+pub struct Message {
+    /// Who wrote it.
+    pub role: Role,
+    /// Its text; several text parts are joined by a line feed.
+    pub content: Zeroizing<String>,
+}
+
+/// What the model is to continue.
+pub enum Input {
+    /// A conversation, rendered with the model's pinned chat template.
+    Chat(Vec<Message>),
+    /// Plain prompts, each answered on its own.
+    Text(Vec<Zeroizing<String>>),
+}
+
+/// A string of the body that does not reach the model. It is scanned for personal data and never rewritten: a
+/// finding refuses the request.
+pub struct Scanned {
+    /// Where it stands in the body, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// The string.
+    pub text: Zeroizing<String>,
+}
+
+/// Sampling and length, as the caller wants them. `None` means the server's default.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Params {
+    /// Upper limit of generated tokens a choice.
+    pub max_tokens: Option<u32>,
+    /// Choices a prompt.
+    pub n: u32,
+    /// Softmax temperature; 0 is greedy.
+    pub temperature: Option<f32>,
+    /// Keep the `k` likeliest tokens; 0 keeps all.
+    pub top_k: Option<u32>,
+    /// Nucleus mass.
+    pub top_p: Option<f32>,
+    /// Least probability relative to the likeliest token.
+    pub min_p: Option<f32>,
+    /// Multiplicative repetition penalty; 1 is none.
+    pub repetition_penalty: Option<f32>,
+    /// Additive penalty on tokens that occurred.
+    pub presence_penalty: Option<f32>,
+    /// Additive penalty by how often a token occurred.
+    pub frequency_penalty: Option<f32>,
+    /// Seed of the sampler; drawn at random when absent, and recorded either way.
+    pub seed: Option<u64>,
+    /// Additive bias by token id.
+    pub logit_bias: Vec<(u32, f32)>,
+    /// Generate on after an end-of-turn token, until the length limit.
+    pub ignore_eos: bool,
+}
+
+/// W3C Trace Context identifiers of a request, for correlation with the caller's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// 16 bytes, never zero.
+    pub trace_id: [u8; 16],
+    /// The caller's span, when a `traceparent` header was sent.
+    pub parent_span_id: Option<[u8; 8]>,
+}
+
+/// Where a request comes from, as the listener saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// The peer's address is on the loopback interface.
+    pub loopback: bool,
+}
+
+/// One generation request in plain values.
+pub struct GenerationRequest {
+    /// Which endpoint it came in by.
+    pub endpoint: EndpointId,
+    /// Requested model id.
+    pub model: String,
+    /// What to continue.
+    pub input: Input,
+    /// Stop strings: scanned, matched on what the caller is shown, never given to the model.
+    pub stop: Vec<Zeroizing<String>>,
+    /// Every other string and key of the body.
+    pub scanned: Vec<Scanned>,
+    /// Sampling and length.
+    pub params: Params,
+    /// What the receipt commits to as the client's input: the body as canonical JSON (RFC 8785).
+    pub client_input: Zeroizing<Vec<u8>>,
+    /// Trace identifiers.
+    pub trace: Trace,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Zeroize for Message {
+    fn zeroize(&mut self) {
+        self.content.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Message {}

@@ -1,0 +1,167 @@
+//! The one way an error leaves: OpenAI's shape, with the rule, the remedy and the receipt where there are any.
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use gateway::{DeniedKind, Refusal};
+use serde::Serialize;
+
+/// The header that names a request's receipt.
+pub(crate) const RECEIPT: HeaderName = HeaderName::from_static("x-proeftuin-receipt");
+/// Official clients retry some statuses unless told not to; a repeated denial would only fill the log.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    kind: &'static str,
+    code: String,
+    message: String,
+    param: Option<String>,
+    remedy_nl: Option<String>,
+    receipt: Option<String>,
+    retry_after_s: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Inner<'a>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy_nl: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a str>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            code: code.into(),
+            message: message.into(),
+            param: None,
+            remedy_nl: None,
+            receipt: None,
+            retry_after_s: None,
+        }
+    }
+
+    /// 400 for one field.
+    pub(crate) fn invalid(param: impl Into<String>, reason: impl Into<String>) -> Self {
+        let (param, reason) = (param.into(), reason.into());
+        let message = if param.is_empty() { format!("the body {reason}") } else { format!("{param} {reason}") };
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message);
+        Self { param: Some(param).filter(|name| !name.is_empty()), ..error }
+    }
+
+    /// 413.
+    pub(crate) fn too_large(limit_bytes: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "invalid_request_error",
+            "body_too_large",
+            format!("the body has more than {limit_bytes} bytes; send less at once"),
+        )
+    }
+
+    /// 404 or 405 for paths and methods outside the endpoint table.
+    pub(crate) fn no_endpoint(status: StatusCode) -> Self {
+        let message = if status == StatusCode::METHOD_NOT_ALLOWED {
+            "this path has another method"
+        } else {
+            "there is no such endpoint; see the README for the ones there are"
+        };
+        Self::new(status, "invalid_request_error", "unknown_endpoint", message)
+    }
+
+    /// 403 for a row of the endpoint table that only local peers may call.
+    pub(crate) fn loopback_only() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "permission_error",
+            "loopback-only",
+            "this endpoint answers on the loopback interface only; ask from the server itself",
+        )
+    }
+
+    /// The `data:` payload for an error in the middle of a stream.
+    pub(crate) fn event(&self) -> String {
+        serde_json::to_string(&self.body()).unwrap_or_default()
+    }
+
+    fn body(&self) -> Body<'_> {
+        Body {
+            error: Inner {
+                message: &self.message,
+                r#type: self.kind,
+                param: self.param.as_deref(),
+                code: &self.code,
+                remedy_nl: self.remedy_nl.as_deref(),
+                receipt: self.receipt.as_deref(),
+            },
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Denied(denied) => {
+                let (status, kind) = match denied.kind {
+                    DeniedKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "authentication_error"),
+                    DeniedKind::Forbidden => (StatusCode::FORBIDDEN, "permission_error"),
+                };
+                let error = Self::new(status, kind, denied.rule, message);
+                Self { remedy_nl: Some(denied.remedy_nl), receipt: denied.receipt_id, ..error }
+            }
+            Refusal::UnknownModel { .. } => {
+                let error = Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message);
+                Self { param: Some("model".into()), ..error }
+            }
+            Refusal::Invalid { field, .. } => {
+                let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message);
+                Self { param: Some(field), ..error }
+            }
+            Refusal::ContextOverflow { .. } => {
+                let code = "context_length_exceeded";
+                let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
+                Self { param: Some("messages".into()), ..error }
+            }
+            Refusal::Busy { retry_after_s } => {
+                let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "busy", message);
+                Self { retry_after_s: Some(retry_after_s), ..error }
+            }
+            _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "closed", message),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        if let Some(id) = self.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+            headers.insert(RECEIPT, id);
+        }
+        response
+    }
+}

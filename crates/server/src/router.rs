@@ -1,0 +1,93 @@
+//! The router is the endpoint table, mounted row by row; nothing else answers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, on};
+use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Gateway, Method, Origin};
+
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+use crate::routes;
+use crate::wire::body::BODY_BYTES_MAX;
+
+/// What every route needs.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// One call of an endpoint, before anything of it is believed.
+pub(crate) struct Call {
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) origin: Origin,
+    pub(crate) headers: HeaderMap,
+    /// The `{model}` part of the path; empty where there is none.
+    pub(crate) tail: String,
+    pub(crate) body: Bytes,
+}
+
+/// All rows of the endpoint table as axum routes.
+pub(crate) fn router(app: App) -> Router {
+    let mut router = Router::new();
+    for row in ENDPOINTS {
+        let filter = match row.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        let path = row.path.replace("{model}", "{*tail}");
+        router = router.route(
+            &path,
+            on(filter, move |app, peer, tail, headers, body| handle(row, app, peer, tail, headers, body)),
+        );
+    }
+    router
+        .fallback(|| async { ApiError::no_endpoint(StatusCode::NOT_FOUND) })
+        .method_not_allowed_fallback(|| async { ApiError::no_endpoint(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(app)
+}
+
+async fn handle(
+    row: &'static Endpoint,
+    State(app): State<App>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    tail: Option<Path<String>>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    let metrics = Arc::clone(&app.metrics);
+    let response = match body {
+        Err(_) => ApiError::too_large(BODY_BYTES_MAX).into_response(),
+        Ok(body) => {
+            let origin = Origin { loopback: peer.ip().to_canonical().is_loopback() };
+            let tail = tail.map(|Path(tail)| tail).unwrap_or_default();
+            let call = Call { endpoint: row, origin, headers, tail, body };
+            answer(app, call).await.unwrap_or_else(IntoResponse::into_response)
+        }
+    };
+    metrics.count(row.id, response.status());
+    response
+}
+
+async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
+    if call.endpoint.caller == CallerClass::Loopback && !call.origin.loopback {
+        return Err(ApiError::loopback_only());
+    }
+    match call.endpoint.id {
+        EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
+        EndpointId::Models => routes::models::list(&app, call).await,
+        EndpointId::Model => routes::models::one(&app, call).await,
+        EndpointId::Health => Ok("ok\n".into_response()),
+        EndpointId::Ready => routes::status::ready(&app),
+        EndpointId::Metrics => Ok(routes::status::metrics(&app)),
+        // The table is in another crate and may grow: a row without code here answers nothing.
+        _ => Err(ApiError::no_endpoint(StatusCode::NOT_FOUND)),
+    }
+}

@@ -1,0 +1,163 @@
+//! `/v1/chat/completions`.
+
+use gateway::{Finish, Input, Message, Params, Role};
+use serde::Serialize;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::fields::Fields;
+use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
+use super::{Marks, WireUsage, finish_reason};
+use crate::error::ApiError;
+
+/// Most messages of a conversation.
+const MESSAGES_MAX: usize = 4096;
+
+/// What a generation endpoint's body says.
+pub(crate) struct Parsed {
+    pub(crate) model: String,
+    pub(crate) input: Input,
+    pub(crate) stop: Vec<Zeroizing<String>>,
+    pub(crate) params: Params,
+    pub(crate) delivery: Delivery,
+}
+
+pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
+    let mut fields = Fields::new(body, "")?;
+    let model = model(&mut fields)?;
+    let Value::Array(items) = fields.required("messages")? else {
+        return Err(fields.error("messages", "must be a list"));
+    };
+    if items.is_empty() || items.len() > MESSAGES_MAX {
+        return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
+    }
+    let messages = items.into_iter().enumerate().map(|(i, item)| message(i, item)).collect::<Result<_, _>>()?;
+    let parsed = Parsed {
+        model,
+        input: Input::Chat(messages),
+        stop: stop(&mut fields)?,
+        params: params(&mut fields)?,
+        delivery: delivery(&mut fields)?,
+    };
+    refuse_unoffered(&mut fields)?;
+    fields.finish()?;
+    Ok(parsed)
+}
+
+pub(crate) fn model(fields: &mut Fields) -> Result<String, ApiError> {
+    match fields.text("model")? {
+        Some(model) if !model.is_empty() && model.len() <= 128 => Ok(model.as_str().to_owned()),
+        Some(_) => Err(fields.error("model", "must be a model id of 1 to 128 bytes")),
+        None => Err(fields.error("model", "is required")),
+    }
+}
+
+fn message(index: usize, item: Value) -> Result<Message, ApiError> {
+    let mut fields = Fields::new(item, format!("messages[{index}]."))?;
+    let role = fields.text("role")?.ok_or_else(|| fields.error("role", "is required"))?;
+    let role = match role.as_str() {
+        "system" | "developer" => Role::System,
+        "user" => Role::User,
+        "assistant" => Role::Assistant,
+        "tool" | "function" => return Err(fields.error("role", "tool messages are not offered yet")),
+        _ => return Err(fields.error("role", "must be system, developer, user or assistant")),
+    };
+    let content = fields.required("content")?;
+    let content = content_text(&fields, content)?;
+    fields.only("tool_calls", &[serde_json::json!([])], "is not offered yet")?;
+    fields.only("refusal", &[serde_json::json!("")], "cannot be carried on; leave it out")?;
+    fields.only("name", &[], "does not reach the model here; leave it out")?;
+    fields.skip(&["annotations", "audio", "ai_generated"]);
+    fields.finish()?;
+    Ok(Message { role, content })
+}
+
+/// A string, or a list of text parts, which are joined by a line feed.
+fn content_text(fields: &Fields, content: Value) -> Result<Zeroizing<String>, ApiError> {
+    let parts = match content {
+        Value::String(text) => return Ok(Zeroizing::new(text)),
+        Value::Array(parts) => parts,
+        _ => return Err(fields.error("content", "must be a string or a list of text parts")),
+    };
+    let mut joined = Zeroizing::new(String::new());
+    for (index, part) in parts.into_iter().enumerate() {
+        let mut part = Fields::new(part, "content part ")?;
+        if part.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
+            return Err(fields.error("content", "offers only parts of type \"text\""));
+        }
+        let text = part.text("text")?.ok_or_else(|| fields.error("content", "has a text part without text"))?;
+        part.finish()?;
+        if index > 0 {
+            joined.push('\n');
+        }
+        joined.push_str(&text);
+    }
+    Ok(joined)
+}
+
+/// The whole response.
+#[derive(Serialize)]
+pub(crate) struct Completion<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) object: &'static str,
+    pub(crate) created: i64,
+    pub(crate) model: &'a str,
+    pub(crate) choices: Vec<Choice>,
+    pub(crate) usage: WireUsage,
+    pub(crate) proeftuin: Marks<'a>,
+}
+
+/// One answer.
+#[derive(Serialize)]
+pub(crate) struct Choice {
+    index: usize,
+    message: Answer,
+    logprobs: Option<()>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    role: &'static str,
+    content: String,
+    refusal: Option<()>,
+}
+
+impl Choice {
+    pub(crate) fn new(index: usize, content: String, reason: Finish) -> Self {
+        let message = Answer { role: "assistant", content, refusal: None };
+        Self { index, message, logprobs: None, finish_reason: finish_reason(reason) }
+    }
+}
+
+/// One event of a stream.
+#[derive(Serialize)]
+pub(crate) struct Chunk<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) object: &'static str,
+    pub(crate) created: i64,
+    pub(crate) model: &'a str,
+    pub(crate) choices: Vec<DeltaChoice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<WireUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proeftuin: Option<Marks<'a>>,
+}
+
+/// What one choice gained.
+#[derive(Serialize)]
+pub(crate) struct DeltaChoice<'a> {
+    pub(crate) index: usize,
+    pub(crate) delta: Delta<'a>,
+    pub(crate) logprobs: Option<()>,
+    pub(crate) finish_reason: Option<&'static str>,
+}
+
+/// The gain itself.
+#[derive(Serialize, Default)]
+pub(crate) struct Delta<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) role: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) content: Option<&'a str>,
+}

@@ -1,0 +1,83 @@
+//! `/v1/completions`.
+
+use gateway::{Finish, Input};
+use serde::Serialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::chat::{Parsed, model};
+use super::fields::Fields;
+use super::params::{delivery, params, refuse_unoffered, stop};
+use super::{Marks, WireUsage, finish_reason};
+use crate::error::ApiError;
+
+/// Most prompts of one request.
+const PROMPTS_MAX: usize = 128;
+
+pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
+    let mut fields = Fields::new(body, "")?;
+    let model = model(&mut fields)?;
+    let prompt = fields.required("prompt")?;
+    let prompts = prompts(&fields, prompt)?;
+    fields.only("echo", &[json!(false)], "is not offered by this server yet; leave it out")?;
+    fields.only("suffix", &[json!("")], "is not offered; leave it out")?;
+    let n = fields.count("n", 1, 16)?.unwrap_or(1);
+    fields.only("best_of", &[json!(n)], "must equal n")?;
+    let mut parsed = Parsed {
+        model,
+        input: Input::Text(prompts),
+        stop: stop(&mut fields)?,
+        params: params(&mut fields)?,
+        delivery: delivery(&mut fields)?,
+    };
+    parsed.params.n = n;
+    // The completions API has always had a default of its own here.
+    parsed.params.max_tokens = parsed.params.max_tokens.or(Some(16));
+    refuse_unoffered(&mut fields)?;
+    fields.finish()?;
+    Ok(parsed)
+}
+
+fn prompts(fields: &Fields, prompt: Value) -> Result<Vec<Zeroizing<String>>, ApiError> {
+    let items = match prompt {
+        Value::String(text) => return Ok(vec![Zeroizing::new(text)]),
+        Value::Array(items) if !items.is_empty() && items.len() <= PROMPTS_MAX => items,
+        _ => return Err(fields.error("prompt", "must be a string or a list of 1 to 128 strings")),
+    };
+    items
+        .into_iter()
+        .map(|item| match item {
+            Value::String(text) => Ok(Zeroizing::new(text)),
+            _ => Err(fields.error("prompt", "must be text; token ids are not taken yet")),
+        })
+        .collect()
+}
+
+/// A whole response, or one event of a stream: the shapes are the same.
+#[derive(Serialize)]
+pub(crate) struct Completion<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) object: &'static str,
+    pub(crate) created: i64,
+    pub(crate) model: &'a str,
+    pub(crate) choices: Vec<Choice<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<WireUsage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) proeftuin: Option<Marks<'a>>,
+}
+
+/// One continuation, or what it gained.
+#[derive(Serialize)]
+pub(crate) struct Choice<'a> {
+    index: usize,
+    text: &'a str,
+    logprobs: Option<()>,
+    finish_reason: Option<&'static str>,
+}
+
+impl<'a> Choice<'a> {
+    pub(crate) fn new(index: usize, text: &'a str, reason: Option<Finish>) -> Self {
+        Self { index, text, logprobs: None, finish_reason: reason.map(finish_reason) }
+    }
+}
