@@ -1,17 +1,18 @@
 //! Sources `https` and `hf`: a download that resumes, goes nowhere but to https, and takes no more than was pinned.
 
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, LOCATION, RANGE};
 use ureq::http::{Response, StatusCode, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use crate::Error;
 use crate::fetch::FetchOptions;
 use crate::store::Landing;
 
+const HUB: &str = "https://huggingface.co";
 const REDIRECTS_MAX: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest silence in the middle of an answer.
@@ -176,11 +177,22 @@ fn content_range(response: &Response<Body>) -> Option<(u64, u64)> {
     Some((start.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
+/// Trusts the certificate authorities of the operating system, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name: a
+/// mirror inside an organisation has its own authority, and no list is built in that would age.
 fn agent(options: &FetchOptions, what: &str) -> Result<Agent, Error> {
-    let mut tls = TlsConfig::builder();
-    if let Some(path) = &options.ca_file {
-        tls = tls.root_certs(authorities(path, what)?);
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() && !options.loopback_http {
+        return Err(Error::source(
+            what,
+            "no certificate authorities on this machine: install them (Debian: ca-certificates), or name a file with \
+             SSL_CERT_FILE",
+        ));
     }
+    let certificates: Vec<_> =
+        found.certs.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
     let config = Agent::config_builder()
         .tls_config(tls.build())
         .https_only(!options.loopback_http)
@@ -195,42 +207,20 @@ fn agent(options: &FetchOptions, what: &str) -> Result<Agent, Error> {
     Ok(Agent::new_with_config(config.build()))
 }
 
-fn authorities(path: &Path, what: &str) -> Result<RootCerts, Error> {
-    let pem = std::fs::read(path).map_err(Error::io("read the certificate authorities in", path))?;
-    let mut certificates = Vec::new();
-    for item in ureq::tls::parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(error) => return Err(Error::source(what, format!("{}: {error}", path.display()))),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(Error::source(what, format!("{}: no certificate authority in it", path.display())));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
-}
-
 /// The address of a file in a repository at a commit, and the user's token if there is one.
 ///
-/// hf-hub says where the hub is (`HF_ENDPOINT`), how addresses are made and where the token lies; the transfer is ours,
-/// because hf-hub 0.5 sets no limit on size, names files after what the server says, and follows redirects to plain HTTP.
+/// hf-hub knows where the user's token lies. Its transfer is not used: version 0.5 sets no limit on size, names files after what the server says, and follows redirects to plain HTTP; 1.0 needs 236 crates,
+/// cmake and aws-lc. Neither matters for what arrives, which is judged by its hash.
 pub(super) fn hub_address(
     repository: &str,
     revision: &str,
     path: &str,
     options: &FetchOptions,
-) -> Result<(String, Option<String>), Error> {
-    use hf_hub::api::sync::ApiBuilder;
-    let failed = |error: &dyn std::fmt::Display| Error::source(repository, error.to_string());
-    let mut builder = ApiBuilder::from_env().with_progress(false);
-    if let Some(endpoint) = &options.hf_endpoint {
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
-    }
-    let api = builder.build().map_err(|error| failed(&error))?;
+) -> (String, Option<String>) {
     let repo =
         hf_hub::Repo::with_revision(repository.to_owned(), hf_hub::RepoType::Model, revision.to_owned());
-    let url = api.repo(repo).url(path);
-    let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
-    Ok((url, token.or_else(|| hf_hub::Cache::from_env().token())))
+    let endpoint = options.hf_endpoint.as_deref().unwrap_or(HUB).trim_end_matches('/');
+    let url = format!("{endpoint}/{repository}/resolve/{revision}/{path}");
+    let token = options.hf_token.clone().or_else(|| hf_hub::Cache::from_env().token());
+    (url, token)
 }

@@ -11,15 +11,15 @@ use crate::store::Landing;
 use crate::{Error, Registry};
 
 /// How files are fetched. [`FetchOptions::from_env`] gives what a user expects.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct FetchOptions {
     /// The command that runs pip, such as `python3 -m pip`; the user's own pip configuration applies.
     pub pip: Vec<String>,
-    /// Root of the Hugging Face hub or a mirror of it; `None` leaves the choice to `HF_ENDPOINT`.
+    /// Root of a mirror of the Hugging Face hub, from `HF_ENDPOINT`.
     pub hf_endpoint: Option<String>,
-    /// Certificate authorities in PEM, instead of those built in: for mirrors inside an organisation.
-    pub ca_file: Option<PathBuf>,
+    /// The user's token for the hub, from `HF_TOKEN`; without one, the file in which the hub's own tools keep it.
+    pub hf_token: Option<String>,
     /// How often a broken connection is taken up again.
     pub attempts_max: u32,
     /// Plain HTTP to loopback addresses, for tests.
@@ -27,12 +27,13 @@ pub struct FetchOptions {
 }
 
 impl FetchOptions {
-    /// `python3 -m pip`, and the certificate authorities that `SSL_CERT_FILE` names.
+    /// `python3 -m pip`, `HF_ENDPOINT`, `HF_TOKEN`, five attempts.
     pub fn from_env() -> Self {
+        let set = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         Self {
             pip: ["python3", "-m", "pip"].map(str::to_owned).to_vec(),
-            hf_endpoint: None,
-            ca_file: std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(PathBuf::from),
+            hf_endpoint: set("HF_ENDPOINT"),
+            hf_token: set("HF_TOKEN"),
             attempts_max: 5,
             loopback_http: false,
         }
@@ -40,7 +41,7 @@ impl FetchOptions {
 
     #[cfg(test)]
     pub(crate) fn for_loopback_tests() -> Self {
-        Self { loopback_http: true, ca_file: None, ..Self::from_env() }
+        Self { loopback_http: true, ..Self::from_env() }
     }
 }
 
@@ -122,7 +123,7 @@ fn fetch_file(
             }
             Source::HuggingFace { repository, revision, folder } => {
                 let (url, token) =
-                    http::hub_address(repository, revision, &format!("{folder}{name}"), options)?;
+                    http::hub_address(repository, revision, &format!("{folder}{name}"), options);
                 http::fetch(&mut landing, &url, token.as_deref(), options, progress)?;
             }
             Source::Https { url } => http::fetch(&mut landing, &place(url), None, options, progress)?,
