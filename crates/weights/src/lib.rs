@@ -1,2 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod dtype;
+mod error;
+mod gguf;
+mod hashing;
+mod inspect;
+mod load;
+mod metadata;
+mod model;
+mod safetensors;
+mod source;
+mod tensor;
+
+pub use error::{Error, Fault, SinkError};
+pub use inspect::{Format, Inspection, inspect};
+pub use load::{PinnedFile, Verified, load};
+pub use metadata::{Array, Metadata, Value};
+pub use model::{VerifiedFile, identity_sha256, load_model, read_pinned};
+pub use tensor::TensorInfo;
+
+pub use dtype::DType;

@@ -1,0 +1,209 @@
+//! The verified load: one pass over one file.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::Digest;
+
+use crate::error::{Error, Fault, SinkError};
+use crate::hashing::{HashingReader, open_regular};
+use crate::metadata::Metadata;
+use crate::model::VerifiedFile;
+use crate::source::Source;
+use crate::tensor::TensorInfo;
+use crate::{gguf, safetensors};
+
+/// Largest piece read at once, and the step of the progress.
+const PIECE_BYTES: usize = 8 << 20;
+/// From this size on a tensor is hashed on a second thread while the sink has it.
+const OVERLAP_BYTES_MIN: usize = 1 << 20;
+
+/// A file with the hash and the size it was approved with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PinnedFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// SHA-256 of the whole file.
+    pub sha256: [u8; 32],
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Proof that every byte given to the sink belonged to files with the pinned hashes. Only a load makes one.
+#[derive(Debug)]
+pub struct Verified {
+    pub(crate) metadata: Metadata,
+    pub(crate) tensors: Vec<TensorInfo>,
+    pub(crate) files: Vec<VerifiedFile>,
+    pub(crate) side_files: Vec<(String, Vec<u8>)>,
+}
+
+impl Verified {
+    /// The metadata.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The metadata, owned.
+    pub fn into_metadata(self) -> Metadata {
+        self.metadata
+    }
+
+    /// The tensors, in the order the sink had them.
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    /// The files that were read, with their hashes.
+    pub fn files(&self) -> &[VerifiedFile] {
+        &self.files
+    }
+
+    /// The hash that names these weights: see [`crate::identity_sha256`].
+    pub fn sha256(&self) -> [u8; 32] {
+        crate::identity_sha256(&self.files)
+    }
+
+    /// Contents of a verified file that holds no tensors, such as `config.json`.
+    pub fn side_file(&self, name: &str) -> Option<&[u8]> {
+        self.side_files.iter().find(|(own, _)| own == name).map(|(_, bytes)| bytes.as_slice())
+    }
+}
+
+/// Loads one GGUF or safetensors file: reads it once, in order, and hands each tensor's bytes to `sink` while the same
+/// bytes go into SHA-256 (the header, padding and tail as well).
+///
+/// The sink works on bytes that are not verified yet: keep nothing of what it made unless this returns [`Verified`].
+/// `progress` is told bytes done and bytes in all.
+///
+/// # Errors
+/// [`Error::NotRegular`], [`Error::SizeMismatch`] and [`Error::HashMismatch`] before anything the contents caused: a
+/// file that is not the pinned one is named as such even when it also fails to parse.
+pub fn load(
+    file: &PinnedFile,
+    progress: &mut dyn FnMut(u64, u64),
+    sink: &mut dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError>,
+) -> Result<Verified, Error> {
+    let mut reader = open_pinned(file)?;
+    let outcome = stream(&mut reader, file, progress, sink);
+    if let Err(error @ Error::Io { .. }) = outcome {
+        return Err(error);
+    }
+    let verified = settle(reader, file)?;
+    let (metadata, tensors) = outcome?;
+    progress(file.size_bytes, file.size_bytes);
+    Ok(Verified { metadata, tensors, files: vec![verified], side_files: Vec::new() })
+}
+
+/// Opens a pinned file and refuses another size, hashing it so that both hashes can be named.
+pub(crate) fn open_pinned(file: &PinnedFile) -> Result<HashingReader<std::fs::File>, Error> {
+    let (handle, found_bytes) = open_regular(&file.path)?;
+    let reader = HashingReader::new(handle);
+    if found_bytes == file.size_bytes {
+        return Ok(reader);
+    }
+    let affordable = found_bytes / 2 <= file.size_bytes;
+    let found_sha256 = match affordable.then(|| reader.finish(found_bytes)) {
+        Some(Ok((_, hash))) => Some(hex::encode(hash)),
+        _ => None,
+    };
+    Err(size_mismatch(file, found_bytes, found_sha256))
+}
+
+fn size_mismatch(file: &PinnedFile, found_bytes: u64, found_sha256: Option<String>) -> Error {
+    Error::SizeMismatch {
+        path: file.path.clone(),
+        pinned_bytes: file.size_bytes,
+        found_bytes,
+        pinned_sha256: hex::encode(file.sha256),
+        found_sha256,
+    }
+}
+
+/// Hashes the rest and compares with what was pinned.
+pub(crate) fn settle(reader: HashingReader<std::fs::File>, file: &PinnedFile) -> Result<VerifiedFile, Error> {
+    let (bytes, hash) = reader.finish(file.size_bytes).map_err(|source| Error::Io {
+        doing: "read",
+        path: file.path.clone(),
+        source,
+    })?;
+    if bytes != file.size_bytes {
+        return Err(size_mismatch(file, bytes, Some(hex::encode(hash))));
+    }
+    if hash != file.sha256 {
+        return Err(Error::HashMismatch {
+            path: file.path.clone(),
+            pinned_sha256: hex::encode(file.sha256),
+            found_sha256: hex::encode(hash),
+        });
+    }
+    Ok(VerifiedFile { name: name_of(&file.path), sha256: hash, size_bytes: bytes })
+}
+
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Header of either format, by its first four bytes.
+pub(crate) fn read_header<R: Read>(
+    source: &mut Source<R>,
+    file_bytes: u64,
+) -> Result<(crate::Format, Metadata, Vec<TensorInfo>), Fault> {
+    let first = source.array()?;
+    if first == gguf::MAGIC {
+        let (metadata, tensors) = gguf::read_header(source, file_bytes)?;
+        Ok((crate::Format::Gguf, metadata, tensors))
+    } else {
+        let (metadata, tensors) = safetensors::read_header(first, source, file_bytes)?;
+        Ok((crate::Format::Safetensors, metadata, tensors))
+    }
+}
+
+fn stream<R: Read>(
+    reader: &mut HashingReader<R>,
+    file: &PinnedFile,
+    progress: &mut dyn FnMut(u64, u64),
+    sink: &mut dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError>,
+) -> Result<(Metadata, Vec<TensorInfo>), Error> {
+    let path = file.path.as_path();
+    let io = |source| Error::Io { doing: "read", path: path.to_owned(), source };
+    let mut source = Source::new(&mut *reader, file.size_bytes);
+    let (_, metadata, tensors) =
+        read_header(&mut source, file.size_bytes).map_err(|fault| match source.io.take() {
+            Some(error) => io(error),
+            None => fault.at(path),
+        })?;
+
+    let mut buffer = Vec::new();
+    for tensor in &tensors {
+        let gap = tensor.offset.saturating_sub(reader.position());
+        std::io::copy(&mut reader.by_ref().take(gap), &mut std::io::sink()).map_err(io)?;
+        let len = usize::try_from(tensor.bytes)
+            .map_err(|_| Fault::new("a tensor is larger than this machine's memory").at(path))?;
+        if buffer.len() < len {
+            buffer.resize(len, 0);
+        }
+        let (bytes, _) = buffer.split_at_mut(len);
+        for piece in bytes.chunks_mut(PIECE_BYTES) {
+            reader.fill_unhashed(piece).map_err(io)?;
+            progress(reader.position(), file.size_bytes);
+        }
+        let hasher = reader.hasher();
+        let outcome = if len < OVERLAP_BYTES_MIN {
+            hasher.update(&*bytes);
+            sink(&metadata, tensor, bytes)
+        } else {
+            let bytes = &*bytes;
+            std::thread::scope(|scope| {
+                scope.spawn(|| hasher.update(bytes));
+                sink(&metadata, tensor, bytes)
+            })
+        };
+        outcome.map_err(|source| Error::Sink {
+            path: path.to_owned(),
+            tensor: crate::error::printable(&tensor.name),
+            source,
+        })?;
+    }
+    Ok((metadata, tensors))
+}
