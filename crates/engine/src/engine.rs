@@ -319,12 +319,12 @@ fn serve(stepper: &mut Stepper, inbox: &Receiver<EngineCommand>) -> Result<(), E
             stepper.scheduler.blocks.assert_idle();
             if !stopping {
                 let Ok(command) = inbox.recv() else { return Ok(()) };
-                stopping = stepper.obey(command);
+                stopping = stepper.obey(command)?;
             }
         }
         loop {
             match inbox.try_recv() {
-                Ok(command) => stopping |= stepper.obey(command),
+                Ok(command) => stopping |= stepper.obey(command)?,
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => {
                     stopping = true;

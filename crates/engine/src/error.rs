@@ -4,6 +4,15 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A file was refused: not the pinned one, malformed, or with a tensor that could not be packed.
+    #[error(transparent)]
+    Weights(#[from] weights::Error),
+    /// The kernels cannot do what was asked.
+    #[error(transparent)]
+    Kernels(#[from] kernels::Error),
+    /// candle refused an operation.
+    #[error("candle: {0}")]
+    Candle(#[from] candle_core::Error),
     /// `general.architecture` names a family this engine has no wiring for.
     #[error("architecture `{architecture}` is not supported; supported: {supported}")]
     UnknownArchitecture {

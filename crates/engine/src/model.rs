@@ -25,6 +25,34 @@ pub(crate) struct Batch {
     pub(crate) slices: Vec<BatchSlice>,
 }
 
+impl Batch {
+    /// The position of every row.
+    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
+        self.slices.iter().flat_map(|slice| slice.start..slice.start + slice.len)
+    }
+
+    /// The page and the slot in it of every row; no page where a block table is too short.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (Option<u32>, usize)> {
+        self.slices.iter().flat_map(|slice| {
+            let positions = slice.start..slice.start + slice.len;
+            positions.map(|position| (slice.block_table.get(position / PAGE_TOKENS).copied(), position % PAGE_TOKENS))
+        })
+    }
+
+    /// The last row of every slice that wants logits.
+    pub(crate) fn rows_wanting_logits(&self) -> Vec<usize> {
+        let mut end = 0;
+        let mut rows = Vec::with_capacity(self.slices.len());
+        for slice in &self.slices {
+            end += slice.len;
+            if slice.wants_logits {
+                rows.push(end - 1);
+            }
+        }
+        rows
+    }
+}
+
 /// A loaded model with its pages. Implemented once for every family and device; a test may put a faulty one in its place.
 pub(crate) trait CausalLm: Send {
     /// Rows of the head, and the bound of token ids.
@@ -38,7 +66,7 @@ pub(crate) trait CausalLm: Send {
     /// Makes room for `pages` pages; forgets what was in any before.
     fn allocate_pages(&mut self, pages: usize) -> Result<(), Error>;
     /// Overwrites these pages.
-    fn wipe(&mut self, pages: &[u32]);
+    fn wipe(&mut self, pages: &[u32]) -> Result<(), Error>;
     /// Runs the batch; logits of the slices that want them, `[slices that want logits, vocab_len]`.
     fn forward(&mut self, batch: &Batch) -> Result<&[f32], Error>;
 }

@@ -23,16 +23,19 @@ impl Stepper {
     }
 
     /// Carries out a command; true when it was the one to stop.
-    pub(crate) fn obey(&mut self, command: EngineCommand) -> bool {
+    ///
+    /// # Errors
+    /// A device fault.
+    pub(crate) fn obey(&mut self, command: EngineCommand) -> Result<bool, Error> {
         match command {
             EngineCommand::Submit(sequence) => self.scheduler.submit(*sequence),
             EngineCommand::Abort { id } => {
                 self.scheduler.abort(id);
-                self.clean();
+                self.clean()?;
             }
-            EngineCommand::Shutdown => return true,
+            EngineCommand::Shutdown => return Ok(true),
         }
-        false
+        Ok(false)
     }
 
     /// One token for every sequence that is ready for one; one chunk for every prompt there is budget for.
@@ -42,7 +45,7 @@ impl Stepper {
     pub(crate) fn step(&mut self) -> Result<(), Error> {
         let slices = self.scheduler.schedule();
         let batch = self.batch(&slices);
-        self.clean();
+        self.clean()?;
         let vocab_len = self.model.vocab_len();
         let logits = self.model.lm.forward(&batch)?;
         let mut rows = logits.chunks_exact(vocab_len);
@@ -69,7 +72,7 @@ impl Stepper {
         for (index, reason) in ended {
             self.scheduler.finish(index, reason);
         }
-        self.clean();
+        self.clean()?;
         self.shared.steps.fetch_add(1, Relaxed);
         self.shared.prefill_tokens.fetch_add((batch.tokens.len() - generated) as u64, Relaxed);
         self.shared.generated_tokens.fetch_add(generated as u64, Relaxed);
@@ -91,10 +94,10 @@ impl Stepper {
     }
 
     /// Wipes pages that came free and publishes the gauges.
-    fn clean(&mut self) {
+    fn clean(&mut self) -> Result<(), Error> {
         let wipes = self.scheduler.blocks.take_wipes();
         if !wipes.is_empty() {
-            self.model.lm.wipe(&wipes);
+            self.model.lm.wipe(&wipes)?;
         }
         let (scheduler, shared) = (&mut self.scheduler, &self.shared);
         shared.queued.fetch_sub(std::mem::take(&mut scheduler.dequeued), Relaxed);
@@ -103,5 +106,6 @@ impl Stepper {
         shared.pages_cached.store(scheduler.blocks.cached(), Relaxed);
         shared.preemptions.store(scheduler.preemptions, Relaxed);
         shared.shared_tokens.store(scheduler.shared_tokens, Relaxed);
+        Ok(())
     }
 }
