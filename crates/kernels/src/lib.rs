@@ -1,2 +1,37 @@
 #![doc = include_str!("../README.md")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "shapes are checked at the edge of each kernel; a violated shape is a programming error and must stop"
+)]
 
+mod attention;
+mod dequantize;
+mod dtype;
+mod elementwise;
+mod error;
+mod exp;
+mod half;
+mod isa;
+mod kv;
+mod linear;
+mod matrix;
+mod pool;
+mod rope;
+mod scratch;
+mod simd;
+
+pub use attention::{AttentionParams, AttentionSequence, attention};
+pub use dequantize::dequantize;
+pub use dtype::DType;
+pub use elementwise::{add, rms_norm, silu_mul, softmax};
+pub use error::Error;
+pub use exp::exp;
+pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};
+pub use isa::{Isa, isa};
+pub use kv::{KvLayout, PAGE_TOKENS};
+pub use linear::{linear, linear_group};
+pub use matrix::Matrix;
+pub use pool::Pool;
+pub use rope::{Pairing, RopeFrequencies, rope};
+pub use scratch::Scratch;

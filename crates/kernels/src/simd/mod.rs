@@ -1,0 +1,106 @@
+//! Sixteen lanes: the few operations every kernel is written with, once per tier.
+//!
+//! A kernel is a [`Kernel`] whose `run` is inlined into one function per tier ([`dispatch`]), so each piece of
+//! mathematics is written once. [`Scalar`] says what each operation means; the other tiers give the same bits.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod scalar;
+
+pub(crate) use scalar::Scalar;
+
+use crate::Isa;
+
+/// Lanes of a vector, and rows of a packed group.
+pub(crate) const LANES: usize = 16;
+
+/// Operations on 16 lanes. Floats are binary32 and round to nearest even; nothing is fused unless it says so.
+pub(crate) trait Simd: Copy {
+    /// 16 floats.
+    type F: Copy;
+    /// 16 signed 32-bit integers.
+    type I: Copy;
+    /// 64 bytes: 16 lanes of 4.
+    type B: Copy;
+    /// Sums of byte products, before [`Simd::dot_sum`].
+    type Dot: Copy;
+
+    fn splat(self, value: f32) -> Self::F;
+    fn load(self, from: &[f32; LANES]) -> Self::F;
+    fn store(self, value: Self::F, to: &mut [f32; LANES]);
+    /// Loads binary16 numbers.
+    fn load_f16(self, from: &[u16; LANES]) -> Self::F;
+    /// Stores as binary16 numbers, rounded to nearest even.
+    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]);
+    /// Loads bfloat16 numbers.
+    fn load_bf16(self, from: &[u16; LANES]) -> Self::F;
+    fn add(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    fn div(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a × b + c`, rounded once.
+    fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `c − a × b`, rounded once.
+    fn fnma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `a` where `a > b`, else `b`.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `a` where `a < b`, else `b`.
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `2^n × value` for integral `n` in −252..=254, as two exact or once rounded products.
+    fn scale_by_power(self, value: Self::F, n: Self::F) -> Self::F;
+    /// Sum of the lanes: halves added, four times over.
+    fn sum(self, value: Self::F) -> f32;
+    /// Largest lane, by halves as in [`Simd::max`].
+    fn largest(self, value: Self::F) -> f32;
+
+    fn int_splat(self, value: i32) -> Self::I;
+    fn int_add(self, a: Self::I, b: Self::I) -> Self::I;
+    fn int_sub(self, a: Self::I, b: Self::I) -> Self::I;
+    fn int_mul(self, a: Self::I, b: Self::I) -> Self::I;
+    fn int_load_i8(self, from: &[u8; LANES]) -> Self::I;
+    fn int_load_u8(self, from: &[u8; LANES]) -> Self::I;
+    /// To float, to nearest even.
+    fn int_to_float(self, value: Self::I) -> Self::F;
+
+    fn bytes(self, from: &[u8; 64]) -> Self::B;
+    fn low_nibbles(self, bytes: Self::B) -> Self::B;
+    fn high_nibbles(self, bytes: Self::B) -> Self::B;
+    /// Replaces each byte (0..16) by the entry of the table.
+    fn look_up(self, table: &[i8; 16], bytes: Self::B) -> Self::B;
+
+    fn dot_zero(self) -> Self::Dot;
+    /// Adds, per lane, the products of the lane's four bytes (each at most 15) with the four of `x` (not −128).
+    /// At most eight of these between `dot_zero` and `dot_sum`.
+    fn dot_nibbles(self, dot: Self::Dot, weights: Self::B, x: [i8; 4]) -> Self::Dot;
+    fn dot_sum(self, dot: Self::Dot) -> Self::I;
+    /// As `dot_nibbles`, for bytes of at most 63, straight into integers.
+    fn dot_unsigned(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
+    /// As `dot_nibbles`, for signed bytes (−128 allowed in the weights), straight into integers.
+    fn dot_signed(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
+}
+
+/// A piece of mathematics, written over any tier.
+pub(crate) trait Kernel {
+    type Output;
+    /// Implementations are `#[inline(always)]`, closures within them too.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs a kernel on a tier.
+#[inline]
+pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
+    match isa {
+        Isa::Scalar => kernel.run(Scalar),
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => {
+            // SAFETY: an `Isa` other than `Scalar` reaches this crate's kernels only through `isa()` or
+            // `Isa::require`, which asked the processor.
+            unsafe { avx2::run(kernel) }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 => kernel.run(Scalar),
+    }
+}
+
+#[cfg(test)]
+mod tests;
