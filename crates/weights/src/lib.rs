@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod dtype;
 mod error;
 mod gguf;
 mod hashing;
@@ -19,4 +18,4 @@ pub use metadata::{Array, Metadata, Value};
 pub use model::{VerifiedFile, identity_sha256, load_model, read_pinned};
 pub use tensor::TensorInfo;
 
-pub use dtype::DType;
+pub use kernels::DType;
