@@ -8,7 +8,10 @@ use std::cmp::Ordering;
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Candidate {
     id: u32,
-    logit: f32,
+    /// Logit below the largest, over the temperature; at most 0.
+    scaled: f32,
+    /// e to that.
+    weight: f64,
 }
 
 /// Buffers that are kept from token to token.
@@ -16,7 +19,6 @@ struct Candidate {
 pub(crate) struct Sampler {
     logits: Vec<f32>,
     candidates: Vec<Candidate>,
-    weights: Vec<f64>,
 }
 
 impl Sampler {
@@ -64,32 +66,71 @@ impl Sampler {
     /// Temperature, top-k, top-p, min-p; then the token in whose share of the mass `u` falls, 0 ≤ u < 1.
     fn draw(&mut self, params: &SamplingParams, u: f64) -> Option<u32> {
         let max = self.logits.get(argmax(&self.logits)? as usize).copied()?;
+        let candidates = self.logits.iter().enumerate().map(|(id, logit)| {
+            let scaled = (logit - max) / params.temperature;
+            Candidate { id: id as u32, scaled, weight: f64::from(kernels::exp(scaled)) }
+        });
         self.candidates.clear();
-        for (id, logit) in self.logits.iter().enumerate() {
-            self.candidates.push(Candidate { id: id as u32, logit: (*logit - max) / params.temperature });
-        }
+        self.candidates.extend(candidates);
         let top_k = params.top_k as usize;
         if top_k > 0 && top_k < self.candidates.len() {
-            self.candidates.select_nth_unstable_by(top_k - 1, likelier_first);
-            self.candidates.truncate(top_k);
+            keep_likeliest(&mut self.candidates, top_k);
         }
-        // The likeliest token's logit is now 0, so min-p and the smallest weight worth sorting are plain thresholds.
-        let floor = f64::from(params.min_p).max(f64::MIN_POSITIVE);
-        self.candidates.retain(|candidate| f64::from(candidate.logit).exp() >= floor);
-        self.candidates.sort_unstable_by(likelier_first);
-        self.weights.clear();
-        self.weights.extend(self.candidates.iter().map(|candidate| f64::from(candidate.logit).exp()));
-        None.or_else(|| self.pick(params.top_p, u))
+        if params.top_p < 1.0 {
+            keep_mass(&mut self.candidates, f64::from(params.top_p));
+        }
+        if params.min_p > 0.0 {
+            // The likeliest token has weight 1.
+            self.candidates.retain(|candidate| candidate.weight >= f64::from(params.min_p));
+        }
+        let total: f64 = self.candidates.iter().map(|candidate| candidate.weight).sum();
+        let mut left = u * total;
+        let mut drawn = None;
+        for candidate in self.candidates.iter().filter(|candidate| candidate.weight > 0.0) {
+            drawn = Some(candidate.id);
+            left -= candidate.weight;
+            if left < 0.0 {
+                break;
+            }
+        }
+        drawn
     }
+}
 
-    fn pick(&self, _top_p: f32, _u: f64) -> Option<u32> {
-        None
+/// The `k` likeliest, in order; 0 < k < len.
+fn keep_likeliest(candidates: &mut Vec<Candidate>, k: usize) {
+    candidates.select_nth_unstable_by(k - 1, likelier_first);
+    candidates.truncate(k);
+    candidates.sort_unstable_by(likelier_first);
+}
+
+/// The fewest likeliest whose weights reach `top_p` of all, in order. Sorts only as many as it takes.
+fn keep_mass(candidates: &mut Vec<Candidate>, top_p: f64) {
+    let total: f64 = candidates.iter().map(|candidate| candidate.weight).sum();
+    let mut sorted = 0;
+    let mut mass = 0.0;
+    while sorted < candidates.len() {
+        let Some(rest) = candidates.get_mut(sorted..) else { return };
+        let take = rest.len().min((7 * sorted).max(64));
+        if take < rest.len() {
+            rest.select_nth_unstable_by(take - 1, likelier_first);
+        }
+        let Some(next) = rest.get_mut(..take) else { return };
+        next.sort_unstable_by(likelier_first);
+        for candidate in next {
+            mass += candidate.weight;
+            sorted += 1;
+            if mass >= top_p * total {
+                candidates.truncate(sorted);
+                return;
+            }
+        }
     }
 }
 
 /// Larger logits first, lower ids first among equals: a total order, so that every sort gives the same result.
 fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
-    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
+    b.scaled.total_cmp(&a.scaled).then(a.id.cmp(&b.id))
 }
 
 /// The id of the largest logit, the lowest among equals.
@@ -108,7 +149,8 @@ fn argmax(logits: &[f32]) -> Option<u32> {
 
 /// A number in [0, 1) from seed and position alone: two rounds of the SplitMix64 finalizer (Steele et al. 2014).
 fn uniform(seed: u64, position: u64) -> f64 {
-    let mixed = mix(mix(seed.wrapping_add(0x9e37_79b9_7f4a_7c15)).wrapping_add(position.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = mix(mix(seed.wrapping_add(STEP)).wrapping_add(position.wrapping_mul(STEP)));
     (mixed >> 11) as f64 / (1u64 << 53) as f64
 }
 

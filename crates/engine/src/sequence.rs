@@ -69,11 +69,6 @@ impl Sequence {
         self.tokens.len()
     }
 
-    /// Tokens in the prompt.
-    pub(crate) fn prompt_len(&self) -> usize {
-        self.prompt_len
-    }
-
     /// Positions still to be computed before the next token can be drawn; at least 1 while running.
     pub(crate) fn remaining(&self) -> usize {
         self.len() - self.computed

@@ -43,7 +43,7 @@ pub(crate) struct AttentionShape {
 /// Activations are `[rows, cols]` in f32, one row a token of the batch; an operation gives its `out` the shape it needs.
 pub(crate) trait Backend: Send + 'static {
     /// A weight matrix `[rows, cols]`.
-    type Matrix: Send;
+    type Matrix: Send + Sync;
     /// A weight vector.
     type Vector: Send;
     /// `[rows, cols]` numbers on the device.
