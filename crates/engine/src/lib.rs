@@ -1,2 +1,25 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod block_manager;
+mod engine;
+mod error;
+mod layers;
+mod load;
+mod model;
+mod model_runner;
+mod models;
+mod request;
+mod sampler;
+mod scheduler;
+mod sequence;
+mod step;
+mod stream;
+mod tensors;
+
+pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
+pub use error::{Error, SubmitError};
+pub use load::{Device, LoadOptions, LoadReport, Loaded, load};
+pub use model::Model;
+pub use request::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+pub use stream::TokenStream;

@@ -1,0 +1,64 @@
+//! Grouped-query attention over paged K and V (Ainslie et al. 2023, arXiv:2305.13245).
+
+use super::{AttentionShape, Backend, Linear, Rope};
+use crate::Error;
+use crate::model::Batch;
+
+/// One layer's projections and pages.
+pub(crate) struct Attention<B: Backend> {
+    /// `[num_heads · head_dim, hidden]`.
+    pub(crate) query: Linear<B>,
+    /// `[num_kv_heads · head_dim, hidden]`.
+    pub(crate) key: Linear<B>,
+    /// `[num_kv_heads · head_dim, hidden]`.
+    pub(crate) value: Linear<B>,
+    /// `[hidden, num_heads · head_dim]`.
+    pub(crate) output: Linear<B>,
+    /// Heads and scale.
+    pub(crate) shape: AttentionShape,
+    /// This layer's pages.
+    pub(crate) cache: B::Cache,
+}
+
+/// Buffers that all layers share, one row a token.
+pub(crate) struct AttentionState<B: Backend> {
+    /// `[tokens, num_heads · head_dim]`.
+    q: B::Activations,
+    /// `[tokens, num_kv_heads · head_dim]`.
+    k: B::Activations,
+    /// `[tokens, num_kv_heads · head_dim]`.
+    v: B::Activations,
+    /// `[tokens, num_heads · head_dim]`.
+    heads: B::Activations,
+}
+
+impl<B: Backend> Default for AttentionState<B> {
+    fn default() -> Self {
+        let [q, k, v, heads] = [(); 4].map(|()| B::Activations::default());
+        AttentionState { q, k, v, heads }
+    }
+}
+
+impl<B: Backend> Attention<B> {
+    /// `x` and `out` are `[tokens, hidden]`. K and V are stored first and read back from the pages, also for a token's own
+    /// position, so that prefill and decode have the same arithmetic.
+    pub(crate) fn forward(
+        &mut self,
+        backend: &mut B,
+        batch: &Batch,
+        rope: &Rope<B>,
+        x: &B::Activations,
+        state: &mut AttentionState<B>,
+        out: &mut B::Activations,
+    ) -> Result<(), Error> {
+        let AttentionState { q, k, v, heads } = state;
+        let products =
+            &mut [(&*self.query.weight, &mut *q), (&*self.key.weight, &mut *k), (&*self.value.weight, &mut *v)];
+        backend.linear(x, products)?;
+        rope.forward(backend, q)?;
+        rope.forward(backend, k)?;
+        backend.store(&self.shape, &mut self.cache, batch, k, v)?;
+        backend.attend(&self.shape, &self.cache, batch, q, heads)?;
+        self.output.forward(backend, heads, out)
+    }
+}

@@ -1,0 +1,44 @@
+//! The gated feed-forward part (Shazeer 2020, arXiv:2002.05202).
+
+use super::{Backend, Linear};
+use crate::Error;
+
+/// `down(silu(gate(x)) · up(x))`.
+pub(crate) struct Mlp<B: Backend> {
+    /// `[intermediate, hidden]`.
+    pub(crate) gate: Linear<B>,
+    /// `[intermediate, hidden]`.
+    pub(crate) up: Linear<B>,
+    /// `[hidden, intermediate]`.
+    pub(crate) down: Linear<B>,
+}
+
+/// Buffers that all layers share, one row a token.
+pub(crate) struct MlpState<B: Backend> {
+    /// `[tokens, intermediate]`.
+    gate: B::Activations,
+    /// `[tokens, intermediate]`.
+    up: B::Activations,
+}
+
+impl<B: Backend> Default for MlpState<B> {
+    fn default() -> Self {
+        MlpState { gate: B::Activations::default(), up: B::Activations::default() }
+    }
+}
+
+impl<B: Backend> Mlp<B> {
+    /// `x` and `out` are `[tokens, hidden]`.
+    pub(crate) fn forward(
+        &self,
+        backend: &mut B,
+        x: &B::Activations,
+        state: &mut MlpState<B>,
+        out: &mut B::Activations,
+    ) -> Result<(), Error> {
+        let MlpState { gate, up } = state;
+        backend.linear(x, &mut [(&*self.gate.weight, &mut *gate), (&*self.up.weight, &mut *up)])?;
+        backend.silu_mul(gate, up)?;
+        self.down.forward(backend, gate, out)
+    }
+}

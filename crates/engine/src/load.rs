@@ -1,0 +1,171 @@
+//! A pinned file to a model ready to run. Each tensor is packed as it is read; nothing is usable unless the hash held.
+
+use crate::layers::{Backend, Candle, Cpu};
+use crate::model_runner::ModelRunner;
+use crate::models::{Config, Llama, SUPPORTED};
+use crate::tensors::Tensors;
+use crate::{Error, Model};
+use weights::{Metadata, PinnedFile, TensorInfo};
+
+/// Where the arithmetic runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Device {
+    /// The kernels of this project, on the weights as the file has them.
+    #[default]
+    Cpu,
+    /// candle's CPU device in f32: slow, and the reference for the other devices.
+    Reference,
+    /// A CUDA device by number; needs the cargo feature `cuda`.
+    Cuda(usize),
+    /// A Metal device by number; needs the cargo feature `metal`.
+    Metal(usize),
+}
+
+/// How to load.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Threads of the kernels' pool, at least 1. Does not change any result.
+    pub threads: usize,
+    /// Where the arithmetic runs.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        LoadOptions { threads, device: Device::Cpu }
+    }
+}
+
+/// What was loaded, for the log and the receipt.
+#[derive(Debug, Clone)]
+pub struct LoadReport {
+    /// `general.architecture`.
+    pub architecture: String,
+    /// The hash that names the model's files, see `weights::identity_sha256`.
+    pub sha256: [u8; 32],
+    /// Bytes read and hashed.
+    pub file_bytes: u64,
+    /// Tensors packed.
+    pub tensors: usize,
+    /// Bytes the packed tensors take in memory.
+    pub packed_bytes: u64,
+    /// The instruction set or device the arithmetic runs on.
+    pub isa: String,
+}
+
+/// A model, what its file says about it, and what was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// For `start`.
+    pub model: Model,
+    /// For the tokenizer and the chat template.
+    pub metadata: Metadata,
+    /// For the log.
+    pub report: LoadReport,
+}
+
+/// Loads a model of one file or several: reads every byte once, hashes it, packs each tensor as it arrives.
+/// `progress` is told bytes done and bytes in all.
+///
+/// # Errors
+/// `Weights` when a file is not the pinned one (with both hashes) or is malformed; otherwise what the model lacks or has
+/// too much, by name. Nothing of a file that was refused is kept.
+pub fn load(
+    files: &[PinnedFile],
+    options: &LoadOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Loaded, Error> {
+    match options.device {
+        Device::Cpu if options.threads == 0 => {
+            Err(Error::Options { field: "threads", reason: "must be at least 1".to_owned() })
+        }
+        Device::Cpu => load_on(Cpu::new(options.threads)?, files, progress),
+        Device::Reference => load_on(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"), files, progress),
+        Device::Cuda(number) => load_on(cuda(number)?, files, progress),
+        Device::Metal(number) => load_on(metal(number)?, files, progress),
+    }
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(number: usize) -> Result<Candle, Error> {
+    Ok(Candle::new(candle_core::Device::new_cuda(number)?, format!("candle-cuda-{number}")))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda(number: usize) -> Result<Candle, Error> {
+    Err(not_in_this_build(format!("cuda:{number}"), "cuda"))
+}
+
+#[cfg(feature = "metal")]
+fn metal(number: usize) -> Result<Candle, Error> {
+    Ok(Candle::new(candle_core::Device::new_metal(number)?, format!("candle-metal-{number}")))
+}
+
+#[cfg(not(feature = "metal"))]
+fn metal(number: usize) -> Result<Candle, Error> {
+    Err(not_in_this_build(format!("metal:{number}"), "metal"))
+}
+
+#[cfg(not(all(feature = "cuda", feature = "metal")))]
+fn not_in_this_build(device: String, feature: &str) -> Error {
+    let reason = format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
+    Error::Device { device, reason }
+}
+
+/// `load` on a given device.
+fn load_on<B: Backend>(
+    mut backend: B,
+    files: &[PinnedFile],
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Loaded, Error> {
+    let mut tensors = Tensors::default();
+    // The first tensor brings the metadata: an unknown architecture is refused before anything is packed.
+    let mut sink = |metadata: &Metadata, info: &TensorInfo, raw: &[u8]| -> Result<(), weights::SinkError> {
+        if tensors.count == 0 {
+            architecture(metadata)?;
+        }
+        Ok(tensors.accept(&mut backend, info, raw)?)
+    };
+    let verified = weights::load_model(files, progress, &mut sink).map_err(from_sink)?;
+    // From here on the hashes have held.
+    let architecture = architecture(verified.metadata())?.to_owned();
+    let config = Config::read(verified.metadata(), &architecture)?;
+    let (count, packed_bytes) = (tensors.count, tensors.packed_bytes);
+    let wired = Llama::new(&mut backend, &config, &mut tensors)?;
+    tensors.finish(&architecture)?;
+    let report = LoadReport {
+        architecture,
+        sha256: verified.sha256(),
+        file_bytes: verified.files().iter().map(|file| file.size_bytes).sum(),
+        tensors: count,
+        packed_bytes,
+        isa: backend.name().to_owned(),
+    };
+    let model = Model { lm: Box::new(ModelRunner::new(backend, wired, config)) };
+    Ok(Loaded { model, metadata: verified.into_metadata(), report })
+}
+
+/// The architecture, if there is wiring for it.
+fn architecture(metadata: &Metadata) -> Result<&str, Error> {
+    match metadata.architecture() {
+        Some(known) if SUPPORTED == known => Ok(known),
+        Some(other) => Err(Error::UnknownArchitecture {
+            architecture: other.chars().take(64).flat_map(char::escape_default).collect(),
+            supported: SUPPORTED,
+        }),
+        None => Err(Error::MissingMetadata { key: "general.architecture".to_owned() }),
+    }
+}
+
+/// What the engine's own sink refused is told as it is; a kernel's refusal keeps the tensor's name around it.
+fn from_sink(error: weights::Error) -> Error {
+    match error {
+        weights::Error::Sink { path, tensor, source } => match source.downcast::<Error>() {
+            Ok(own) if !matches!(*own, Error::Kernels(_)) => *own,
+            Ok(own) => Error::Weights(weights::Error::Sink { path, tensor, source: own }),
+            Err(source) => Error::Weights(weights::Error::Sink { path, tensor, source }),
+        },
+        other => Error::Weights(other),
+    }
+}

@@ -1,0 +1,163 @@
+//! What may be asked of the engine, and what comes back.
+
+use crate::SubmitError;
+use zeroize::Zeroizing;
+
+/// One request: token ids in, and how to choose the ids that follow.
+#[derive(Clone)]
+pub struct SequenceRequest {
+    /// The prompt's token ids, wiped when dropped.
+    pub prompt: Zeroizing<Vec<u32>>,
+    /// How tokens are chosen.
+    pub sampling: SamplingParams,
+    /// At most this many tokens are generated; at least 1.
+    pub max_tokens: u32,
+    /// Any of these ids ends the sequence. The id itself is not emitted as a `Token`.
+    pub stop_token_ids: Vec<u32>,
+    /// Pages of the KV cache are shared only between requests with the same salt: one salt per tenant.
+    pub cache_salt: [u8; 32],
+}
+
+impl std::fmt::Debug for SequenceRequest {
+    /// Sizes only: a prompt is never printed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SequenceRequest")
+            .field("prompt_tokens", &self.prompt.len())
+            .field("max_tokens", &self.max_tokens)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How the next token is chosen from the logits. `Default` is greedy.
+///
+/// The order is fixed: logit bias, repetition, presence and frequency penalties, temperature, top-k, top-p, min-p, draw.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SamplingParams {
+    /// 0 is greedy (the largest logit, the lowest id among equals); otherwise logits are divided by it. 0 to 100.
+    pub temperature: f32,
+    /// Only the `top_k` largest logits are kept; 0 keeps all.
+    pub top_k: u32,
+    /// The smallest set of most probable tokens whose mass reaches `top_p` is kept. Above 0, at most 1; 1 keeps all.
+    pub top_p: f32,
+    /// Tokens less probable than `min_p` times the most probable one are dropped. 0 to 1; 0 keeps all.
+    pub min_p: f32,
+    /// Logits of tokens seen in prompt or answer are divided (positive) or multiplied (negative) by it. Above 0; 1 is off.
+    pub repetition_penalty: f32,
+    /// Subtracted once from every token already in the answer. −2 to 2.
+    pub presence_penalty: f32,
+    /// Subtracted from every token already in the answer, as often as it occurs there. −2 to 2.
+    pub frequency_penalty: f32,
+    /// Keys the generator, together with the position of the token drawn.
+    pub seed: u64,
+    /// Added to the logits of these ids before anything else. −100 to 100 each.
+    pub logit_bias: Vec<(u32, f32)>,
+}
+
+impl Default for SamplingParams {
+    fn default() -> Self {
+        SamplingParams {
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            seed: 0,
+            logit_bias: Vec::new(),
+        }
+    }
+}
+
+impl SamplingParams {
+    /// Refuses what has no meaning, by field. `vocab_len` bounds the ids in `logit_bias`.
+    ///
+    /// # Errors
+    /// `InvalidSampling` with the field and what is allowed.
+    pub fn validate(&self, vocab_len: usize) -> Result<(), SubmitError> {
+        let check = |ok: bool, field: &'static str, reason: &'static str| {
+            if ok { Ok(()) } else { Err(SubmitError::InvalidSampling { field, reason }) }
+        };
+        check((0.0..=100.0).contains(&self.temperature), "temperature", "must be between 0 and 100")?;
+        check(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", "must be above 0 and at most 1")?;
+        check((0.0..=1.0).contains(&self.min_p), "min_p", "must be between 0 and 1")?;
+        check(
+            self.repetition_penalty > 0.0 && self.repetition_penalty <= 100.0,
+            "repetition_penalty",
+            "must be above 0 and at most 100",
+        )?;
+        let two = -2.0..=2.0;
+        check(two.contains(&self.presence_penalty), "presence_penalty", "must be between -2 and 2")?;
+        check(two.contains(&self.frequency_penalty), "frequency_penalty", "must be between -2 and 2")?;
+        for &(id, bias) in &self.logit_bias {
+            check((id as usize) < vocab_len, "logit_bias", "a token id is outside the vocabulary")?;
+            check((-100.0..=100.0).contains(&bias), "logit_bias", "a bias must be between -100 and 100")?;
+        }
+        Ok(())
+    }
+
+    /// Whether tokens seen so far change the logits.
+    pub(crate) fn penalizes(&self) -> bool {
+        self.repetition_penalty != 1.0 || self.presence_penalty != 0.0 || self.frequency_penalty != 0.0
+    }
+}
+
+/// What a stream yields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenEvent {
+    /// The next token of the answer.
+    Token {
+        /// Its id in the vocabulary.
+        id: u32,
+    },
+    /// The last event of every stream.
+    Finished(FinishReason),
+}
+
+/// Why a sequence ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FinishReason {
+    /// This id from `stop_token_ids` was chosen.
+    StopToken(u32),
+    /// `max_tokens` were generated.
+    Length,
+    /// The request was withdrawn, or the engine stopped before it could begin.
+    Aborted,
+    /// The engine met a fault.
+    Failed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(change: impl Fn(&mut SamplingParams)) -> Option<&'static str> {
+        let mut params = SamplingParams::default();
+        change(&mut params);
+        match params.validate(10) {
+            Ok(()) => None,
+            Err(SubmitError::InvalidSampling { field, .. }) => Some(field),
+            Err(other) => panic!("unexpected {other}"),
+        }
+    }
+
+    #[test]
+    fn every_parameter_is_refused_by_name() {
+        assert_eq!(field(|_| ()), None);
+        for bad in [f32::NAN, f32::INFINITY, -1e-3, 100.5] {
+            assert_eq!(field(|p| p.temperature = bad), Some("temperature"));
+            assert_eq!(field(|p| p.min_p = bad), Some("min_p"));
+            assert_eq!(field(|p| p.repetition_penalty = bad), Some("repetition_penalty"));
+        }
+        for bad in [f32::NAN, 0.0, 1.1] {
+            assert_eq!(field(|p| p.top_p = bad), Some("top_p"));
+        }
+        for bad in [f32::NAN, -2.1, 2.1] {
+            assert_eq!(field(|p| p.presence_penalty = bad), Some("presence_penalty"));
+            assert_eq!(field(|p| p.frequency_penalty = bad), Some("frequency_penalty"));
+        }
+        assert_eq!(field(|p| p.logit_bias = vec![(10, 0.0)]), Some("logit_bias"));
+        assert_eq!(field(|p| p.logit_bias = vec![(9, f32::NAN)]), Some("logit_bias"));
+        assert_eq!(field(|p| p.logit_bias = vec![(9, -100.0)]), None);
+    }
+}

@@ -1,0 +1,125 @@
+//! One request on its way through the engine.
+
+use crate::block_manager::{PAGE_TOKENS, PageId};
+use crate::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use tokio::sync::mpsc::Sender;
+use zeroize::Zeroizing;
+
+/// Names a full page by its tokens, all tokens before it and the tenant's salt.
+pub(crate) type PageHash = [u8; 32];
+
+/// Tokens, pages and progress of one request.
+pub(crate) struct Sequence {
+    pub(crate) id: u64,
+    /// Prompt, then answer. Room for both is reserved at once, so no growth leaves a copy behind; wiped when dropped.
+    tokens: Zeroizing<Vec<u32>>,
+    prompt_len: usize,
+    max_tokens: usize,
+    stop_token_ids: Vec<u32>,
+    pub(crate) sampling: SamplingParams,
+    cache_salt: [u8; 32],
+    /// Positions whose K and V are in the pages.
+    pub(crate) computed: usize,
+    /// Pages in order of position.
+    pub(crate) block_table: Vec<PageId>,
+    /// Hashes of the leading full pages, as far as they were asked for.
+    page_hashes: Vec<PageHash>,
+    /// Leading pages already made known to the block manager.
+    pub(crate) published: usize,
+    /// How often each token occurs in the answer; kept only when a penalty asks for it.
+    pub(crate) answer_counts: BTreeMap<u32, u32>,
+    /// Whether it has run before; a preempted sequence does not count as queued.
+    pub(crate) started: bool,
+    events: Sender<TokenEvent>,
+}
+
+impl Sequence {
+    /// A sequence of which nothing is computed.
+    pub(crate) fn new(id: u64, request: SequenceRequest, events: Sender<TokenEvent>) -> Self {
+        let max_tokens = request.max_tokens as usize;
+        let mut tokens = Zeroizing::new(Vec::with_capacity(request.prompt.len() + max_tokens));
+        tokens.extend_from_slice(&request.prompt);
+        Sequence {
+            id,
+            prompt_len: tokens.len(),
+            tokens,
+            max_tokens,
+            stop_token_ids: request.stop_token_ids,
+            sampling: request.sampling,
+            cache_salt: request.cache_salt,
+            computed: 0,
+            block_table: Vec::new(),
+            page_hashes: Vec::new(),
+            published: 0,
+            answer_counts: BTreeMap::new(),
+            started: false,
+            events,
+        }
+    }
+
+    /// Prompt and answer so far.
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+
+    /// Tokens in prompt and answer so far.
+    pub(crate) fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Positions still to be computed before the next token can be drawn; at least 1 while running.
+    pub(crate) fn remaining(&self) -> usize {
+        self.len() - self.computed
+    }
+
+    /// Hashes of the full pages among the first `positions` positions.
+    pub(crate) fn page_hashes(&mut self, positions: usize) -> &[PageHash] {
+        let full = positions.min(self.len()) / PAGE_TOKENS;
+        while self.page_hashes.len() < full {
+            let start = self.page_hashes.len() * PAGE_TOKENS;
+            let mut hasher = Sha256::new();
+            match self.page_hashes.last() {
+                Some(parent) => hasher.update(parent),
+                None => {
+                    hasher.update(b"proeftuin kv page");
+                    hasher.update(self.cache_salt);
+                }
+            }
+            for token in self.tokens.iter().skip(start).take(PAGE_TOKENS) {
+                hasher.update(token.to_le_bytes());
+            }
+            self.page_hashes.push(hasher.finalize().into());
+        }
+        self.page_hashes.get(..full).unwrap_or_default()
+    }
+
+    /// Takes the token drawn for the next position; gives the reason if that ends the sequence.
+    ///
+    /// `Err(())` when nobody reads the stream any more.
+    pub(crate) fn push(&mut self, id: u32) -> Result<Option<FinishReason>, ()> {
+        if self.stop_token_ids.contains(&id) {
+            return Ok(Some(FinishReason::StopToken(id)));
+        }
+        self.tokens.push(id);
+        if self.sampling.penalizes() {
+            *self.answer_counts.entry(id).or_insert(0) += 1;
+        }
+        // The channel has room for every token of the answer and the last word.
+        self.events.try_send(TokenEvent::Token { id }).map_err(|_| ())?;
+        Ok((self.len() - self.prompt_len >= self.max_tokens).then_some(FinishReason::Length))
+    }
+
+    /// Says the last word.
+    pub(crate) fn finish(self, reason: FinishReason) {
+        // Nobody listening is no fault.
+        let _ = self.events.try_send(TokenEvent::Finished(reason));
+    }
+
+    /// Forgets what was computed; the caller has released the pages.
+    pub(crate) fn reset(&mut self) {
+        self.computed = 0;
+        self.published = 0;
+    }
+}

@@ -1,0 +1,111 @@
+//! The one verb: `step()` = schedule, run, sample.
+
+use crate::engine::{EngineCommand, Shared};
+use crate::model::{Batch, BatchSlice, Model};
+use crate::sampler::Sampler;
+use crate::scheduler::{Scheduler, Slice};
+use crate::{Error, FinishReason};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What the engine's thread owns.
+pub(crate) struct Stepper {
+    model: Model,
+    pub(crate) scheduler: Scheduler,
+    sampler: Sampler,
+    shared: Arc<Shared>,
+}
+
+impl Stepper {
+    /// Nothing has run yet.
+    pub(crate) fn new(model: Model, scheduler: Scheduler, shared: Arc<Shared>) -> Self {
+        Stepper { model, scheduler, sampler: Sampler::default(), shared }
+    }
+
+    /// Carries out a command; true when it was the one to stop.
+    ///
+    /// # Errors
+    /// A device fault.
+    pub(crate) fn obey(&mut self, command: EngineCommand) -> Result<bool, Error> {
+        match command {
+            EngineCommand::Submit(sequence) => self.scheduler.submit(*sequence),
+            EngineCommand::Abort { id } => {
+                self.scheduler.abort(id);
+                self.clean()?;
+            }
+            EngineCommand::Shutdown => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    /// One token for every sequence that is ready for one; one chunk for every prompt there is budget for.
+    ///
+    /// # Errors
+    /// A device fault; the caller ends every stream.
+    pub(crate) fn step(&mut self) -> Result<(), Error> {
+        let slices = self.scheduler.schedule();
+        let batch = self.batch(&slices);
+        self.clean()?;
+        let vocab_len = self.model.vocab_len();
+        let logits = self.model.lm.forward(&batch)?;
+        let mut rows = logits.chunks_exact(vocab_len);
+        let mut ended = Vec::new();
+        let mut generated = 0;
+        for slice in &slices {
+            if !self.scheduler.advance(*slice) {
+                continue;
+            }
+            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index)) else {
+                return Err(Error::Fault("the model returned fewer rows of logits than were asked for".to_owned()));
+            };
+            generated += 1;
+            match self.sampler.sample(row, sequence) {
+                None => ended.push((slice.index, FinishReason::Failed)),
+                Some(id) => match sequence.push(id) {
+                    Ok(None) => {}
+                    Ok(Some(reason)) => ended.push((slice.index, reason)),
+                    Err(_) => ended.push((slice.index, FinishReason::Aborted)),
+                },
+            }
+        }
+        ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
+        for (index, reason) in ended {
+            self.scheduler.finish(index, reason);
+        }
+        self.clean()?;
+        self.shared.steps.fetch_add(1, Relaxed);
+        self.shared.prefill_tokens.fetch_add((batch.tokens.len() - generated) as u64, Relaxed);
+        self.shared.generated_tokens.fetch_add(generated as u64, Relaxed);
+        Ok(())
+    }
+
+    /// The tokens of the slices, with their pages.
+    fn batch(&self, slices: &[Slice]) -> Batch {
+        let mut batch = Batch::default();
+        batch.tokens.reserve_exact(slices.iter().map(|slice| slice.len).sum());
+        for slice in slices {
+            let Some(sequence) = self.scheduler.running.get(slice.index) else { continue };
+            let (start, len) = (sequence.computed, slice.len);
+            batch.tokens.extend(sequence.tokens().iter().skip(start).take(len));
+            let wants_logits = sequence.remaining() == len;
+            batch.slices.push(BatchSlice { start, len, block_table: sequence.block_table.clone(), wants_logits });
+        }
+        batch
+    }
+
+    /// Wipes pages that came free and publishes the gauges.
+    fn clean(&mut self) -> Result<(), Error> {
+        let wipes = self.scheduler.blocks.take_wipes();
+        if !wipes.is_empty() {
+            self.model.lm.wipe(&wipes)?;
+        }
+        let (scheduler, shared) = (&mut self.scheduler, &self.shared);
+        shared.queued.fetch_sub(std::mem::take(&mut scheduler.dequeued), Relaxed);
+        shared.running.store(scheduler.running.len(), Relaxed);
+        shared.pages_free.store(scheduler.blocks.free(), Relaxed);
+        shared.pages_cached.store(scheduler.blocks.cached(), Relaxed);
+        shared.preemptions.store(scheduler.preemptions, Relaxed);
+        shared.shared_tokens.store(scheduler.shared_tokens, Relaxed);
+        Ok(())
+    }
+}
