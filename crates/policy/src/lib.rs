@@ -16,11 +16,9 @@ pub use decision::{
 };
 pub use error::{Error, Place};
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
-pub use request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
-};
+pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status, UseCase,
-    Verdict, Window,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
+    UseCase, Verdict, Window,
 };

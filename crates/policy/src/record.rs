@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use crate::Error;
 use crate::error::{Place, line_at, toml_error};
 use crate::use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status, UseCase,
-    Verdict, Window,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
+    UseCase, Verdict, Window,
 };
-use crate::Error;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,7 +184,11 @@ impl Source<'_> {
 
     fn limit(&self, key: &str, value: &Spanned<u64>) -> Result<u64, Error> {
         if *value.get_ref() == 0 {
-            return Err(self.wrong(key, value, "is zero, so nothing could run; suspend the use case instead"));
+            return Err(self.wrong(
+                key,
+                value,
+                "is zero, so nothing could run; suspend the use case instead",
+            ));
         }
         Ok(*value.get_ref())
     }
@@ -264,7 +268,11 @@ impl Source<'_> {
             ));
         }
         if case.kind == Kind::Demo && case.max_data_class != DataClass::None {
-            return Err(self.wrong("max_data_class", &record.max_data_class, "is \"none\" for a demo, always"));
+            return Err(self.wrong(
+                "max_data_class",
+                &record.max_data_class,
+                "is \"none\" for a demo, always",
+            ));
         }
         Ok(())
     }

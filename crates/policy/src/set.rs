@@ -11,7 +11,9 @@ use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::facts::{Fault, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::record;
-use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+use crate::request::{
+    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+};
 use crate::rules::{Rules, parse_rules, parse_schema};
 use crate::use_case::UseCase;
 
