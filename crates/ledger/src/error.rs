@@ -1,0 +1,77 @@
+//! What can go wrong with durable state. Every one of these closes the request that met it.
+
+use std::path::PathBuf;
+
+/// Why the ledger could not do what was asked. No message holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be created, opened or given its mode.
+    #[error("ledger {path}: {source}; check that the state folder exists and belongs to this user")]
+    File {
+        /// Path of the database.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it.
+    #[error("ledger {path} is in use by another process; administer a running server through its socket")]
+    InUse {
+        /// Path of the database.
+        path: PathBuf,
+    },
+    /// The file is damaged or not a database.
+    #[error(
+        "ledger {path} is damaged ({detail}); keep the file, restore a backup or issue new keys in a new one"
+    )]
+    Corrupt {
+        /// Path of the database.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// A sound SQLite database that is not a ledger.
+    #[error("{path} is a database of another program; point the state folder elsewhere")]
+    Foreign {
+        /// Path of the database.
+        path: PathBuf,
+    },
+    /// Written by a newer version of this program.
+    #[error("ledger {path} has format {found}, this program knows up to {known}; run the newer program")]
+    Newer {
+        /// Path of the database.
+        path: PathBuf,
+        /// Its format.
+        found: i64,
+        /// The newest known here.
+        known: i64,
+    },
+    /// SQLite failed while at work: disk full, I/O error.
+    #[error("ledger: {0}; nothing was changed by this step")]
+    Database(#[from] rusqlite::Error),
+    /// The system gave no random bytes.
+    #[error("no random bytes from the system: {0}")]
+    Random(getrandom::Error),
+    /// No key of this id or prefix.
+    #[error("no key has the id or prefix \"{0}\"; see the list of keys")]
+    NoSuchKey(String),
+    /// The key is revoked or expired and cannot be rotated.
+    #[error("key {0} is revoked or expired; issue a new one instead")]
+    KeyEnded(String),
+    /// A new key says something that cannot be meant.
+    #[error("new key: {field} {reason}")]
+    NewKey {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it and what to do.
+        reason: &'static str,
+    },
+    /// A thread panicked while it held the ledger, so what is in memory cannot be relied on.
+    #[error("the ledger was left in the middle of a step; restart the program")]
+    Poisoned,
+}
+
+/// A poisoned lock is an error, never ignored.
+pub(crate) fn poisoned<T>(_: std::sync::PoisonError<T>) -> Error {
+    Error::Poisoned
+}

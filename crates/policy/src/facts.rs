@@ -1,0 +1,226 @@
+//! Facts → Cedar entities and context. Names here are the names in `schema.cedarschema`.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+
+use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+use crate::use_case::{Assessment, Evidence, UseCase, Verdict};
+
+/// Facts that Cedar cannot hold. Always ends in a denial; the text is for loading, never holds a value.
+#[derive(Debug)]
+pub(crate) struct Fault(pub String);
+
+impl Fault {
+    pub(crate) fn of(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+type Expression = RestrictedExpression;
+type Pairs = Vec<(String, Expression)>;
+
+/// The entity types of the schema, parsed once.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    action: EntityTypeName,
+    key: EntityTypeName,
+    model: EntityTypeName,
+    role: EntityTypeName,
+    use_case: EntityTypeName,
+}
+
+impl Names {
+    pub(crate) fn new() -> Result<Self, Fault> {
+        let name = |name: &str| EntityTypeName::from_str(name).map_err(Fault::of);
+        Ok(Self {
+            action: name("Proeftuin::Action")?,
+            key: name("Proeftuin::Key")?,
+            model: name("Proeftuin::Model")?,
+            role: name("Proeftuin::Role")?,
+            use_case: name("Proeftuin::UseCase")?,
+        })
+    }
+
+    pub(crate) fn action(&self, name: &str) -> EntityUid {
+        uid(&self.action, name)
+    }
+
+    pub(crate) fn use_case(&self, id: &str) -> EntityUid {
+        uid(&self.use_case, id)
+    }
+
+    pub(crate) fn key(&self, id: &str) -> EntityUid {
+        uid(&self.key, id)
+    }
+
+    /// The key with its roles; a role is an entity of its own so that `in` works.
+    pub(crate) fn key_entities(&self, principal: &Principal) -> Result<Vec<Entity>, Fault> {
+        let roles: HashSet<EntityUid> = principal.roles.iter().map(|role| uid(&self.role, role)).collect();
+        let mut attributes = HashMap::from([("actor".to_owned(), text(&principal.actor))]);
+        if let Some(expires_ms) = principal.expires_ms {
+            attributes.insert("expires_ms".into(), Expression::new_long(expires_ms));
+        }
+        let mut entities: Vec<Entity> =
+            roles.iter().map(|role| Entity::new_no_attrs(role.clone(), HashSet::new())).collect();
+        entities.push(Entity::new(self.key(&principal.key_id), attributes, roles).map_err(Fault::of)?);
+        Ok(entities)
+    }
+
+    pub(crate) fn model_entity(&self, model: &ModelFacts) -> Result<Entity, Fault> {
+        let mut attributes = HashMap::from([
+            ("status".to_owned(), text(&model.status)),
+            ("is_default".to_owned(), Expression::new_bool(model.is_default)),
+        ]);
+        if let Some(sha256) = model.pinned_sha256 {
+            attributes.insert("pinned_sha256".into(), text(&hex(&sha256)));
+        }
+        if let Some(sha256) = model.loaded_sha256 {
+            attributes.insert("loaded_sha256".into(), text(&hex(&sha256)));
+        }
+        Entity::new(uid(&self.model, &model.id), attributes, HashSet::new()).map_err(Fault::of)
+    }
+
+    pub(crate) fn use_case_entity(&self, case: &UseCase) -> Result<Entity, Fault> {
+        let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
+            Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
+        };
+        let mut pairs: Pairs = vec![
+            ("kind".into(), text(case.kind.name())),
+            ("revision".into(), Expression::new_long(case.revision.into())),
+            ("organisation".into(), text(&case.organisation)),
+            ("status".into(), text(case.status.name())),
+            ("models".into(), entities(&self.model, &case.models)),
+            ("allowed_roles".into(), entities(&self.role, &case.allowed_roles)),
+            ("max_data_class".into(), Expression::new_long(case.max_data_class.rank())),
+            ("redaction_profile".into(), text(&case.redaction_profile)),
+            ("special_category_action".into(), text(case.special_category_action.name())),
+            ("restore_placeholders".into(), Expression::new_bool(case.restore_placeholders)),
+            ("processing_activity_id".into(), text(&case.processing_activity_id)),
+            ("not_before_ms".into(), Expression::new_long(case.window.not_before_ms)),
+            ("not_after_ms".into(), Expression::new_long(case.window.not_after_ms)),
+            ("tokens_per_request".into(), long(case.limits.tokens_per_request)?),
+            ("requests_per_minute".into(), long(case.limits.requests_per_minute)?),
+            ("tokens_per_day".into(), long(case.limits.tokens_per_day)?),
+            ("evidence".into(), evidence(&case.evidence)?),
+        ];
+        if let Some(exemption) = &case.exemption {
+            let record = vec![
+                ("ground".to_owned(), text(&exemption.ground)),
+                ("authority".to_owned(), text(&exemption.authority)),
+            ];
+            pairs.push(("exemption".into(), Expression::new_record(record).map_err(Fault::of)?));
+        }
+        let attributes = pairs.into_iter().collect();
+        Entity::new(self.use_case(&case.id), attributes, HashSet::new()).map_err(Fault::of)
+    }
+
+    /// Context of an action at the door.
+    pub(crate) fn entry_context(&self, request: &EntryRequest) -> Result<Context, Fault> {
+        Context::from_pairs(self.entry_pairs(request)?).map_err(Fault::of)
+    }
+
+    /// Context of `clear`: the door's, and what was found.
+    pub(crate) fn clearance_context(&self, request: &ClearanceRequest) -> Result<Context, Fault> {
+        let mut pairs = self.entry_pairs(&request.entry)?;
+        pairs.extend(finding_pairs(&request.findings)?);
+        Context::from_pairs(pairs).map_err(Fault::of)
+    }
+
+    fn entry_pairs(&self, request: &EntryRequest) -> Result<Pairs, Fault> {
+        let mut pairs: Pairs = vec![
+            ("now_ms".into(), Expression::new_long(request.now_ms)),
+            ("loopback".into(), Expression::new_bool(request.loopback)),
+        ];
+        if request.action.generates() {
+            if let Some(model) = &request.model {
+                pairs.push(("model".into(), Expression::new_entity_uid(uid(&self.model, &model.id))));
+            }
+            pairs.extend(quota_pairs(&request.quota)?);
+        }
+        Ok(pairs)
+    }
+}
+
+fn quota_pairs(quota: &QuotaFacts) -> Result<Pairs, Fault> {
+    Ok(vec![
+        ("tokens_reserved".into(), long(quota.tokens_reserved)?),
+        ("tokens_today".into(), long(quota.tokens_today)?),
+        ("requests_this_minute".into(), long(quota.requests_this_minute)?),
+    ])
+}
+
+fn finding_pairs(findings: &FindingFacts) -> Result<Pairs, Fault> {
+    let found = findings.counts.iter().filter(|(_, count)| **count > 0);
+    let kinds = found.map(|(kind, _)| text(kind)).collect::<Vec<_>>();
+    let total = findings.counts.values().try_fold(0u64, |sum, count| sum.checked_add(*count));
+    let total = total.ok_or_else(|| Fault("more findings than can be counted".into()))?;
+    let special = findings.special_categories.iter().map(|name| text(name));
+    Ok(vec![
+        ("finding_types".into(), Expression::new_set(kinds)),
+        ("findings_total".into(), long(total)?),
+        ("data_class".into(), Expression::new_long(findings.data_class.rank())),
+        ("special_categories".into(), Expression::new_set(special)),
+        ("unresolved".into(), long(findings.unresolved)?),
+        ("refused".into(), long(findings.refused)?),
+        ("detection_failed".into(), Expression::new_bool(findings.failed)),
+        ("redaction_profile".into(), text(&findings.profile)),
+    ])
+}
+
+fn evidence(evidence: &Evidence) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = Vec::new();
+    for (name, record) in [("dpia", &evidence.dpia), ("iama", &evidence.iama)] {
+        if let Some(record) = record {
+            pairs.push((name.into(), assessment(record)?));
+        }
+    }
+    let verdicts = [
+        ("cio_advice", &evidence.cio_advice),
+        ("fg_advice", &evidence.fg_advice),
+        ("owner_decision", &evidence.owner_decision),
+    ];
+    for (name, record) in verdicts {
+        if let Some(record) = record {
+            pairs.push((name.into(), verdict(record)?));
+        }
+    }
+    Expression::new_record(pairs).map_err(Fault::of)
+}
+
+fn assessment(record: &Assessment) -> Result<Expression, Fault> {
+    Expression::new_record([
+        ("sha256".to_owned(), text(&record.sha256)),
+        ("date_ms".to_owned(), Expression::new_long(record.date_ms)),
+        ("review_by_ms".to_owned(), Expression::new_long(record.review_by_ms)),
+    ])
+    .map_err(Fault::of)
+}
+
+fn verdict(record: &Verdict) -> Result<Expression, Fault> {
+    Expression::new_record([
+        ("sha256".to_owned(), text(&record.sha256)),
+        ("date_ms".to_owned(), Expression::new_long(record.date_ms)),
+        ("by".to_owned(), text(&record.by)),
+        ("outcome".to_owned(), text(record.outcome.name())),
+    ])
+    .map_err(Fault::of)
+}
+
+fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn text(value: &str) -> Expression {
+    Expression::new_string(value.to_owned())
+}
+
+/// A count as Cedar's `Long`; one that does not fit is a fault, hence a denial.
+fn long(value: u64) -> Result<Expression, Fault> {
+    i64::try_from(value).map(Expression::new_long).map_err(|_| Fault("a count above 2^63 - 1".into()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,125 @@
+//! The policy folder as text: what an administrator edits, given here by whoever reads the disk.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+
+/// Path of the schema inside the policy folder.
+pub const SCHEMA_PATH: &str = "schema.cedarschema";
+
+/// The policy folder this program was built with, as `(path, text)`.
+pub const EMBEDDED: &[(&str, &str)] = &[
+    ("README.md", include_str!("../../../policy/README.md")),
+    ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
+    ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),
+    ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
+    ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
+    ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
+    ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
+    ("schema.cedarschema", include_str!("../../../policy/schema.cedarschema")),
+    ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
+    ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
+    ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
+    ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
+];
+
+/// What a file in the policy folder is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Schema,
+    Rules,
+    UseCase,
+    Test,
+    /// Read by others (settings, guidance, forms) or by people; part of the digest all the same.
+    Other,
+}
+
+/// Every file of a policy folder, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyFiles {
+    files: BTreeMap<String, String>,
+}
+
+impl PolicyFiles {
+    /// The folder this program was built with.
+    ///
+    /// # Errors
+    /// None in a program that was tested; the signature is that of [`PolicyFiles::from_entries`].
+    pub fn embedded() -> Result<Self, Error> {
+        Self::from_entries(EMBEDDED.iter().copied())
+    }
+
+    /// Collects `(path, text)` pairs; paths are relative to the policy folder, with `/` as separator.
+    ///
+    /// # Errors
+    /// [`Error::DuplicateFile`], and [`Error::UnknownFile`] for a name that nothing reads: a rule in
+    /// `rules/extra.ceder` must not be silently absent.
+    pub fn from_entries<P, T>(entries: impl IntoIterator<Item = (P, T)>) -> Result<Self, Error>
+    where
+        P: Into<String>,
+        T: Into<String>,
+    {
+        let mut files = BTreeMap::new();
+        for (path, text) in entries {
+            let path = path.into();
+            if classify(&path).is_none() {
+                return Err(Error::UnknownFile { path });
+            }
+            if files.contains_key(&path) {
+                return Err(Error::DuplicateFile { path });
+            }
+            files.insert(path, text.into());
+        }
+        Ok(Self { files })
+    }
+
+    /// All files in order of path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
+    }
+
+    /// The text of one file.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path).map(String::as_str)
+    }
+
+    /// Files of one kind in order of path.
+    pub(crate) fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().filter(move |(path, _)| classify(path) == Some(kind))
+    }
+
+    /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
+    /// bytes little-endian, the path, and the SHA-256 of the text. No two folders share a listing.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut listing = Sha256::new();
+        for (path, text) in self.iter() {
+            listing.update((path.len() as u64).to_le_bytes());
+            listing.update(path.as_bytes());
+            listing.update(Sha256::digest(text.as_bytes()));
+        }
+        listing.finalize().into()
+    }
+}
+
+/// What a path is for, or `None` for one that nothing reads.
+pub(crate) fn classify(path: &str) -> Option<FileKind> {
+    let Some((folder, name)) = path.split_once('/') else {
+        return match path {
+            SCHEMA_PATH => Some(FileKind::Schema),
+            "README.md" | "server.toml" => Some(FileKind::Other),
+            _ => None,
+        };
+    };
+    let stem_of = |suffix: &str| name.strip_suffix(suffix).filter(|s| !s.is_empty() && !s.contains('/'));
+    match folder {
+        "rules" => stem_of(".cedar").map(|_| FileKind::Rules),
+        "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
+        "tests" => stem_of(".toml").map(|_| FileKind::Test),
+        "guidance" | "forms" | "redaction" | "roles" => Some(FileKind::Other),
+        _ => None,
+    }
+}

@@ -1,0 +1,135 @@
+//! The facts a decision is taken on. Whoever asks gives them; nothing here is looked up.
+
+use std::collections::BTreeMap;
+
+use crate::DataClass;
+
+/// Who asks: an API key, which belongs to exactly one use case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Id of the key (never its secret).
+    pub key_id: String,
+    /// The use case the key was issued for; the decision is about this use case and no other.
+    pub use_case: String,
+    /// Pseudonym of the person or system behind the key.
+    pub actor: String,
+    /// Roles the key carries.
+    pub roles: Vec<String>,
+    /// When the key ends, in milliseconds since 1970 UTC; `None` for one that is revoked by hand.
+    pub expires_ms: Option<i64>,
+}
+
+/// What is known of the model that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFacts {
+    /// Id in `models.toml`.
+    pub id: String,
+    /// Status in `models.toml`: `proposed`, `approved`, `suspended` or `revoked`; anything else is not approved.
+    pub status: String,
+    /// The pinned SHA-256 (for a model of several files: of its manifest).
+    pub pinned_sha256: Option<[u8; 32]>,
+    /// The SHA-256 of what was loaded, computed the same way over the bytes that are in memory.
+    pub loaded_sha256: Option<[u8; 32]>,
+    /// Whether it is the default model of `models.toml`.
+    pub is_default: bool,
+}
+
+impl ModelFacts {
+    /// A model nobody knows: asked for by name, absent from `models.toml`. It is denied by name.
+    #[must_use]
+    pub fn unknown(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            status: "unknown".into(),
+            pinned_sha256: None,
+            loaded_sha256: None,
+            is_default: false,
+        }
+    }
+}
+
+/// What is asked at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Chat completion: generates.
+    Chat,
+    /// Text completion: generates.
+    Complete,
+    /// Listing models: generates nothing.
+    ListModels,
+}
+
+impl Action {
+    /// Its name in the schema.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Complete => "complete",
+            Self::ListModels => "list_models",
+        }
+    }
+
+    /// Whether tokens are generated, so that a model and a quota come into it.
+    #[must_use]
+    pub fn generates(self) -> bool {
+        matches!(self, Self::Chat | Self::Complete)
+    }
+}
+
+/// How much of the allowance of the use case is used, this request left out, and how much this one reserves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QuotaFacts {
+    /// Tokens this request reserves: prompt and completion.
+    pub tokens_reserved: u64,
+    /// Tokens used and reserved today by others.
+    pub tokens_today: u64,
+    /// Requests begun in this minute by others.
+    pub requests_this_minute: u64,
+}
+
+/// A request at the door, before anybody has looked into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryRequest {
+    /// Who.
+    pub principal: Principal,
+    /// What.
+    pub action: Action,
+    /// With which model; required where [`Action::generates`], ignored elsewhere.
+    pub model: Option<ModelFacts>,
+    /// The caller's clock, in milliseconds since 1970 UTC.
+    pub now_ms: i64,
+    /// Whether the connection came over the loopback interface.
+    pub loopback: bool,
+    /// Allowance; ignored where nothing is generated.
+    pub quota: QuotaFacts,
+}
+
+/// What redaction found in a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FindingFacts {
+    /// Findings by type, as the recognizers name them.
+    pub counts: BTreeMap<String, u64>,
+    /// The heaviest class of data that was found, before anything was replaced.
+    pub data_class: DataClass,
+    /// Special categories of personal data (GDPR art. 9) that were found, by name.
+    pub special_categories: Vec<String>,
+    /// Findings that could not be told for certain and were not replaced.
+    pub unresolved: u64,
+    /// Findings of a type that the redaction profile refuses.
+    pub refused: u64,
+    /// Detection failed, in whole or in part: what it reports cannot be relied on.
+    pub failed: bool,
+    /// Id of the redaction profile that was applied.
+    pub profile: String,
+}
+
+/// A request after redaction: everything the door knew, and what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClearanceRequest {
+    /// The request as it stood at the door, with the clock of now: the door is judged again.
+    pub entry: EntryRequest,
+    /// What redaction found.
+    pub findings: FindingFacts,
+}

@@ -1,0 +1,245 @@
+//! The set: everything an administrator decided, loaded whole or not at all, and the two questions to it.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{
+    Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityUid, Request, Response, Schema,
+};
+
+use crate::Error;
+use crate::decision::{Decision, Denial, Permit, Reason};
+use crate::facts::{Fault, Names};
+use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
+use crate::record;
+use crate::request::{
+    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+};
+use crate::rules::{Rules, parse_rules, parse_schema};
+use crate::use_case::UseCase;
+
+/// Name of the action that is judged after redaction.
+const CLEAR: &str = "clear";
+
+/// A use case with its entity, built once.
+#[derive(Debug, Clone)]
+struct Loaded {
+    case: UseCase,
+    entity: Entity,
+}
+
+/// A policy folder that was found sound. Immutable: a new one replaces it whole.
+#[derive(Debug)]
+pub struct PolicySet {
+    names: Names,
+    schema: Schema,
+    rules: Rules,
+    use_cases: BTreeMap<String, Loaded>,
+    digest: [u8; 32],
+    pub(crate) files: PolicyFiles,
+}
+
+impl PolicySet {
+    /// Loads a folder: schema, rules, records; each is refused whole for the least thing wrong in it.
+    ///
+    /// # Errors
+    /// [`Error`], naming file and line.
+    pub fn load(files: &PolicyFiles) -> Result<Self, Error> {
+        let missing = |path: &str| Error::MissingFile { path: path.into() };
+        let schema = parse_schema(files.text(SCHEMA_PATH).ok_or_else(|| missing(SCHEMA_PATH))?)?;
+        let names = Names::new().map_err(misfit)?;
+        let rules = parse_rules(files, &schema)?;
+        if rules.by_id.is_empty() {
+            return Err(missing("rules/*.cedar"));
+        }
+        let mut set = Self {
+            names,
+            schema,
+            rules,
+            use_cases: BTreeMap::new(),
+            digest: files.digest(),
+            files: files.clone(),
+        };
+        set.probe()?;
+        for (path, text) in files.of_kind(FileKind::UseCase) {
+            set.add_use_case(record::parse(path, text)?)?;
+        }
+        Ok(set)
+    }
+
+    /// SHA-256 over the canonical listing of all files, see [`PolicyFiles::digest`].
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// All use cases in order of id.
+    pub fn use_cases(&self) -> impl Iterator<Item = &UseCase> {
+        self.use_cases.values().map(|loaded| &loaded.case)
+    }
+
+    /// One use case.
+    #[must_use]
+    pub fn use_case(&self, id: &str) -> Option<&UseCase> {
+        self.use_cases.get(id).map(|loaded| &loaded.case)
+    }
+
+    /// Ids of all rules, heaviest first, and whether each forbids.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, bool)> {
+        let mut rules: Vec<_> = self.rules.by_id.iter().collect();
+        rules.sort_by_key(|(_, rule)| rule.precedence);
+        rules.into_iter().map(|(id, rule)| (id.as_str(), rule.forbids))
+    }
+
+    /// Judges a request at the door.
+    pub fn enter(&self, request: &EntryRequest) -> Decision {
+        match self.use_cases.get(&request.principal.use_case) {
+            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
+            Some(loaded) => {
+                let context = self.names.entry_context(request);
+                self.decide(loaded, request, request.action.name(), context)
+            }
+        }
+    }
+
+    /// Judges a request after redaction, and the door once more with the clock of now.
+    /// A request that generates nothing has nothing to clear and is denied as `policy-error`.
+    pub fn clear(&self, request: &ClearanceRequest) -> Decision {
+        match self.use_cases.get(&request.entry.principal.use_case) {
+            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
+            Some(loaded) => {
+                let context = self.names.clearance_context(request);
+                self.decide(loaded, &request.entry, CLEAR, context)
+            }
+        }
+    }
+
+    fn decide(
+        &self,
+        loaded: &Loaded,
+        request: &EntryRequest,
+        action: &str,
+        context: Result<Context, Fault>,
+    ) -> Decision {
+        let response = context.and_then(|context| self.ask(loaded, request, action, context));
+        match response {
+            Ok(response) => self.translate(&response),
+            Err(Fault(_)) => Decision::Deny(Denial::one(Reason::policy_error())),
+        }
+    }
+
+    fn ask(
+        &self,
+        loaded: &Loaded,
+        request: &EntryRequest,
+        action: &str,
+        context: Context,
+    ) -> Result<Response, Fault> {
+        let mut entities = self.names.key_entities(&request.principal)?;
+        entities.push(loaded.entity.clone());
+        if let (true, Some(model)) = (request.action.generates(), &request.model) {
+            entities.push(self.names.model_entity(model)?);
+        }
+        let key = self.names.key(&request.principal.key_id);
+        let resource = self.names.use_case(&loaded.case.id);
+        let (question, entities) =
+            self.question(key, self.names.action(action), resource, context, entities)?;
+        Ok(Authorizer::new().is_authorized(&question, &self.rules.cedar, &entities))
+    }
+
+    /// A request and its entities, both checked against the schema.
+    fn question(
+        &self,
+        principal: EntityUid,
+        action: EntityUid,
+        resource: EntityUid,
+        context: Context,
+        entities: Vec<Entity>,
+    ) -> Result<(Request, Entities), Fault> {
+        let entities = Entities::from_entities(entities, Some(&self.schema)).map_err(Fault::of)?;
+        let request =
+            Request::new(principal, action, resource, context, Some(&self.schema)).map_err(Fault::of)?;
+        Ok((request, entities))
+    }
+
+    /// Cedar's answer → ours. Cedar skips a rule that errs, so a forbid that errs would not forbid:
+    /// any error denies.
+    fn translate(&self, response: &Response) -> Decision {
+        let mut erring: Vec<String> = response
+            .diagnostics()
+            .errors()
+            .map(|error| match error {
+                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
+                    error.policy_id().to_string()
+                }
+            })
+            .collect();
+        erring.sort();
+        let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+        ids.sort_by_key(|id| self.rules.by_id.get(id).map(|rule| rule.precedence));
+        if response.decision() == CedarDecision::Allow && erring.is_empty() {
+            return Decision::Permit(Permit { determining: ids });
+        }
+        let forbids = ids.iter().filter_map(|id| self.rules.by_id.get(id)).filter(|rule| rule.forbids);
+        let reasons = forbids.map(|rule| rule.reason.clone()).collect();
+        Decision::Deny(Denial::from_reasons(reasons, erring))
+    }
+
+    /// Adds a record, checking that it fits the schema.
+    pub(crate) fn add_use_case(&mut self, case: UseCase) -> Result<(), Error> {
+        let entity = self.names.use_case_entity(&case).map_err(misfit)?;
+        Entities::from_entities([entity.clone()], Some(&self.schema))
+            .map_err(|error| misfit(Fault::of(error)))?;
+        self.use_cases.insert(case.id.clone(), Loaded { case, entity });
+        Ok(())
+    }
+
+    /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
+    /// this program fails at load and not at the first request.
+    fn probe(&self) -> Result<(), Error> {
+        let entry = EntryRequest {
+            principal: Principal {
+                key_id: "probe".into(),
+                use_case: "probe".into(),
+                actor: "probe".into(),
+                roles: vec!["probe".into()],
+                expires_ms: Some(0),
+            },
+            action: Action::Chat,
+            model: Some(ModelFacts {
+                pinned_sha256: Some([0; 32]),
+                loaded_sha256: Some([0; 32]),
+                ..ModelFacts::unknown("probe")
+            }),
+            now_ms: 0,
+            loopback: true,
+            quota: QuotaFacts::default(),
+        };
+        for action in [Action::Chat, Action::Complete, Action::ListModels] {
+            let entry = EntryRequest { action, ..entry.clone() };
+            let context = self.names.entry_context(&entry);
+            self.probe_one(&entry, action.name(), context).map_err(misfit)?;
+        }
+        let request = ClearanceRequest { entry, findings: FindingFacts::default() };
+        let context = self.names.clearance_context(&request);
+        self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
+    }
+
+    fn probe_one(
+        &self,
+        entry: &EntryRequest,
+        action: &str,
+        context: Result<Context, Fault>,
+    ) -> Result<(), Fault> {
+        let mut entities = self.names.key_entities(&entry.principal)?;
+        if let Some(model) = &entry.model {
+            entities.push(self.names.model_entity(model)?);
+        }
+        let key = self.names.key(&entry.principal.key_id);
+        let resource = self.names.use_case(&entry.principal.use_case);
+        self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
+    }
+}
+
+fn misfit(fault: Fault) -> Error {
+    Error::SchemaMisfit { detail: fault.0 }
+}

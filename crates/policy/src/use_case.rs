@@ -1,0 +1,264 @@
+//! The record of a use case: `use-cases/<id>.toml`, strictly parsed.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+/// What kind of use case it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Real work on an organisation's own texts: everything the letter asks is asked.
+    Pilot,
+    /// A first look: loopback, default model, no personal data at all; marked as demo everywhere.
+    Demo,
+}
+
+impl Kind {
+    /// Its name in records, rules and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pilot => "pilot",
+            Self::Demo => "demo",
+        }
+    }
+}
+
+/// Where a use case stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Being written.
+    Draft,
+    /// CIO and FG have advised.
+    Advised,
+    /// Runs as a pilot.
+    Pilot,
+    /// Accepted after its pilot.
+    Accepted,
+    /// Stopped for now.
+    Suspended,
+    /// Ended for good.
+    Retired,
+}
+
+impl Status {
+    /// Its name in records, rules and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Advised => "advised",
+            Self::Pilot => "pilot",
+            Self::Accepted => "accepted",
+            Self::Suspended => "suspended",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// How heavy data is in law; each class includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataClass {
+    /// No personal data.
+    #[default]
+    None,
+    /// Personal data (GDPR art. 4).
+    Personal,
+    /// A national identification number (GDPR art. 87, UAVG art. 46): in the Netherlands the BSN.
+    Identifier,
+    /// A special category of personal data (GDPR art. 9).
+    Special,
+    /// Personal data of a criminal nature (GDPR art. 10, UAVG art. 31).
+    Criminal,
+}
+
+impl DataClass {
+    /// Its name in records and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Personal => "personal",
+            Self::Identifier => "identifier",
+            Self::Special => "special",
+            Self::Criminal => "criminal",
+        }
+    }
+
+    /// Its rank, from 0: rules compare ranks.
+    #[must_use]
+    pub fn rank(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Personal => 1,
+            Self::Identifier => 2,
+            Self::Special => 3,
+            Self::Criminal => 4,
+        }
+    }
+}
+
+/// What happens to a request in which a special category of personal data is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SpecialCategoryAction {
+    /// It is denied.
+    Refuse,
+    /// It may go on, redacted as the profile says.
+    Allow,
+}
+
+impl SpecialCategoryAction {
+    /// Its name in records and rules.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Allow => "allow",
+        }
+    }
+}
+
+/// Verdict of an advice or decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Yes.
+    Positive,
+    /// Yes, if; conditions are not checked yet, so it counts as not yet.
+    Conditional,
+    /// No.
+    Negative,
+}
+
+impl Outcome {
+    /// Its name in records and rules.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Positive => "positive",
+            Self::Conditional => "conditional",
+            Self::Negative => "negative",
+        }
+    }
+}
+
+/// When a use case may run: from `not_before_ms` up to, not including, `not_after_ms`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// First moment, milliseconds since 1970 UTC.
+    pub not_before_ms: i64,
+    /// First moment after, milliseconds since 1970 UTC.
+    pub not_after_ms: i64,
+}
+
+/// Allowance of the use case as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Tokens one request may take, prompt and completion together.
+    pub tokens_per_request: u64,
+    /// Requests that may begin in one minute.
+    pub requests_per_minute: u64,
+    /// Tokens in one day (UTC).
+    pub tokens_per_day: u64,
+}
+
+/// A ground in law for an exemption. It is recorded and logged; it lifts no rule.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exemption {
+    /// The ground.
+    pub ground: String,
+    /// Who granted it.
+    pub authority: String,
+}
+
+/// An assessment (DPIA, IAMA) by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assessment {
+    /// SHA-256 of the document, 64 lowercase hexadecimal digits.
+    pub sha256: String,
+    /// When it was done, milliseconds since 1970 UTC.
+    pub date_ms: i64,
+    /// When it has to be done again, milliseconds since 1970 UTC.
+    pub review_by_ms: i64,
+}
+
+/// An advice or a decision by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// SHA-256 of the document, 64 lowercase hexadecimal digits.
+    pub sha256: String,
+    /// When it was given, milliseconds since 1970 UTC.
+    pub date_ms: i64,
+    /// Who gave it.
+    pub by: String,
+    /// What it says.
+    pub outcome: Outcome,
+}
+
+/// What has to lie on the table before a pilot runs. What is absent is denied by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// Data-protection impact assessment.
+    pub dpia: Option<Assessment>,
+    /// Impact assessment for human rights and algorithms.
+    pub iama: Option<Assessment>,
+    /// Advice of the CIO.
+    pub cio_advice: Option<Verdict>,
+    /// Advice of the data-protection officer (FG).
+    pub fg_advice: Option<Verdict>,
+    /// Decision of the owner.
+    pub owner_decision: Option<Verdict>,
+}
+
+/// One use case as the organisation recorded it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UseCase {
+    /// Id; also the name of its file.
+    pub id: String,
+    /// Pilot or demo.
+    pub kind: Kind,
+    /// Goes up with every change.
+    pub revision: u32,
+    /// Title for people.
+    pub title: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Legal basis.
+    pub legal_basis: String,
+    /// Organisation that is responsible.
+    pub organisation: String,
+    /// Owner within the organisation.
+    pub owner: String,
+    /// Where it stands.
+    pub status: Status,
+    /// Models it may use, by id.
+    pub models: BTreeSet<String>,
+    /// Roles that may use it.
+    pub allowed_roles: BTreeSet<String>,
+    /// Heaviest class of data that may occur in a request.
+    pub max_data_class: DataClass,
+    /// Redaction profile, by id.
+    pub redaction_profile: String,
+    /// What to do with special categories.
+    pub special_category_action: SpecialCategoryAction,
+    /// Whether placeholders may be restored in the answer.
+    pub restore_placeholders: bool,
+    /// Entry in the register of processing activities (LDV `dpl.core.processing_activity_id`).
+    pub processing_activity_id: String,
+    /// When it may run.
+    pub window: Window,
+    /// How much it may use.
+    pub limits: Limits,
+    /// A ground in law for an exemption, if there is one.
+    pub exemption: Option<Exemption>,
+    /// Assessments, advice and decision.
+    pub evidence: Evidence,
+    /// SHA-256 of the record's text.
+    pub sha256: [u8; 32],
+}
