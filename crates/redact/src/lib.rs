@@ -1,2 +1,30 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod cues;
+mod detect;
+mod error;
+mod explain;
+mod finding;
+mod json;
+mod kind;
+mod placeholder;
+mod profile;
+mod recognizers;
+mod redactor;
+mod restorer;
+mod screen;
+mod vault;
+mod view;
+
+pub use cues::CONTEXT_CHARS;
+pub use error::Error;
+pub use explain::{Explanation, Seen};
+pub use finding::{Finding, Reason};
+pub use json::JSON_DEPTH_MAX;
+pub use kind::Kind;
+pub use profile::{Action, KindRule, Limits, Profile};
+pub use redactor::{Input, Redaction, Redactor};
+pub use restorer::{RestorePolicy, Restorer};
+pub use screen::{SCREEN_HOLD_BYTES_MAX, SCREEN_HOLD_CHARS_MAX, Screen};
+pub use vault::Vault;

@@ -1,0 +1,211 @@
+//! What is done with each kind, and from which score.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::{Error, Kind};
+
+/// What happens to a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Left in the text, and counted.
+    Allow,
+    /// Replaced by a numbered placeholder that the vault can restore.
+    Pseudonymise,
+    /// Replaced by `⟦LABEL⟧`, irreversibly.
+    Mask,
+    /// Masked, and counted in [`crate::Redaction::refused`]: the caller denies the request.
+    Refuse,
+}
+
+/// The rule for one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KindRule {
+    /// What happens to a finding of this kind.
+    #[serde(default = "default_action")]
+    pub action: Action,
+    /// Lowest score (0–100) at which a candidate is a finding.
+    #[serde(default = "default_threshold")]
+    pub threshold: u8,
+    /// Lowest score at which a candidate that is no finding counts as unresolved.
+    #[serde(default = "default_unresolved")]
+    pub unresolved: u8,
+}
+
+const fn default_action() -> Action {
+    Action::Pseudonymise
+}
+const fn default_threshold() -> u8 {
+    60
+}
+const fn default_unresolved() -> u8 {
+    50
+}
+
+impl Default for KindRule {
+    fn default() -> Self {
+        Self { action: default_action(), threshold: default_threshold(), unresolved: default_unresolved() }
+    }
+}
+
+/// Sizes above which a request is closed with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes over all inputs of one request.
+    pub text_bytes_max: usize,
+    /// Candidates (of any score) over all inputs of one request.
+    pub findings_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { text_bytes_max: 16 << 20, findings_max: 200_000 }
+    }
+}
+
+/// A redaction profile: the rule of each kind, and the limits.
+///
+/// ```toml
+/// [kinds.bsn]
+/// action = "mask"        # pseudonymise (default), mask, refuse, allow
+/// threshold = 60         # 0–100
+/// [limits]
+/// text_bytes_max = 1048576
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    rules: BTreeMap<Kind, KindRule>,
+    limits: Limits,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(default)]
+    kinds: WireKinds,
+    #[serde(default)]
+    limits: Limits,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireKinds {
+    bsn: Option<KindRule>,
+    iban: Option<KindRule>,
+    email: Option<KindRule>,
+    phone: Option<KindRule>,
+    postcode: Option<KindRule>,
+}
+
+impl Profile {
+    /// Parses a profile.
+    ///
+    /// # Errors
+    /// [`Error::Profile`] names the line of an unknown key, kind, action or an impossible score.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        let wire: Wire = toml::from_str(text).map_err(|e| Error::Profile {
+            line: e.span().map_or(0, |span| line_of(text, span.start)),
+            reason: e.message().to_owned(),
+        })?;
+        let kinds = [
+            (Kind::Bsn, wire.kinds.bsn),
+            (Kind::Iban, wire.kinds.iban),
+            (Kind::Email, wire.kinds.email),
+            (Kind::Phone, wire.kinds.phone),
+            (Kind::Postcode, wire.kinds.postcode),
+        ];
+        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits };
+        for (kind, rule) in kinds {
+            let Some(rule) = rule else { continue };
+            if rule.threshold > 100 || rule.unresolved > 100 {
+                let header = format!("kinds.{}", kind.id());
+                return Err(Error::Profile {
+                    line: text.lines().position(|l| l.contains(&header)).map_or(0, |i| i.saturating_add(1)),
+                    reason: format!("scores of {header} must lie between 0 and 100"),
+                });
+            }
+            profile.rules.insert(kind, rule);
+        }
+        Ok(profile)
+    }
+
+    /// The rule of a kind; the default (pseudonymise from 60) when the profile is silent.
+    pub fn rule(&self, kind: Kind) -> KindRule {
+        self.rules.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// The same profile with another rule for one kind.
+    #[must_use]
+    pub fn with_rule(mut self, kind: Kind, rule: KindRule) -> Self {
+        self.rules.insert(kind, rule);
+        self
+    }
+
+    /// The limits on a request.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The same profile with other limits.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// One line per rule and limit, defaults spelled out: what the detector digest covers.
+    pub(crate) fn canonical(&self) -> String {
+        let mut out = String::new();
+        for &kind in Kind::ALL {
+            let rule = self.rule(kind);
+            out.push_str(&format!("{kind} {:?} {} {}\n", rule.action, rule.threshold, rule.unresolved));
+        }
+        out.push_str(&format!("limits {} {}\n", self.limits.text_bytes_max, self.limits.findings_max));
+        out
+    }
+}
+
+/// Line (from 1) of a byte offset.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&b| b == b'\n').count().saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line_and_reason(text: &str) -> (usize, String) {
+        match Profile::from_toml(text) {
+            Err(Error::Profile { line, reason }) => (line, reason),
+            other => panic!("expected a profile error, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_profile_overrides_what_it_names_and_nothing_else() {
+        let p = Profile::from_toml("[kinds.bsn]\naction = \"mask\"\nthreshold = 80\n[limits]\nfindings_max = 3\n")
+            .unwrap();
+        assert_eq!(p.rule(Kind::Bsn), KindRule { action: Action::Mask, threshold: 80, unresolved: 50 });
+        assert_eq!(p.rule(Kind::Iban), KindRule::default());
+        assert_eq!(p.limits().findings_max, 3);
+        assert_eq!(p.limits().text_bytes_max, Limits::default().text_bytes_max);
+        assert_ne!(p.canonical(), Profile::default().canonical());
+    }
+
+    #[test]
+    fn an_unknown_key_names_its_line() {
+        let (line, reason) = line_and_reason("# comment\n\n[kinds.bsn]\ntreshold = 3\n");
+        assert_eq!(line, 4);
+        assert!(reason.contains("treshold"), "{reason}");
+        let (line, reason) = line_and_reason("[limits]\n\n[kinds.sofi]\naction = \"mask\"\n");
+        assert_eq!(line, 3);
+        assert!(reason.contains("sofi"), "{reason}");
+        assert_eq!(line_and_reason("[kinds.iban]\n\naction = \"drop\"\n").0, 3);
+        assert_eq!(line_and_reason("[limits]\n[kinds.iban]\nthreshold = 101\n").0, 2);
+        assert_eq!(line_and_reason("[kinds.iban]\nthreshold = -1\n").0, 2);
+    }
+}

@@ -1,0 +1,287 @@
+//! One request's texts in, stripped texts and a vault out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::detect::{self, Cut, Detector, Plan};
+use crate::vault::VaultBuilder;
+use crate::{Action, Error, Explanation, Finding, Kind, Profile, Screen, Vault, json, placeholder};
+
+/// One text of a request.
+#[non_exhaustive]
+#[derive(Clone, Copy)]
+pub enum Input<'a> {
+    /// Free text: a message, a completions prompt, a description.
+    Text(&'a str),
+    /// JSON text, such as tool-call arguments or a schema: string leaves (and numbers) are rewritten; keys, and
+    /// what stands under `enum`, `const`, `required`, `$ref` or `pattern`, are scanned and never rewritten.
+    Json(&'a str),
+    /// Text that may not be rewritten, such as a tool's name, and the JSON pointer of where it stands.
+    Fixed {
+        /// The text.
+        text: &'a str,
+        /// Its place in the request, as a JSON pointer.
+        pointer: &'a str,
+    },
+}
+
+/// The texts of a request without the personal data that was found.
+#[must_use = "refused findings and the vault are the caller's to act on"]
+pub struct Redaction {
+    /// The rewritten inputs, in their order.
+    pub texts: Vec<Zeroizing<String>>,
+    /// Everything at or above its threshold, allowed kinds too, by input and start.
+    pub findings: Vec<Finding>,
+    /// Number of findings by kind.
+    pub counts: BTreeMap<Kind, u32>,
+    /// Number of findings whose kind the profile refuses; the texts are masked there. Not empty: deny the request.
+    pub refused: BTreeMap<Kind, u32>,
+    /// Number of candidates just below their threshold, left in the text.
+    pub unresolved: BTreeMap<Kind, u32>,
+    /// Pieces of the input that looked like placeholders and were escaped.
+    pub look_alikes: u32,
+    /// The way back.
+    pub vault: Vault,
+}
+
+/// Strips texts according to a profile. Shared by all requests; holds no text.
+pub struct Redactor {
+    detector: Arc<Detector>,
+    profile: Arc<Profile>,
+    digest: [u8; 32],
+}
+
+impl Redactor {
+    /// Builds the recognizers.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if a built-in table cannot be built.
+    pub fn new(profile: Profile) -> Result<Self, Error> {
+        let detector = Detector::new()?;
+        let described = format!("redact 1\n{}{}", detector.canonical(), profile.canonical());
+        let digest = Sha256::digest(described.as_bytes()).into();
+        Ok(Self { detector: Arc::new(detector), profile: Arc::new(profile), digest })
+    }
+
+    /// SHA-256 over the recognizers' identifiers, versions and cues, and the profile: what a result depends on
+    /// besides the text.
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// The profile in force.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Strips the texts of one request; the same value has the same placeholder in all of them.
+    ///
+    /// # Errors
+    /// Any error closes the request: too large, too many candidates, or a fault.
+    pub fn redact(&self, texts: &[&str]) -> Result<Redaction, Error> {
+        let inputs: Vec<Input<'_>> = texts.iter().map(|t| Input::Text(t)).collect();
+        self.redact_inputs(&inputs)
+    }
+
+    /// Strips one JSON text; [`Redactor::redact_inputs`] does the same for many inputs with one vault.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact_inputs`].
+    pub fn redact_json(&self, json: &str) -> Result<Redaction, Error> {
+        self.redact_inputs(&[Input::Json(json)])
+    }
+
+    /// Strips the inputs of one request, free text and JSON together.
+    ///
+    /// # Errors
+    /// Any error closes the request: too large, too many candidates, invalid JSON, personal data where nothing may
+    /// be rewritten ([`Error::Fixed`]), or a fault.
+    pub fn redact_inputs(&self, inputs: &[Input<'_>]) -> Result<Redaction, Error> {
+        self.check_size(inputs.iter().map(|input| match input {
+            Input::Text(text) | Input::Json(text) | Input::Fixed { text, .. } => text.len(),
+        }))?;
+        let mut work = Work::new(self);
+        for (index, input) in inputs.iter().enumerate() {
+            let text = match *input {
+                Input::Text(text) => work.text(index, text, None)?,
+                Input::Json(text) => json::redact(text, index, &mut work)?,
+                Input::Fixed { text, pointer } => {
+                    work.fixed(index, text, None, &|| pointer.to_owned())?;
+                    Zeroizing::new(text.to_owned())
+                }
+            };
+            work.out.texts.push(text);
+        }
+        Ok(work.finish())
+    }
+
+    /// The findings in one text, allowed kinds too, overlaps merged.
+    ///
+    /// # Errors
+    /// Too large, too many candidates, or a fault.
+    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
+        Ok(self.redact(&[text])?.findings)
+    }
+
+    /// What was seen in one text and why, candidates below their threshold too.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact`].
+    pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
+        self.check_size([text.len()])?;
+        let candidates = self.detector.detect(text, None, self.profile.limits().findings_max)?;
+        let redaction = self.redact(&[text])?;
+        Ok(Explanation::new(&candidates, redaction, &self.profile))
+    }
+
+    /// A screen for one stream of output that answers the request behind `vault`.
+    pub fn screen(&self, vault: &Vault) -> Screen {
+        Screen::new(Arc::clone(&self.detector), Arc::clone(&self.profile), vault)
+    }
+
+    fn check_size(&self, sizes: impl IntoIterator<Item = usize>) -> Result<(), Error> {
+        let bytes = sizes.into_iter().fold(0, usize::saturating_add);
+        let limit_bytes = self.profile.limits().text_bytes_max;
+        if bytes > limit_bytes { Err(Error::TooLarge { bytes, limit_bytes }) } else { Ok(()) }
+    }
+}
+
+/// The state of one request while it is stripped.
+pub(crate) struct Work<'r> {
+    redactor: &'r Redactor,
+    vault: VaultBuilder,
+    candidates: usize,
+    out: Partial,
+}
+
+#[derive(Default)]
+struct Partial {
+    texts: Vec<Zeroizing<String>>,
+    findings: Vec<Finding>,
+    counts: BTreeMap<Kind, u32>,
+    refused: BTreeMap<Kind, u32>,
+    unresolved: BTreeMap<Kind, u32>,
+    look_alikes: u32,
+}
+
+impl<'r> Work<'r> {
+    fn new(redactor: &'r Redactor) -> Self {
+        Self { redactor, vault: VaultBuilder::default(), candidates: 0, out: Partial::default() }
+    }
+
+    fn finish(self) -> Redaction {
+        let Partial { texts, mut findings, counts, refused, unresolved, look_alikes } = self.out;
+        findings.sort_by_key(|f| (f.text_index, f.start, f.end));
+        Redaction { texts, findings, counts, refused, unresolved, look_alikes, vault: self.vault.finish() }
+    }
+
+    fn plan(&mut self, text: &str, label: Option<&str>) -> Result<Plan, Error> {
+        let limit = self.redactor.profile.limits().findings_max;
+        let scored = self.redactor.detector.detect(text, label, limit)?;
+        let look_alikes = placeholder::look_alikes(text);
+        self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
+        if self.candidates > limit {
+            return Err(Error::TooManyFindings { limit });
+        }
+        for s in &scored {
+            self.vault.saw(s.kind, s.canonical.as_str());
+        }
+        Ok(detect::plan(scored, &look_alikes, &self.redactor.profile))
+    }
+
+    /// Strips one text. `place` is the JSON leaf it came from.
+    pub(crate) fn text(&mut self, index: usize, text: &str, place: Option<&Leaf<'_>>) -> Result<Zeroizing<String>, Error> {
+        let plan = self.plan(text, place.and_then(|p| p.label))?;
+        let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
+        let mut at = 0;
+        for cut in &plan.cuts {
+            let (Some(before), Some(original)) = (text.get(at..cut.start), text.get(cut.start..cut.end)) else {
+                return Err(Error::Internal("cut outside the text"));
+            };
+            grow(&mut out, before.len().saturating_add(96));
+            out.push_str(before);
+            out.push_str(&self.replacement(cut, original)?);
+            at = cut.end;
+        }
+        let rest = text.get(at..).ok_or(Error::Internal("cut outside the text"))?;
+        grow(&mut out, rest.len());
+        out.push_str(rest);
+        self.record(index, plan, place);
+        Ok(out)
+    }
+
+    /// Scans text that may not be rewritten.
+    pub(crate) fn fixed(
+        &mut self,
+        index: usize,
+        text: &str,
+        label: Option<&str>,
+        pointer: &dyn Fn() -> String,
+    ) -> Result<(), Error> {
+        let plan = self.plan(text, label)?;
+        if let Some(kind) = plan.cuts.iter().find_map(|cut| cut.kind) {
+            return Err(Error::Fixed { input_index: index, pointer: pointer(), kind });
+        }
+        Ok(())
+    }
+
+    fn replacement(&mut self, cut: &Cut, original: &str) -> Result<String, Error> {
+        match (cut.kind, cut.action) {
+            (Some(kind), Action::Mask | Action::Refuse) => Ok(placeholder::mask(kind.label())),
+            (kind, _) => {
+                let canonical = cut.canonical.as_ref().map_or(original, |c| c.as_str());
+                self.vault.issue(kind, canonical, original)
+            }
+        }
+    }
+
+    fn record(&mut self, index: usize, plan: Plan, place: Option<&Leaf<'_>>) {
+        for kind in plan.unresolved {
+            count(&mut self.out.unresolved, kind);
+        }
+        let allowed = plan.allowed.into_iter().map(|s| (s.start, s.end, Some(s.kind), s.score, Action::Allow, s.reasons));
+        let cuts = plan.cuts.into_iter().map(|c| (c.start, c.end, c.kind, c.score, c.action, c.reasons));
+        for (start, end, kind, score, action, reasons) in cuts.chain(allowed) {
+            let Some(kind) = kind else {
+                self.out.look_alikes = self.out.look_alikes.saturating_add(1);
+                continue;
+            };
+            count(&mut self.out.counts, kind);
+            if action == Action::Refuse {
+                count(&mut self.out.refused, kind);
+            }
+            let (start, end, pointer) =
+                place.map_or((start, end, None), |p| (p.start, p.end, Some((p.pointer)())));
+            self.out.findings.push(Finding { text_index: index, start, end, kind, score, action, reasons, pointer });
+        }
+    }
+}
+
+/// Where in a JSON input a leaf stands.
+pub(crate) struct Leaf<'a> {
+    /// The key it stands under.
+    pub(crate) label: Option<&'a str>,
+    /// The raw bytes of the leaf, quotes included.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Its JSON pointer.
+    pub(crate) pointer: &'a dyn Fn() -> String,
+}
+
+fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {
+    let n = counts.entry(kind).or_default();
+    *n = n.saturating_add(1);
+}
+
+/// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
+pub(crate) fn grow(text: &mut Zeroizing<String>, more: usize) {
+    let needed = text.len().saturating_add(more);
+    if needed > text.capacity() {
+        let mut larger = Zeroizing::new(String::with_capacity(needed.saturating_add(needed / 2)));
+        larger.push_str(text);
+        *text = larger;
+    }
+}
