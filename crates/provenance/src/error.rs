@@ -61,7 +61,9 @@ pub enum Error {
         why: String,
     },
     /// The journal has fewer leaves than a signed checkpoint says.
-    #[error("journal: {journal} leaves, but the signed checkpoint has {checkpoint}; leaves were lost or cut away")]
+    #[error(
+        "journal: {journal} leaves, but the signed checkpoint has {checkpoint}; leaves were lost or cut away"
+    )]
     JournalBehind {
         /// Leaves in the journal.
         journal: u64,

@@ -70,7 +70,7 @@ pub struct Intent {
     /// The request; model, engine, sampling, redaction and input are present.
     #[serde(flatten)]
     pub request: RequestFacts,
-    /// Index of the last configuration event.
+    /// Index of the last configuration event; set by the log.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub prev_config_event: Option<u64>,
 }
@@ -94,7 +94,7 @@ pub struct Denied {
     /// The request, as far as it was known.
     #[serde(flatten)]
     pub request: RequestFacts,
-    /// Index of the last configuration event.
+    /// Index of the last configuration event; set by the log.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub prev_config_event: Option<u64>,
 }
@@ -169,7 +169,7 @@ pub struct Configuration {
     pub config_sha256: Digest,
     /// Instruction set tier.
     pub isa: Name,
-    /// Index of the configuration event before this one.
+    /// Index of the configuration event before this one; set by the log.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub prev_config_event: Option<u64>,
 }
