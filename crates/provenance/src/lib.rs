@@ -1,2 +1,44 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+pub mod checkpoint;
+mod clock;
+mod denials;
+mod error;
+mod facts;
+pub mod journal;
+mod keys;
+mod leaf;
+mod log;
+mod names;
+pub mod note;
+mod open_request;
+mod publish;
+mod queue;
+mod receipt;
+mod recover;
+pub mod store;
+pub mod tile;
+pub mod tree;
+mod writer;
+
+pub use clock::Clock;
+pub use denials::DenialCounter;
+pub use error::{Error, Result};
+pub use facts::{
+    Assurance, CHOICES_MAX, ChoiceFacts, DecisionFacts, EndReason, EngineRef, Finish, InputFacts, LIST_MAX,
+    ModelRef, OutcomeFacts, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, Stage, Status,
+    UseCaseRef, Verdict,
+};
+pub use keys::{KeyRing, RequestKey, SubjectKey, SubjectKind, epoch_of};
+pub use leaf::{
+    AdminRead, AdminRef, Configuration, Denied, ENTRY_BYTES_MAX, Entry, FileRef, Intent, KeyIssued,
+    KeyRevoked, Leaf, ModelLoaded, Outcome, PolicyLoaded, Recovered, ServerStarted, ServerStopped,
+    UnauthenticatedDenials, UnauthenticatedReason, VERSION,
+};
+pub use log::{Log, LogOptions, Recovery};
+pub use names::{Commitment, Digest, Name, Pseudonym, ReceiptId, SpanId, TraceId};
+pub use note::VerifierKey;
+pub use open_request::OpenRequest;
+pub use queue::{Appended, Ticket};
+pub use receipt::{Proven, Receipt, ReceiptLeaf};

@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+/// What can go wrong in the log. Messages name the place and never contain content.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The log refused or lost a write and takes no more; requests must be refused until it is reopened.
+    #[error("the log is closed: {why}; free space or repair the disk, then restart")]
+    LogClosed {
+        /// The first failure, or the shutdown that closed it.
+        why: String,
+    },
+    /// The writer's queue is full.
+    #[error("the log's queue is full: {capacity} places are taken; retry later")]
+    QueueFull {
+        /// Places in the queue, reserved ones included.
+        capacity: usize,
+    },
+    /// A file operation failed.
+    #[error("cannot {doing} {}: {why}", path.display())]
+    Io {
+        /// The verb: read, write, lock…
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's words.
+        why: String,
+    },
+    /// Another process writes this log.
+    #[error("another process holds {}; a log has one writer", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// A key file is readable by others or does not parse.
+    #[error("key file {}: {why}", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        why: String,
+    },
+    /// A value of a leaf breaks its limits.
+    #[error("leaf field {field}: {why}")]
+    Leaf {
+        /// The field's name in the record.
+        field: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// A record of the journal is damaged.
+    #[error("journal: record {record} at byte {offset} (leaves from {first_index}) is damaged: {why}")]
+    JournalRecord {
+        /// Number of the record, from 0.
+        record: u64,
+        /// Byte offset of the record.
+        offset: u64,
+        /// Index of its first leaf.
+        first_index: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// The journal has fewer leaves than a signed checkpoint says.
+    #[error(
+        "journal: {journal} leaves, but the signed checkpoint has {checkpoint}; leaves were lost or cut away"
+    )]
+    JournalBehind {
+        /// Leaves in the journal.
+        journal: u64,
+        /// Leaves in the checkpoint.
+        checkpoint: u64,
+    },
+    /// A derived file differs from what the leaves give.
+    #[error("{path} is broken: {why}")]
+    Broken {
+        /// Path inside the public folder.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A leaf is broken.
+    #[error("leaf {index} is broken: {why}")]
+    BrokenLeaf {
+        /// Index of the leaf.
+        index: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A file that the log needs is not there.
+    #[error("{path} is missing")]
+    Missing {
+        /// Path inside the log folder.
+        path: String,
+    },
+    /// A file in the public folder that the log cannot have written.
+    #[error("{path} does not belong to this log")]
+    Unexpected {
+        /// Path inside the public folder.
+        path: String,
+    },
+    /// A signed note, checkpoint or proof does not parse or verify.
+    #[error("{what}: {why}")]
+    Note {
+        /// checkpoint, old checkpoint, proof, verifier key…
+        what: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The log does not contain the history an older checkpoint was signed over.
+    #[error("history was rewritten: {why}")]
+    Fork {
+        /// Rollback or fork, with sizes.
+        why: String,
+    },
+    /// A receipt does not hold.
+    #[error("receipt: {why}")]
+    Receipt {
+        /// What does not hold.
+        why: String,
+    },
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system: {why}")]
+    Random {
+        /// The operating system's words.
+        why: String,
+    },
+    /// The writer thread could not be started.
+    #[error("cannot start the log's writer thread: {why}")]
+    Thread {
+        /// The operating system's words.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>, error: &std::io::Error) -> Self {
+        Self::Io { doing, path: path.into(), why: error.to_string() }
+    }
+}
+
+/// `Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,197 @@
+//! The journal: framed batches of entries, each with a checksum over its head and one over its body.
+//!
+//! ```text
+//! head   magic "PTJ1" | first index u64 le | entries u32 le | body bytes u32 le | SHA-256(those 20 bytes)[..12]
+//! body   entries, each u16 be length + bytes (as in an entry bundle)
+//! tail   SHA-256(head || body)[..16]
+//! ```
+//!
+//! A crash in the middle of a write leaves a last record that ends too early; only that is cut. The head has its own
+//! checksum, so a damaged length cannot pass for one.
+
+use std::io::{self, Read};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::{Error, Result, tile::split_entries};
+
+const MAGIC: [u8; 4] = *b"PTJ1";
+const HEAD_FIELDS: usize = 20;
+const HEAD_BYTES: usize = 32;
+const TAIL_BYTES: usize = 16;
+/// Longest body of one record.
+pub const BODY_BYTES_MAX: usize = 8 << 20;
+/// A hole left by a lost page: no head, entry or checksum has so many zero bytes in a row.
+const HOLE_BYTES: usize = 16;
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Number of the record.
+    pub number: u64,
+    /// Where it starts in the journal.
+    pub offset: u64,
+    /// Index of its first entry.
+    pub first_index: u64,
+    /// Its entries.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// Frames a batch.
+///
+/// # Errors
+/// [`Error::Leaf`] when the batch is over [`BODY_BYTES_MAX`] (the writer bounds its batches below it).
+pub fn frame(first_index: u64, count: u32, body: &[u8]) -> Result<Vec<u8>> {
+    let too_long = || Error::Leaf { field: "batch", why: format!("is over {BODY_BYTES_MAX} bytes") };
+    if body.len() > BODY_BYTES_MAX {
+        return Err(too_long());
+    }
+    let len = u32::try_from(body.len()).map_err(|_| too_long())?;
+    let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len() + TAIL_BYTES);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&first_index.to_le_bytes());
+    bytes.extend_from_slice(&count.to_le_bytes());
+    bytes.extend_from_slice(&len.to_le_bytes());
+    let sum = Sha256::digest(&bytes).0;
+    bytes.extend(sum.iter().take(HEAD_BYTES - HEAD_FIELDS));
+    bytes.extend_from_slice(body);
+    let sum = Sha256::digest(&bytes).0;
+    bytes.extend(sum.iter().take(TAIL_BYTES));
+    Ok(bytes)
+}
+
+/// What the reader found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A whole record.
+    Record(Record),
+    /// The end of the journal, right after a whole record.
+    End,
+    /// The last record is incomplete; `bytes` of it are there.
+    Torn {
+        /// Bytes of the unfinished record.
+        bytes: u64,
+    },
+}
+
+/// Reads records one after the other.
+pub struct Reader<R> {
+    source: R,
+    number: u64,
+    offset: u64,
+    next_index: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads from the start of a journal.
+    pub fn new(source: R) -> Self {
+        Self { source, number: 0, offset: 0, next_index: 0 }
+    }
+
+    /// Byte offset after the last whole record.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    fn damaged(&self, why: &str) -> Error {
+        Error::JournalRecord {
+            record: self.number,
+            offset: self.offset,
+            first_index: self.next_index,
+            why: why.to_owned(),
+        }
+    }
+
+    /// Fills `buffer` as far as the source goes and returns how many bytes it got.
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|r| !r.is_empty()) {
+            match self.source.read(rest) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io("read", "journal", &e)),
+            }
+        }
+        Ok(filled)
+    }
+
+    /// The next record.
+    ///
+    /// # Errors
+    /// [`Error::JournalRecord`] naming the damaged record; [`Error::Io`] when reading fails.
+    pub fn next_record(&mut self) -> Result<Next> {
+        let mut head = [0u8; HEAD_BYTES];
+        let got = self.fill(&mut head)?;
+        if got == 0 {
+            return Ok(Next::End);
+        }
+        if got < HEAD_BYTES {
+            return Ok(Next::Torn { bytes: got as u64 });
+        }
+        let Some((first_index, count, len)) = parse_head(&head) else {
+            return self.hole_or_damage(0, &head, "its head does not match its checksum");
+        };
+        if first_index != self.next_index {
+            return Err(self.damaged("its first index does not follow the record before it"));
+        }
+        let mut rest = vec![0u8; len + TAIL_BYTES];
+        let got = self.fill(&mut rest)?;
+        if got < rest.len() {
+            return Ok(Next::Torn { bytes: (HEAD_BYTES + got) as u64 });
+        }
+        let (body, tail) = rest.split_at(len);
+        let sum = Sha256::new().chain_update(head).chain_update(body).finalize().0;
+        if sum.split_at(TAIL_BYTES).0 != tail {
+            return self.hole_or_damage(HEAD_BYTES, &rest, "its body does not match its checksum");
+        }
+        let entries = split_entries(body).filter(|e| e.len() as u64 == u64::from(count));
+        let Some(entries) = entries else { return Err(self.damaged("its entries do not add up")) };
+        let entries: Vec<Vec<u8>> = entries.into_iter().map(<[u8]>::to_vec).collect();
+        let record = Record { number: self.number, offset: self.offset, first_index, entries };
+        self.number += 1;
+        self.offset += (HEAD_BYTES + len + TAIL_BYTES) as u64;
+        self.next_index += u64::from(count);
+        Ok(Next::Record(record))
+    }
+
+    /// A record whose pages did not all reach the disk reads as zeros where they are missing. It is unfinished, and
+    /// only so, if it is the last and has such a hole; one changed byte never makes one.
+    fn hole_or_damage(&mut self, before: usize, seen: &[u8], why: &str) -> Result<Next> {
+        let damaged = self.damaged(why);
+        if !has_hole(seen) {
+            return Err(damaged);
+        }
+        let mut rest = vec![0u8; BODY_BYTES_MAX];
+        let got = self.fill(&mut rest)?;
+        rest.truncate(got);
+        // A later record would mean that this one was acknowledged.
+        if got == BODY_BYTES_MAX || rest.windows(MAGIC.len()).any(|w| w == MAGIC) {
+            return Err(damaged);
+        }
+        Ok(Next::Torn { bytes: (before + seen.len() + got) as u64 })
+    }
+}
+
+fn has_hole(bytes: &[u8]) -> bool {
+    let mut zeros = 0;
+    bytes.iter().any(|byte| {
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        zeros >= HOLE_BYTES
+    })
+}
+
+/// First index, number of entries, body length; `None` when the checksum or a bound does not hold.
+fn parse_head(head: &[u8; HEAD_BYTES]) -> Option<(u64, u32, usize)> {
+    let (fields, sum) = head.split_at(HEAD_FIELDS);
+    if Sha256::digest(fields).0.split_at(HEAD_BYTES - HEAD_FIELDS).0 != sum {
+        return None;
+    }
+    let (magic, fields) = fields.split_first_chunk::<4>()?;
+    let (first_index, fields) = fields.split_first_chunk::<8>()?;
+    let (count, fields) = fields.split_first_chunk::<4>()?;
+    let (len, _) = fields.split_first_chunk::<4>()?;
+    let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;
+    let known = *magic == MAGIC && len <= BODY_BYTES_MAX;
+    known.then_some((u64::from_le_bytes(*first_index), u32::from_le_bytes(*count), len))
+}

@@ -1,0 +1,304 @@
+//! The record: one typed event, stamped and numbered, as canonical JSON (RFC 8785).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
+    facts::{LIST_MAX, cap},
+    names::{decimal, decimal_option},
+};
+
+/// Version of the record's shape.
+pub const VERSION: u32 = 1;
+/// Longest entry in bytes (C2SP entry bundles have 16-bit lengths).
+pub const ENTRY_BYTES_MAX: usize = 65_535;
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// [`VERSION`].
+    pub v: u32,
+    /// Index in the log.
+    #[serde(with = "decimal")]
+    pub seq: u64,
+    /// Milliseconds since 1970, by the log's clock, when the event was handed in.
+    #[serde(with = "decimal")]
+    pub ts_ms: i64,
+    /// What happened.
+    #[serde(flatten)]
+    pub leaf: Leaf,
+}
+
+/// What happened. The `event` field of the record names the variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Leaf {
+    /// A request passed every gate; durable before the first token.
+    Intent(Box<Intent>),
+    /// How an admitted request ended; durable before the end of its stream.
+    Outcome(Box<Outcome>),
+    /// An authenticated request was denied.
+    Denied(Box<Denied>),
+    /// Unauthenticated denials of one interval.
+    UnauthenticatedDenials(UnauthenticatedDenials),
+    /// A model was hashed and loaded.
+    ModelLoaded(ModelLoaded),
+    /// A policy pack was loaded.
+    PolicyLoaded(PolicyLoaded),
+    /// The configuration was resolved or changed.
+    Configuration(Configuration),
+    /// An API key was issued.
+    KeyIssued(KeyIssued),
+    /// An API key was revoked.
+    KeyRevoked(KeyRevoked),
+    /// An administrator read records, keys or reports.
+    AdminRead(AdminRead),
+    /// The server started.
+    ServerStarted(ServerStarted),
+    /// The server stopped in order.
+    ServerStopped(ServerStopped),
+    /// The log was reopened after a crash.
+    Recovery(Recovered),
+}
+
+/// See [`Leaf::Intent`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The request; model, engine, sampling, redaction and input are present.
+    #[serde(flatten)]
+    pub request: RequestFacts,
+    /// Index of the last configuration event; set by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub prev_config_event: Option<u64>,
+}
+
+/// See [`Leaf::Outcome`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Receipt id of the request.
+    pub id: ReceiptId,
+    /// Index of its intent.
+    #[serde(with = "decimal")]
+    pub intent_seq: u64,
+    /// The outcome.
+    #[serde(flatten)]
+    pub facts: OutcomeFacts,
+}
+
+/// See [`Leaf::Denied`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// The request, as far as it was known.
+    #[serde(flatten)]
+    pub request: RequestFacts,
+    /// Index of the last configuration event; set by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub prev_config_event: Option<u64>,
+}
+
+/// Why a request could not be authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnauthenticatedReason {
+    /// No key was sent.
+    MissingKey,
+    /// What was sent is not shaped like a key.
+    MalformedKey,
+    /// No such key.
+    UnknownKey,
+    /// The administration socket was used by a user without the right.
+    AdminPeer,
+}
+
+/// See [`Leaf::UnauthenticatedDenials`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnauthenticatedDenials {
+    /// Start of the interval, ms since 1970.
+    #[serde(with = "decimal")]
+    pub from_ms: i64,
+    /// End of the interval, ms since 1970.
+    #[serde(with = "decimal")]
+    pub to_ms: i64,
+    /// Denials by reason.
+    pub counts: BTreeMap<UnauthenticatedReason, u32>,
+}
+
+/// A file of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// SHA-256 of the bytes that were repacked into memory.
+    pub sha256: Digest,
+    /// Size.
+    #[serde(with = "decimal")]
+    pub size_bytes: u64,
+}
+
+/// See [`Leaf::ModelLoaded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelLoaded {
+    /// The model.
+    pub model: crate::ModelRef,
+    /// Its files; at most [`LIST_MAX`]; all of them are in the manifest's hash.
+    pub files: Vec<FileRef>,
+    /// Number of files.
+    pub file_count: u32,
+    /// Who vouches.
+    pub assurance: Assurance,
+}
+
+/// See [`Leaf::PolicyLoaded`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyLoaded {
+    /// SHA-256 of the pack.
+    pub policy_pack_sha256: Digest,
+    /// Number of rules.
+    pub rules: u32,
+    /// Number of use cases.
+    pub use_cases: u32,
+}
+
+/// See [`Leaf::Configuration`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// SHA-256 of the running binary.
+    pub build_sha256: Digest,
+    /// SHA-256 of the resolved configuration.
+    pub config_sha256: Digest,
+    /// Instruction set tier.
+    pub isa: Name,
+    /// Index of the configuration event before this one; set by the log.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub prev_config_event: Option<u64>,
+}
+
+/// Who did something through the administration socket: user id of the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminRef {
+    /// User id, by the kernel's word (`SO_PEERCRED`).
+    pub uid: u32,
+}
+
+/// See [`Leaf::KeyIssued`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyIssued {
+    /// Id of the key.
+    pub key_id: Name,
+    /// The use case it is bound to.
+    pub use_case: UseCaseRef,
+    /// Keyed pseudonym of the user it was made for.
+    pub actor_pseudonym: crate::Pseudonym,
+    /// Epoch of that pseudonym's key.
+    pub key_epoch: u32,
+    /// Roles; at most [`LIST_MAX`].
+    pub roles: Vec<Name>,
+    /// End of validity, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub expires_ms: Option<i64>,
+    /// Who issued it; absent for a demo key the server made itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdminRef>,
+}
+
+/// See [`Leaf::KeyRevoked`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRevoked {
+    /// Id of the key.
+    pub key_id: Name,
+    /// Who revoked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdminRef>,
+}
+
+/// See [`Leaf::AdminRead`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdminRead {
+    /// Who read.
+    pub by: AdminRef,
+    /// What: `log_show`, `keys_list`, `export_ldv`…
+    pub what: Name,
+    /// Records read.
+    #[serde(with = "decimal")]
+    pub records: u64,
+    /// The data subject or actor it was about, when it was about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pseudonym: Option<crate::Pseudonym>,
+}
+
+/// See [`Leaf::ServerStarted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStarted {
+    /// SHA-256 of the running binary.
+    pub build_sha256: Digest,
+    /// Version of the software.
+    pub version: Name,
+}
+
+/// See [`Leaf::ServerStopped`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStopped {
+    /// `signal`, `request`…
+    pub reason: Name,
+}
+
+/// See [`Leaf::Recovery`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovered {
+    /// Bytes of an unfinished write that were cut from the journal; none of them was acknowledged.
+    #[serde(with = "decimal")]
+    pub cut_bytes: u64,
+    /// Open requests sealed as aborted, just before this leaf.
+    #[serde(with = "decimal")]
+    pub sealed_aborted: u64,
+}
+
+impl Leaf {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Intent(intent) => intent.request.check(Verdict::Permit),
+            Self::Denied(denied) => denied.request.check(Verdict::Deny),
+            Self::Outcome(outcome) => outcome.facts.check(),
+            Self::ModelLoaded(loaded) => cap("files", loaded.files.len(), LIST_MAX),
+            Self::KeyIssued(issued) => cap("roles", issued.roles.len(), LIST_MAX),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Entry {
+    /// The canonical bytes.
+    ///
+    /// # Errors
+    /// [`Error::Leaf`] when a list is over its cap or the entry over [`ENTRY_BYTES_MAX`].
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        self.leaf.check()?;
+        let bytes = serde_json_canonicalizer::to_vec(self)
+            .map_err(|e| Error::Leaf { field: "entry", why: e.to_string() })?;
+        if bytes.len() > ENTRY_BYTES_MAX {
+            let why = format!("has {} bytes; at most {ENTRY_BYTES_MAX}", bytes.len());
+            return Err(Error::Leaf { field: "entry", why });
+        }
+        Ok(bytes)
+    }
+
+    /// Reads an entry back. Bytes that are not exactly what [`Entry::encode`] gives (an unknown field, another
+    /// order, white space) are refused.
+    ///
+    /// # Errors
+    /// [`Error::Leaf`] naming what is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let field = "entry";
+        let entry: Self =
+            serde_json::from_slice(bytes).map_err(|e| Error::Leaf { field, why: e.to_string() })?;
+        if entry.v != VERSION {
+            let why = format!("is {}; this build reads {VERSION}", entry.v);
+            return Err(Error::Leaf { field: "v", why });
+        }
+        if entry.encode()? != bytes {
+            return Err(Error::Leaf { field, why: "is not canonical, or has an unknown field".to_owned() });
+        }
+        Ok(entry)
+    }
+}

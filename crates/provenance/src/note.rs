@@ -1,0 +1,241 @@
+//! C2SP signed notes with Ed25519: signing and verifying, and the text forms of the keys.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{Error, Result};
+
+/// Signature type of plain Ed25519 in signed-note.
+const ALGORITHM_ED25519: u8 = 1;
+/// Longest note this crate reads.
+const NOTE_BYTES_MAX: usize = 1_000_000;
+/// Most signature lines this crate reads.
+const SIGNATURES_MAX: usize = 100;
+
+fn broken(what: &'static str, why: impl Into<String>) -> Error {
+    Error::Note { what, why: why.into() }
+}
+
+/// First four bytes of `SHA-256(name || 0x0A || type || public key)`.
+fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
+    let hash = Sha256::new()
+        .chain_update(name)
+        .chain_update([b'\n', ALGORITHM_ED25519])
+        .chain_update(public)
+        .finalize();
+    let [a, b, c, d, ..] = hash.0;
+    [a, b, c, d]
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let bad = |c: char| c.is_whitespace() || c == '+' || c.is_control();
+    if name.is_empty() || name.len() > 255 || name.contains(bad) {
+        return Err(broken("key name", "must be 1 to 255 bytes without spaces and plus signs"));
+    }
+    Ok(())
+}
+
+/// A public key with its name: `name+hash+base64(0x01 || key)`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    key: VerifyingKey,
+}
+
+impl VerifierKey {
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// [`Error::Note`] when it does not parse or its hash does not match.
+    pub fn parse(text: &str) -> Result<Self> {
+        let what = "verifier key";
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(broken(what, "expected name+hash+base64"));
+        };
+        check_name(name)?;
+        let data = STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?;
+        let Some((&ALGORITHM_ED25519, public)) = data.split_first() else {
+            return Err(broken(what, "the algorithm is not Ed25519"));
+        };
+        let public: [u8; 32] = public.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
+        if hex::encode(key_id(name, &public)) != id {
+            return Err(broken(what, "the hash does not match name and key"));
+        }
+        let key = VerifyingKey::from_bytes(&public).map_err(|_| broken(what, "not a point of the curve"))?;
+        Ok(Self { name: name.to_owned(), key })
+    }
+
+    /// The key's name, which is the log's origin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn id(&self) -> [u8; 4] {
+        key_id(&self.name, self.key.as_bytes())
+    }
+
+    /// Checks that `note` carries this key's signature and returns the signed text, final newline included.
+    ///
+    /// Signatures by other keys (witnesses) are allowed and not judged.
+    ///
+    /// # Errors
+    /// [`Error::Note`] saying what is wrong, in which `what`.
+    pub fn open<'a>(&self, what: &'static str, note: &'a str) -> Result<&'a str> {
+        let (text, lines) = split_note(what, note)?;
+        let mut verified = false;
+        for line in lines {
+            let (name, id, signature) = signature_line(what, line)?;
+            if name != self.name || id != self.id() {
+                continue;
+            }
+            if verified {
+                return Err(broken(what, "two signatures by the log's key"));
+            }
+            let signature: [u8; 64] = signature
+                .as_slice()
+                .try_into()
+                .map_err(|_| broken(what, "the log's signature has not 64 bytes"))?;
+            self.key
+                .verify_strict(text.as_bytes(), &Signature::from_bytes(&signature))
+                .map_err(|_| broken(what, "the log's signature does not verify"))?;
+            verified = true;
+        }
+        if verified { Ok(text) } else { Err(broken(what, "no signature by the log's key")) }
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut data = vec![ALGORITHM_ED25519];
+        data.extend_from_slice(self.key.as_bytes());
+        write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), STANDARD.encode(data))
+    }
+}
+
+impl fmt::Debug for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VerifierKey({self})")
+    }
+}
+
+/// Splits a note into its text (with the newline that ends it) and its signature lines.
+fn split_note<'a>(what: &'static str, note: &'a str) -> Result<(&'a str, Vec<&'a str>)> {
+    if note.len() > NOTE_BYTES_MAX {
+        return Err(broken(what, "is longer than 1,000,000 bytes"));
+    }
+    if note.chars().any(|c| c.is_control() && c != '\n') {
+        return Err(broken(what, "has a control character"));
+    }
+    let Some(at) = note.rfind("\n\n") else {
+        return Err(broken(what, "has no empty line before its signatures"));
+    };
+    let (text, signatures) = note.split_at(at + 1);
+    let signatures = signatures.strip_prefix('\n').and_then(|s| s.strip_suffix('\n'));
+    let Some(signatures) = signatures.filter(|s| !s.is_empty()) else {
+        return Err(broken(what, "has no signature, or its last line does not end"));
+    };
+    let lines: Vec<&str> = signatures.split('\n').collect();
+    if lines.len() > SIGNATURES_MAX {
+        return Err(broken(what, "has more than 100 signatures"));
+    }
+    Ok((text, lines))
+}
+
+fn signature_line<'a>(what: &'static str, line: &'a str) -> Result<(&'a str, [u8; 4], Vec<u8>)> {
+    let parsed = line.strip_prefix("— ").and_then(|rest| rest.split_once(' '));
+    let Some((name, data)) = parsed else {
+        return Err(broken(what, "a signature line does not start with a dash and a name"));
+    };
+    check_name(name)?;
+    let data = STANDARD.decode(data).map_err(|_| broken(what, "a signature is not base64"))?;
+    match data.split_first_chunk::<4>() {
+        Some((id, signature)) if !signature.is_empty() => Ok((name, *id, signature.to_vec())),
+        _ => Err(broken(what, "a signature is too short")),
+    }
+}
+
+/// The log's signing key with its name. No `Debug`: it is secret.
+pub struct NoteSigner {
+    name: String,
+    key: SigningKey,
+}
+
+impl NoteSigner {
+    /// A key from 32 secret bytes.
+    ///
+    /// # Errors
+    /// [`Error::Note`] when the name is not allowed in a note.
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self> {
+        check_name(name)?;
+        Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
+    }
+
+    /// A fresh random key.
+    ///
+    /// # Errors
+    /// [`Error::Random`], or [`Error::Note`] for the name.
+    pub fn generate(name: &str) -> Result<Self> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        getrandom::fill(seed.as_mut_slice()).map_err(|e| Error::Random { why: e.to_string() })?;
+        Self::from_seed(name, &seed)
+    }
+
+    /// Reads the text form `PRIVATE+KEY+name+hash+base64(0x01 || seed)`.
+    ///
+    /// # Errors
+    /// [`Error::Note`] saying what is wrong.
+    pub fn parse(text: &str) -> Result<Self> {
+        let what = "signing key";
+        let rest = text.trim().strip_prefix("PRIVATE+KEY+");
+        let mut parts = rest.unwrap_or_default().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(broken(what, "expected PRIVATE+KEY+name+hash+base64"));
+        };
+        let data = Zeroizing::new(STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?);
+        let Some((&ALGORITHM_ED25519, seed)) = data.split_first() else {
+            return Err(broken(what, "the algorithm is not Ed25519"));
+        };
+        let seed: &[u8; 32] = seed.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
+        let signer = Self::from_seed(name, seed)?;
+        if hex::encode(signer.verifier().id()) != id {
+            return Err(broken(what, "the hash does not match name and key"));
+        }
+        Ok(signer)
+    }
+
+    /// The text form, secret.
+    #[must_use]
+    pub fn to_secret_text(&self) -> Zeroizing<String> {
+        let mut data = Zeroizing::new(vec![ALGORITHM_ED25519]);
+        data.extend_from_slice(self.key.as_bytes());
+        let id = hex::encode(self.verifier().id());
+        let encoded = Zeroizing::new(STANDARD.encode(data.as_slice()));
+        Zeroizing::new(format!("PRIVATE+KEY+{}+{id}+{}", self.name, encoded.as_str()))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn verifier(&self) -> VerifierKey {
+        VerifierKey { name: self.name.clone(), key: self.key.verifying_key() }
+    }
+
+    /// Signs `text`, which must end with a newline, and returns the whole note.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
+        let mut data = self.verifier().id().to_vec();
+        data.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
+        format!("{text}\n— {} {}\n", self.name, STANDARD.encode(data))
+    }
+}

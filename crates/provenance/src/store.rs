@@ -1,0 +1,170 @@
+//! The durable operations the log needs, and the folder that does them. Faults are injected behind the trait.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{Error, Result};
+
+/// Where the log lives. Every `Ok` of a writing operation means durable: it survives a power cut.
+pub trait Store: Send {
+    /// Appends to the journal.
+    ///
+    /// # Errors
+    /// Any error closes the log; the bytes may or may not have reached the disk.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Cuts the journal to `len` bytes.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn cut(&mut self, len: u64) -> io::Result<()>;
+    /// The journal from its start.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn journal(&self) -> io::Result<Box<dyn Read>>;
+    /// Puts a whole file in the public folder, replacing what is there, or leaves what is there.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()>;
+    /// A file of the public folder, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn get(&self, path: &str) -> io::Result<Option<Vec<u8>>>;
+    /// Removes a folder of the public folder with what is in it, if it is there. Need not be durable.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    fn remove_folder(&mut self, path: &str) -> io::Result<()>;
+}
+
+/// A [`Store`] in a folder of the file system. Holds the lock of the log's one writer.
+pub struct FolderStore {
+    dir: PathBuf,
+    journal: File,
+    _lock: File,
+}
+
+impl FolderStore {
+    /// Opens or creates the folder (mode 0700) and takes the lock.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another writer has it; [`Error::Io`] naming the file.
+    pub fn open(dir: &Path) -> Result<Self> {
+        for folder in [dir.to_owned(), dir.join("public"), dir.join("tmp")] {
+            make_folder(&folder).map_err(|e| Error::io("create", &folder, &e))?;
+        }
+        let lock_path = dir.join("lock");
+        let lock = private_file(&lock_path).map_err(|e| Error::io("open", &lock_path, &e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: lock_path }),
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", &lock_path, &e)),
+        }
+        let path = dir.join("journal");
+        // A crash before the folder is synced may leave no journal; there was no leaf in it.
+        let journal = private_file(&path).map_err(|e| Error::io("open", &path, &e))?;
+        sync_folder(dir).map_err(|e| Error::io("sync", dir, &e))?;
+        let tmp = dir.join("tmp");
+        let leftovers = fs::read_dir(&tmp).map_err(|e| Error::io("read", &tmp, &e))?;
+        for file in leftovers.flatten() {
+            // What a crash left half written; nothing refers to it.
+            let _ = fs::remove_file(file.path());
+        }
+        Ok(Self { dir: dir.to_owned(), journal, _lock: lock })
+    }
+}
+
+/// Creates a folder and its parents, mode 0700.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn private_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+/// Writes a file beside its place, makes it durable, and renames it there.
+///
+/// A crash before the rename leaves the old file (and one in `tmp`, removed at start); after it, the new one.
+pub(crate) fn put_file(tmp: &Path, path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+    let _ = fs::remove_file(tmp);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(tmp)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(tmp, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Reads a secret file, refusing one that others can read. `None` when there is none.
+pub(crate) fn read_secret(path: &Path) -> Result<Option<zeroize::Zeroizing<String>>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("open", path, &e)),
+    };
+    let mode = file.metadata().map_err(|e| Error::io("read", path, &e))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let why = format!("has mode {:o}; make it 600", mode & 0o777);
+        return Err(Error::KeyFile { path: path.to_owned(), why });
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(|e| Error::io("read", path, &e))?;
+    Ok(Some(text))
+}
+
+impl Store for FolderStore {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // A crash leaves none, some or all of the bytes; recovery cuts an unfinished record.
+        self.journal.write_all(bytes)?;
+        self.journal.sync_data()
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        // A crash leaves the old length or the new one; recovery cuts again.
+        self.journal.set_len(len)?;
+        self.journal.sync_all()
+    }
+
+    fn journal(&self) -> io::Result<Box<dyn Read>> {
+        let file = File::open(self.dir.join("journal"))?;
+        Ok(Box::new(io::BufReader::with_capacity(1 << 20, file)))
+    }
+
+    fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let place = self.dir.join("public").join(path);
+        let Some(parent) = place.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        if !parent.is_dir() {
+            make_folder(parent)?;
+            for folder in parent.ancestors().take_while(|f| f.starts_with(&self.dir)) {
+                sync_folder(folder)?;
+            }
+        }
+        put_file(&self.dir.join("tmp").join("put"), &place, 0o644, bytes)
+    }
+
+    fn get(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        match fs::read(self.dir.join("public").join(path)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn remove_folder(&mut self, path: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.dir.join("public").join(path)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+}
