@@ -17,3 +17,4 @@ pub use model::{
 };
 pub use pin::{PinRequest, append_entry, pin};
 pub use registry::{EMBEDDED_MODELS_TOML, Registry, VerifyReport};
+pub use weights::{Inspection, Metadata};
