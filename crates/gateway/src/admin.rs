@@ -114,52 +114,47 @@ impl Gateway {
         }
     }
 
-    /// A key for this run only, for the demonstration use case. Nothing of it is written but its leaf.
+    /// A key for this run only, for the demonstration use case of the policy; `None` where it has none. Nothing of it
+    /// is written but its leaf.
     ///
     /// # Errors
-    /// When the policy has no such use case, or the log is closed.
-    pub async fn mint_demo_key(&self, use_case: &str) -> Result<AdminOutcome, Refusal> {
+    /// When the log is closed.
+    pub async fn mint_demo_key(&self) -> Result<Option<AdminOutcome>, Refusal> {
+        let policy = self.policy();
+        let Some(demo) = policy.use_cases().find(|use_case| use_case.kind == policy::Kind::Demo) else {
+            return Ok(None);
+        };
         let new = NewKey {
-            use_case: use_case.to_owned(),
+            use_case: demo.id.clone(),
             actor: "demo".to_owned(),
-            roles: vec!["demo".to_owned()],
+            roles: demo.allowed_roles.iter().cloned().collect(),
             expires_ms: None,
             label: "demo key of this run".to_owned(),
         };
-        self.issue_key(new, None).await
+        self.issue_key(new, None).await.map(Some)
     }
 
     async fn issue_key(&self, new: NewKey, by: Option<AdminRef>) -> Result<AdminOutcome, Refusal> {
-        let policy = self.policy();
-        let use_case = policy.use_case(&new.use_case).ok_or_else(|| Refusal::Invalid {
-            field: "use case".to_owned(),
-            reason: "is not in policy/use-cases; add its record first".to_owned(),
-        })?;
         // Checked before the key exists, so that no key is made that the log cannot name.
-        let use_case = record::reference(use_case)?;
-        let roles = new.roles.iter().map(|role| name(role)).collect::<Result<_, _>>()?;
+        if self.policy().use_case(&new.use_case).is_none() {
+            return Err(Refusal::Invalid {
+                field: "use case".to_owned(),
+                reason: "is not in policy/use-cases; add its record first".to_owned(),
+            });
+        }
+        for role in &new.roles {
+            name(role)?;
+        }
         let now_ms = self.now_ms();
-        let subject = self
-            .ring()
-            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &new.actor)
-            .map_err(Refusal::closed)?;
-        let (ledger, expires_ms) = (self.ledger().clone(), new.expires_ms);
+        let ledger = self.ledger().clone();
+        let ephemeral = by.is_none();
         let issued = self
             .blocking(move || {
-                let issue = if by.is_some() { ledger.issue_key(new, now_ms) } else { ledger.issue_ephemeral_key(new, now_ms) };
+                let issue = if ephemeral { ledger.issue_ephemeral_key(new, now_ms) } else { ledger.issue_key(new, now_ms) };
                 issue.map_err(Refusal::closed)
             })
             .await?;
-        let leaf = Leaf::KeyIssued(KeyIssued {
-            key_id: name(&issued.id)?,
-            use_case,
-            actor_pseudonym: subject.pseudonym(),
-            key_epoch: subject.epoch,
-            roles,
-            expires_ms,
-            by,
-        });
-        if let Err(closed) = self.append(leaf).await {
+        if let Err(closed) = self.seal_issue(&issued.id, by, now_ms).await {
             // A key the log does not know of must not work. If this fails too, the closed log refuses all requests.
             let _ = self.ledger().revoke_key(&issued.id, now_ms);
             return Err(closed);
@@ -167,14 +162,44 @@ impl Gateway {
         Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
     }
 
+    /// Seals that a key, or a new secret of it, was issued.
+    async fn seal_issue(&self, id: &str, by: Option<AdminRef>, now_ms: i64) -> Result<(), Refusal> {
+        let keys = self.ledger().list_keys().map_err(Refusal::closed)?;
+        let record = keys.into_iter().find(|record| record.id == id);
+        let record = record.ok_or_else(|| Refusal::closed("the key is not in the ledger"))?;
+        self.append(self.key_issued(&record, by, now_ms)?).await.map(drop)
+    }
+
     async fn rotate_key(&self, key: &str, overlap_ms: u32, by: AdminRef) -> Result<AdminOutcome, Refusal> {
         let (ledger, now_ms, wanted) = (self.ledger().clone(), self.now_ms(), key.to_owned());
         let issued = self
             .blocking(move || ledger.rotate_key(&wanted, overlap_ms, now_ms).map_err(Refusal::closed))
             .await?;
-        let what = name("key_rotated")?;
-        self.append(Leaf::AdminRead(AdminRead { by, what, records: 1, pseudonym: None })).await?;
+        // A new secret is an issue of the same key: the same leaf says so.
+        self.seal_issue(&issued.id, Some(by), now_ms).await?;
         Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
+    }
+
+    /// The leaf of a key as the ledger holds it.
+    fn key_issued(&self, key: &KeyRecord, by: Option<AdminRef>, now_ms: i64) -> Result<Leaf, Refusal> {
+        let policy = self.policy();
+        let use_case = policy.use_case(&key.use_case).ok_or_else(|| Refusal::Invalid {
+            field: "use case".to_owned(),
+            reason: "is not in policy/use-cases; add its record first".to_owned(),
+        })?;
+        let subject = self
+            .ring()
+            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &key.actor)
+            .map_err(Refusal::closed)?;
+        Ok(Leaf::KeyIssued(KeyIssued {
+            key_id: name(&key.id)?,
+            use_case: record::reference(use_case)?,
+            actor_pseudonym: subject.pseudonym(),
+            key_epoch: subject.epoch,
+            roles: key.roles.iter().map(|role| name(role)).collect::<Result<_, _>>()?,
+            expires_ms: key.expires_ms,
+            by,
+        }))
     }
 
     async fn revoke_key(&self, key: &str, by: AdminRef) -> Result<AdminOutcome, Refusal> {

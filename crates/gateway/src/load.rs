@@ -35,6 +35,36 @@ pub enum LoadError {
     },
 }
 
+/// What the engine may use. Whoever starts a server says it without knowing the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// Threads; `None` is one a core.
+    pub threads: Option<usize>,
+    /// Memory for keys and values, in bytes.
+    pub kv_bytes: usize,
+    /// Sequences that generate at the same time.
+    pub max_running: usize,
+    /// Sequences that wait.
+    pub max_queued: usize,
+}
+
+impl EngineSettings {
+    fn load_options(&self) -> LoadOptions {
+        let defaults = LoadOptions::default();
+        LoadOptions { threads: self.threads.unwrap_or(defaults.threads), ..defaults }
+    }
+
+    fn engine_options(&self, context_tokens: usize) -> EngineOptions {
+        EngineOptions {
+            context_tokens: Some(context_tokens),
+            kv_bytes: self.kv_bytes,
+            max_running: self.max_running,
+            max_queued: self.max_queued,
+            ..EngineOptions::default()
+        }
+    }
+}
+
 /// How loading went, for the operator.
 #[derive(Debug, Clone)]
 pub struct LoadReport {
@@ -56,15 +86,14 @@ pub fn load(
     registry: &Registry,
     id: &str,
     store: &Path,
-    load_options: &LoadOptions,
-    engine_options: &EngineOptions,
+    settings: &EngineSettings,
     now_s: i64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Serving, LoadReport), LoadError> {
     let model = registry.entry(id)?.approved()?;
     let files = registry.pinned(id, store)?;
     let start = Instant::now();
-    let loaded = engine::load(&files, load_options, progress)?;
+    let loaded = engine::load(&files, &settings.load_options(), progress)?;
     let weights_ms = start.elapsed().as_millis();
     let start = Instant::now();
     let tokenizer = Arc::new(tokenizer_of(id, &loaded.metadata)?);
@@ -73,9 +102,7 @@ pub fn load(
     let tokenizer_ms = start.elapsed().as_millis();
 
     let limit = usize::try_from(model.limits.context_tokens).unwrap_or(usize::MAX);
-    let context_tokens = engine_options.context_tokens.map_or(limit, |wish| wish.min(limit));
-    let options = EngineOptions { context_tokens: Some(context_tokens), ..engine_options.clone() };
-    let engine = engine::start(loaded.model, options)?;
+    let engine = engine::start(loaded.model, settings.engine_options(limit))?;
     let context_tokens = engine.context_tokens();
     let name = Name::new(id)
         .map_err(|error| LoadError::Metadata { id: id.to_owned(), reason: format!("its id: {error}") })?;

@@ -79,11 +79,12 @@ impl AdminSocket {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            if stream.peer_cred().is_ok_and(|peer| peer.uid() == self.owner || peer.uid() == 0) {
+            let peer = stream.peer_cred().map(|peer| peer.uid());
+            if let Some(uid) = peer.ok().filter(|&uid| uid == self.owner || uid == 0) {
                 let gateway = Arc::clone(&gateway);
                 tokio::spawn(async move {
                     // A peer that is gone needs no reply.
-                    let _ = tokio::time::timeout(PATIENCE, converse(stream, &gateway)).await;
+                    let _ = tokio::time::timeout(PATIENCE, converse(stream, &gateway, uid)).await;
                 });
             }
         }
@@ -97,13 +98,13 @@ impl Drop for AdminSocket {
     }
 }
 
-async fn converse(stream: UnixStream, gateway: &Gateway) -> std::io::Result<()> {
+async fn converse(stream: UnixStream, gateway: &Gateway, uid: u32) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     tokio::io::BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
     let reply = match serde_json::from_str::<AdminCommand>(&line) {
         Err(_) => Reply::Refused("the command is not known to the running server".to_owned()),
-        Ok(command) => match gateway.administer(command).await {
+        Ok(command) => match gateway.administer(command, uid).await {
             Ok(outcome) => Reply::Done(outcome),
             Err(error) => Reply::Refused(error.to_string()),
         },

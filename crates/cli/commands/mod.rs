@@ -1,0 +1,9 @@
+//! One file a command.
+
+pub(crate) mod chat;
+pub(crate) mod keys;
+pub(crate) mod log;
+pub(crate) mod models;
+pub(crate) mod redact;
+pub(crate) mod serve;
+pub(crate) mod shell;

@@ -1,0 +1,212 @@
+//! `serve`: bind, open the state, load the model, say how to call it, and end in order.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use gateway::{AdminOutcome, EngineSettings, Gateway};
+use registry::{FetchOptions, Registry};
+use server::AdminSocket;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::args::{EngineArgs, Serve};
+use crate::commands::keys::now_ms;
+use crate::office;
+use crate::places::Places;
+use crate::progress::Bar;
+
+/// How often callers without a valid key are summed up in the log.
+const STRANGERS_INTERVAL: Duration = Duration::from_secs(60);
+
+pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) -> anyhow::Result<ExitCode> {
+    for line in hardened.shortfalls() {
+        tracing::warn!("hardening: {line}");
+    }
+    if hardened.shortfalls().next().is_some() {
+        bail!("this process could not be protected (see above), so it will not take prompts");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let listener = bind(serve.listen).await?;
+        let mut running = Running::start(places, listener, &serve.engine, serve.max_queued).await?;
+        running.load(places, &serve.engine, serve.max_queued).await?;
+        announce(&running, serve).await?;
+        let reason = wait_for_signal(&mut running).await?;
+        running.stop(reason, Duration::from_secs(serve.drain_s)).await
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "port {} on {} is in use by another program; choose another with --listen {}:PORT, or 0 for any free one",
+            listen.port(),
+            listen.ip(),
+            listen.ip()
+        ),
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {listen}")),
+    })
+}
+
+/// A server whose port is open. It answers 503 until the model is loaded.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) model: String,
+    registry: Registry,
+    http: tokio::task::JoinHandle<std::io::Result<()>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+    shutdown: watch::Sender<bool>,
+}
+
+impl Running {
+    /// Opens the state and starts to answer.
+    pub(crate) async fn start(
+        places: &Places,
+        listener: TcpListener,
+        engine: &EngineArgs,
+        max_queued: u32,
+    ) -> anyhow::Result<Self> {
+        let registry = places.registry()?;
+        let model = match (&engine.model, registry.default_model()) {
+            (Some(id), _) => id.clone(),
+            (None, Some(model)) => model.id.clone(),
+            (None, None) => bail!("models.toml has no default model; name one with --model"),
+        };
+        registry.entry(&model)?.approved()?;
+        let purpose = office::Use {
+            places: usize::try_from(engine.max_running.saturating_add(max_queued)).unwrap_or(usize::MAX),
+            settings: format!("{engine:?} max_queued={max_queued}"),
+            isa: gateway::isa()?,
+        };
+        let (gateway, recovery) = office::open(places, purpose).await?;
+        if !recovery.aborted.is_empty() {
+            tracing::warn!(requests = recovery.aborted.len(), "requests open at the last crash were sealed as aborted");
+        }
+        let gateway = Arc::new(gateway);
+        let admin = AdminSocket::bind(&places.admin_socket())?;
+        let address = listener.local_addr()?;
+        let (shutdown, mut signalled) = watch::channel(false);
+        let http = tokio::spawn(server::serve(listener, Arc::clone(&gateway), async move {
+            // An error means the sender is gone, which is a shutdown as well.
+            let _ = signalled.wait_for(|&stop| stop).await;
+        }));
+        let tasks = vec![
+            tokio::spawn(admin.serve(Arc::clone(&gateway))),
+            tokio::spawn(sum_up_strangers(Arc::clone(&gateway))),
+        ];
+        Ok(Self { address, gateway, model, registry, http, tasks, shutdown })
+    }
+
+    /// Fetches the model if it is not here, verifies it while loading, and serves it.
+    pub(crate) async fn load(&mut self, places: &Places, args: &EngineArgs, max_queued: u32) -> anyhow::Result<()> {
+        let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
+        let settings = EngineSettings {
+            threads: args.threads.map(usize::from),
+            kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
+            max_running: usize::try_from(args.max_running)?,
+            max_queued: usize::try_from(max_queued)?,
+        };
+        let (serving, report) = tokio::task::spawn_blocking(move || {
+            if !registry.is_fetched(&id, &store) {
+                super::models::fetch(&registry, &id, &store, &FetchOptions::from_env())?;
+            }
+            let bar = Bar::new("loading");
+            let mut progress = |done, total| bar.set(done, total);
+            let now_s = now_ms().div_euclid(1000);
+            gateway::load(&registry, &id, &store, &settings, now_s, &mut progress)
+                .map_err(anyhow::Error::new)
+        })
+        .await
+        .context("loading the model was interrupted")??;
+        tracing::info!(
+            model = %self.model,
+            sha256 = %hex::encode(report.engine.sha256),
+            file_bytes = report.engine.file_bytes,
+            packed_bytes = report.engine.packed_bytes,
+            weights_ms = report.weights_ms,
+            tokenizer_ms = report.tokenizer_ms,
+            isa = %report.engine.isa,
+            context_tokens = report.context_tokens,
+            "model verified and loaded"
+        );
+        self.gateway.serve(serving).await?;
+        Ok(())
+    }
+
+    /// Takes nothing new, lets what runs finish for `drain`, and closes the log.
+    pub(crate) async fn stop(self, reason: &str, drain: Duration) -> anyhow::Result<()> {
+        // An error means nobody serves any more.
+        let _ = self.shutdown.send(true);
+        if tokio::time::timeout(drain, self.http).await.is_err() {
+            tracing::warn!("some requests did not finish in time and are sealed as aborted");
+        }
+        for task in self.tasks {
+            task.abort();
+        }
+        self.gateway.stop(reason).await;
+        Ok(())
+    }
+}
+
+async fn sum_up_strangers(gateway: Arc<Gateway>) {
+    let mut tick = tokio::time::interval(STRANGERS_INTERVAL);
+    loop {
+        tick.tick().await;
+        if let Err(error) = gateway.seal_strangers().await {
+            tracing::error!(%error, "callers without a key could not be summed up in the log");
+        }
+    }
+}
+
+/// Says where the server is and, for the demonstration, how to call it.
+async fn announce(running: &Running, serve: &Serve) -> anyhow::Result<()> {
+    let url = format!("http://{}/v1", running.address);
+    let mut out = std::io::stdout();
+    writeln!(out, "Proeftuin serves {} at {url}", running.model)?;
+    if let Some(key) = demo_key(running, serve).await? {
+        writeln!(
+            out,
+            "\nDemo key for this run: this machine only, no personal data, not for work:\n\n  {key}\n\nTry it:\n\n\
+             \x20 curl -sS {url}/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+             -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"What is the capital of the Netherlands?\"}}],\"max_tokens\":64}}'\n",
+            running.model
+        )?;
+    } else {
+        writeln!(out, "Keys: proeftuin keys issue --use-case ID --actor NAME")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// The demo key, where the demonstration can work: on loopback, with the default model, if the policy has it.
+async fn demo_key(running: &Running, serve: &Serve) -> anyhow::Result<Option<String>> {
+    let is_default = running.registry.default_model().is_some_and(|model| model.id == running.model);
+    if serve.no_demo || !running.address.ip().is_loopback() || !is_default {
+        return Ok(None);
+    }
+    Ok(match running.gateway.mint_demo_key().await? {
+        Some(AdminOutcome::Issued { secret, .. }) => Some(secret),
+        _ => None,
+    })
+}
+
+/// SIGTERM and SIGINT end the server in order; a server that ends by itself is an error.
+async fn wait_for_signal(running: &mut Running) -> anyhow::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok("sigterm"),
+        _ = interrupt.recv() => Ok("sigint"),
+        ended = &mut running.http => {
+            ended.context("the HTTP server was interrupted")?.context("the HTTP server failed")?;
+            bail!("the HTTP server ended by itself")
+        }
+    }
+}

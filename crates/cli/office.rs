@@ -1,0 +1,93 @@
+//! Opens the state folder: log, ledger, keys, policy. Whoever holds it is the only writer.
+
+use std::path::Path;
+
+use anyhow::Context;
+use gateway::{Gateway, Parts};
+use ledger::Ledger;
+use provenance::{Clock, Configuration, Digest, KeyRing, Log, LogOptions, Name, Recovery};
+use sha2::{Digest as _, Sha256};
+
+use crate::places::Places;
+
+/// What the open state folder is to do.
+pub(crate) struct Use {
+    /// Choices that may run or wait.
+    pub(crate) places: usize,
+    /// The resolved settings, for the log: its digest is recorded.
+    pub(crate) settings: String,
+    /// The tier the engine will run on; `none` where nothing is generated.
+    pub(crate) isa: String,
+}
+
+/// Opens everything and says that it did. Fails when another process holds the log.
+pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
+    let (policy, redactors) = places.policy()?;
+    make_private(&places.state)?;
+    let (log, recovery) = Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
+    let parts = Parts {
+        log,
+        last_configuration: recovery.last_configuration,
+        ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
+        ledger: Ledger::open(places.state.join("ledger.sqlite"))?,
+        policy,
+        redactors,
+        places: purpose.places,
+        configuration: Configuration {
+            build_sha256: Digest(build_sha256()?),
+            config_sha256: Digest(Sha256::digest(purpose.settings.as_bytes()).into()),
+            isa: Name::new(purpose.isa)?,
+            prev_config_event: None,
+        },
+        clock: Clock::system(),
+    };
+    Ok((Gateway::start(parts).await?, recovery))
+}
+
+/// The log's name. It is drawn once and kept in the state folder, because it is part of the log's key.
+fn origin(places: &Places) -> anyhow::Result<String> {
+    let path = places.state.join("log.origin");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let id = provenance::ReceiptId::random()?;
+            let origin = format!("proeftuin.invalid/log/{}", id.to_hex().get(..16).unwrap_or_default());
+            // A crash before the log has its key leaves only this name, which the next start takes.
+            std::fs::write(&path, format!("{origin}\n")).with_context(|| path.display().to_string())?;
+            Ok(origin)
+        }
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+/// SHA-256 of the running program, so that the log says which build did what.
+fn build_sha256() -> anyhow::Result<[u8; 32]> {
+    let path = std::env::current_exe().context("the program's own file")?;
+    let mut file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
+    let mut hash = Sha256::new();
+    std::io::copy(&mut file, &mut HashWriter(&mut hash))?;
+    Ok(hash.finalize().into())
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes a folder that only its owner can open.
+fn make_private(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("the state folder {}", dir.display()))
+}

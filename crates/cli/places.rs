@@ -1,0 +1,137 @@
+//! Where things lie on this machine: flags and environment resolved once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use policy::{PolicyFiles, PolicySet};
+use redact::{Profile, Redactor};
+use registry::Registry;
+
+use crate::args;
+
+/// Largest file of a policy folder, in bytes.
+const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// Resolved places.
+pub(crate) struct Places {
+    /// Log, ledger and keys of the log.
+    pub(crate) state: PathBuf,
+    /// Model files.
+    pub(crate) store: PathBuf,
+    models: Option<PathBuf>,
+    policy: Option<PathBuf>,
+}
+
+impl Places {
+    /// XDG folders (XDG Base Directory Specification 0.8) unless said otherwise.
+    pub(crate) fn resolve(given: &args::Places) -> anyhow::Result<Self> {
+        let state = match &given.state {
+            Some(dir) => dir.clone(),
+            None => xdg("XDG_STATE_HOME", ".local/state")?.join("proeftuin"),
+        };
+        let store = match (&given.store, &given.state) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(state)) => state.join("models"),
+            (None, None) => xdg("XDG_DATA_HOME", ".local/share")?.join("proeftuin").join("models"),
+        };
+        Ok(Self { state, store, models: given.models.clone(), policy: given.policy.clone() })
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.state.join("log")
+    }
+
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.state.join("admin.sock")
+    }
+
+    pub(crate) fn registry(&self) -> anyhow::Result<Registry> {
+        Ok(match &self.models {
+            Some(path) => Registry::load(path)?,
+            None => Registry::embedded()?,
+        })
+    }
+
+    /// The file that `--models` names, if it does.
+    pub(crate) fn models_file(&self) -> Option<&Path> {
+        self.models.as_deref()
+    }
+
+    pub(crate) fn policy_files(&self) -> anyhow::Result<PolicyFiles> {
+        match &self.policy {
+            None => Ok(PolicyFiles::embedded()?),
+            Some(dir) => {
+                let mut entries = Vec::new();
+                read_folder(dir, dir, &mut entries)?;
+                Ok(PolicyFiles::from_entries(entries)?)
+            }
+        }
+    }
+
+    pub(crate) fn policy(&self) -> anyhow::Result<(PolicySet, BTreeMap<String, Arc<Redactor>>)> {
+        let files = self.policy_files()?;
+        let redactors = redactors(&files)?;
+        let set = PolicySet::load(&files).context("the policy cannot be used")?;
+        for use_case in set.use_cases() {
+            if !redactors.contains_key(&use_case.redaction_profile) {
+                bail!(
+                    "use case {} names the redaction profile {:?}, and there is no policy/redaction/{}.toml",
+                    use_case.id,
+                    use_case.redaction_profile,
+                    use_case.redaction_profile
+                );
+            }
+        }
+        Ok((set, redactors))
+    }
+}
+
+/// Every `redaction/NAME.toml` of the policy, by name.
+fn redactors(files: &PolicyFiles) -> anyhow::Result<BTreeMap<String, Arc<Redactor>>> {
+    let profiles = files.iter().filter_map(|(path, text)| {
+        Some((path.strip_prefix("redaction/")?.strip_suffix(".toml")?, path, text))
+    });
+    profiles
+        .map(|(name, path, text)| {
+            let profile = Profile::from_toml(text).with_context(|| format!("policy/{path}"))?;
+            Ok((name.to_owned(), Arc::new(Redactor::new(profile)?)))
+        })
+        .collect()
+}
+
+/// Collects the text files below `dir`. Hidden files (editors, git) are not policy.
+fn read_folder(root: &Path, dir: &Path, entries: &mut Vec<(String, String)>) -> anyhow::Result<()> {
+    let listing = std::fs::read_dir(dir).with_context(|| format!("the policy folder {}", dir.display()))?;
+    for entry in listing {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().first() == Some(&b'.') {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            read_folder(root, &path, entries)?;
+        } else if kind.is_file() {
+            if entry.metadata()?.len() > POLICY_FILE_BYTES_MAX {
+                bail!("{} has more than {POLICY_FILE_BYTES_MAX} bytes", path.display());
+            }
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let name = path.strip_prefix(root)?.to_str().context("a policy file's name is not UTF-8")?;
+            entries.push((name.to_owned(), text));
+        } else {
+            bail!("{} is neither file nor folder; the policy folder may hold nothing else", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn xdg(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+    // The specification has relative values ignored.
+    if let Some(dir) = std::env::var_os(variable).map(PathBuf::from).filter(|dir| dir.is_absolute()) {
+        return Ok(dir);
+    }
+    let home = std::env::home_dir().filter(|dir| dir.is_absolute());
+    Ok(home.context("no home folder is known; name the folders with --state and --store")?.join(below_home))
+}
