@@ -28,14 +28,14 @@ struct Loaded {
 }
 
 /// A policy folder that was found sound. Immutable: a new one replaces it whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PolicySet {
     names: Names,
     schema: Schema,
     rules: Rules,
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
-    pub(crate) files: PolicyFiles,
+    files: PolicyFiles,
 }
 
 impl PolicySet {
@@ -184,8 +184,20 @@ impl PolicySet {
         Decision::Deny(Denial::from_reasons(reasons, erring))
     }
 
+    /// The files the set was loaded from.
+    pub(crate) fn files(&self) -> &PolicyFiles {
+        &self.files
+    }
+
+    /// The same rules with one record in place of all others, for decision tables.
+    pub(crate) fn with_only(&self, case: UseCase) -> Result<Self, Error> {
+        let mut set = Self { use_cases: BTreeMap::new(), ..self.clone() };
+        set.add_use_case(case)?;
+        Ok(set)
+    }
+
     /// Adds a record, checking that it fits the schema.
-    pub(crate) fn add_use_case(&mut self, case: UseCase) -> Result<(), Error> {
+    fn add_use_case(&mut self, case: UseCase) -> Result<(), Error> {
         let entity = self.names.use_case_entity(&case).map_err(misfit)?;
         Entities::from_entities([entity.clone()], Some(&self.schema))
             .map_err(|error| misfit(Fault::of(error)))?;
