@@ -1,6 +1,7 @@
 //! The ledger itself: one connection, one process, every step a transaction.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -11,12 +12,16 @@ use crate::error::poisoned;
 use crate::keys::KeyIndex;
 use crate::quota::{Recovered, prune, recover};
 
+/// Openings in this process, to tell their reservations apart.
+static OPENINGS: AtomicU64 = AtomicU64::new(0);
+
 /// Durable state: keys and quota counters. Calls block; share it behind an `Arc` and call it where blocking is
 /// allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
 pub struct Ledger {
     connection: Mutex<Connection>,
     pub(crate) keys: RwLock<KeyIndex>,
     recovered: Recovered,
+    pub(crate) opening: u64,
 }
 
 impl Ledger {
@@ -39,7 +44,9 @@ impl Ledger {
 
     fn start(connection: Connection) -> Result<Self, Error> {
         let keys = RwLock::new(KeyIndex::load(&connection)?);
-        let mut ledger = Self { connection: Mutex::new(connection), keys, recovered: Recovered::default() };
+        let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
+        let connection = Mutex::new(connection);
+        let mut ledger = Self { connection, keys, recovered: Recovered::default(), opening };
         ledger.recovered = ledger.transaction(recover)?;
         Ok(ledger)
     }

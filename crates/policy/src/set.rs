@@ -22,13 +22,13 @@ const CLEAR: &str = "clear";
 
 /// A use case with its entity, built once.
 #[derive(Debug, Clone)]
-struct Loaded {
+pub(crate) struct Loaded {
     case: UseCase,
     entity: Entity,
 }
 
 /// A policy folder that was found sound. Immutable: a new one replaces it whole.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PolicySet {
     names: Names,
     schema: Schema,
@@ -61,7 +61,8 @@ impl PolicySet {
         };
         set.probe()?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
-            set.add_use_case(record::parse(path, text)?)?;
+            let loaded = set.fit(record::parse(path, text)?)?;
+            set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         Ok(set)
     }
@@ -92,34 +93,33 @@ impl PolicySet {
 
     /// Judges a request at the door.
     pub fn enter(&self, request: &EntryRequest) -> Decision {
-        match self.use_cases.get(&request.principal.use_case) {
-            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
-            Some(loaded) => {
-                let context = self.names.entry_context(request);
-                self.decide(loaded, request, request.action.name(), context)
-            }
-        }
+        self.enter_as(self.use_cases.get(&request.principal.use_case), request)
     }
 
     /// Judges a request after redaction, and the door once more with the clock of now.
     /// A request that generates nothing has nothing to clear and is denied as `policy-error`.
     pub fn clear(&self, request: &ClearanceRequest) -> Decision {
-        match self.use_cases.get(&request.entry.principal.use_case) {
-            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
-            Some(loaded) => {
-                let context = self.names.clearance_context(request);
-                self.decide(loaded, &request.entry, CLEAR, context)
-            }
-        }
+        self.clear_as(self.use_cases.get(&request.entry.principal.use_case), request)
+    }
+
+    pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
+        let context = self.names.entry_context(request);
+        self.decide(loaded, request, request.action.name(), context)
+    }
+
+    pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
+        let context = self.names.clearance_context(request);
+        self.decide(loaded, &request.entry, CLEAR, context)
     }
 
     fn decide(
         &self,
-        loaded: &Loaded,
+        loaded: Option<&Loaded>,
         request: &EntryRequest,
         action: &str,
         context: Result<Context, Fault>,
     ) -> Decision {
+        let Some(loaded) = loaded else { return Decision::Deny(Denial::one(Reason::use_case_unknown())) };
         let response = context.and_then(|context| self.ask(loaded, request, action, context));
         match response {
             Ok(response) => self.translate(&response),
@@ -189,20 +189,12 @@ impl PolicySet {
         &self.files
     }
 
-    /// The same rules with one record in place of all others, for decision tables.
-    pub(crate) fn with_only(&self, case: UseCase) -> Result<Self, Error> {
-        let mut set = Self { use_cases: BTreeMap::new(), ..self.clone() };
-        set.add_use_case(case)?;
-        Ok(set)
-    }
-
-    /// Adds a record, checking that it fits the schema.
-    fn add_use_case(&mut self, case: UseCase) -> Result<(), Error> {
+    /// A record with its entity, checked against the schema.
+    pub(crate) fn fit(&self, case: UseCase) -> Result<Loaded, Error> {
         let entity = self.names.use_case_entity(&case).map_err(misfit)?;
         Entities::from_entities([entity.clone()], Some(&self.schema))
             .map_err(|error| misfit(Fault::of(error)))?;
-        self.use_cases.insert(case.id.clone(), Loaded { case, entity });
-        Ok(())
+        Ok(Loaded { case, entity })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit

@@ -206,7 +206,7 @@ impl PolicySet {
         let entry = EntryRequest {
             principal: Principal {
                 key_id: "key-of-the-table".into(),
-                use_case: facts.key.use_case.unwrap_or_else(|| use_case.id.clone()),
+                use_case: facts.key.use_case.clone().unwrap_or_else(|| use_case.id.clone()),
                 actor: "actor-of-the-table".into(),
                 roles: facts.key.roles,
                 expires_ms: facts.key.expires.map(|expires| moment(&expires)).transpose()?,
@@ -227,9 +227,11 @@ impl PolicySet {
                 requests_this_minute: facts.quota.requests_this_minute,
             },
         };
-        let set = self.with_only(use_case).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case).map_err(|error| error.to_string())?;
+        // A key of another use case: there is no record of that one here.
+        let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {
-            return Ok(set.enter(&entry));
+            return Ok(self.enter_as(loaded, &entry));
         }
         let found = facts.findings;
         let findings = FindingFacts {
@@ -241,7 +243,7 @@ impl PolicySet {
             failed: found.failed,
             profile: found.profile,
         };
-        Ok(set.clear(&ClearanceRequest { entry, findings }))
+        Ok(self.clear_as(loaded, &ClearanceRequest { entry, findings }))
     }
 }
 
