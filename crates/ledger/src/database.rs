@@ -12,6 +12,9 @@ use crate::Error;
 /// `PRAGMA application_id` of a ledger: "PTLG".
 const APPLICATION_ID: i64 = 0x5054_4c47;
 
+/// The smallest page SQLite knows.
+const PAGE_BYTES_MIN: u64 = 512;
+
 /// Migrations in order; `user_version` counts how many were applied. Never edit one that was released.
 const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE keys (
@@ -50,7 +53,8 @@ const MIGRATIONS: [&str; 1] = ["
 
 /// Opens the file at `path`, creating it with mode 0600, and brings it up to date.
 pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
-    own_file(path).map_err(|source| Error::File { path: path.into(), source })?;
+    let size_bytes = own_file(path).map_err(|source| Error::File { path: path.into(), source })?;
+    check_size(path, size_bytes)?;
     let mut connection = Connection::open(path).map_err(|error| translate(path, error))?;
     prepare(&mut connection, path).map_err(|error| match error {
         Error::Database(error) => translate(path, error),
@@ -66,13 +70,25 @@ pub(crate) fn in_memory() -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// The file with mode 0600, before SQLite sees it; its `-wal` takes over the mode.
-fn own_file(path: &Path) -> std::io::Result<()> {
+/// The file with mode 0600, before SQLite sees it; its `-wal` takes over the mode. Gives its size.
+fn own_file(path: &Path) -> std::io::Result<u64> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     }
-    Ok(())
+    Ok(file.metadata()?.len())
+}
+
+/// SQLite takes a few bytes for an empty database and fills up a page that was cut short: a truncated ledger
+/// would pass for a new one. Only a write-ahead log, which is replayed, excuses a size that is not whole.
+fn check_size(path: &Path, size_bytes: u64) -> Result<(), Error> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if size_bytes.is_multiple_of(PAGE_BYTES_MIN) || Path::new(&log).exists() {
+        return Ok(());
+    }
+    let detail = format!("{size_bytes} bytes are not a whole number of pages");
+    Err(Error::Corrupt { path: path.into(), detail })
 }
 
 fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {

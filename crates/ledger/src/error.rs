@@ -66,6 +66,9 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: &'static str,
     },
+    /// A reservation of another opening of the ledger, which was ended when this one was opened.
+    #[error("the reservation belongs to an earlier opening of the ledger; it was ended already")]
+    StaleReservation,
     /// A thread panicked while it held the ledger, so what is in memory cannot be relied on.
     #[error("the ledger was left in the middle of a step; restart the program")]
     Poisoned,

@@ -135,6 +135,8 @@ struct Taken {
 #[derive(Debug)]
 #[must_use = "a reservation that is not settled or released stays reserved until restart"]
 pub struct Reservation {
+    /// The opening of the ledger it belongs to.
+    opening: u64,
     taken: Vec<Taken>,
 }
 
@@ -180,7 +182,7 @@ impl Ledger {
                     Err(exceeded) => return Ok((Reserve::Exceeded(exceeded), false)),
                 }
             }
-            Ok((Reserve::Granted(Reservation { taken }), true))
+            Ok((Reserve::Granted(Reservation { opening: self.opening, taken }), true))
         })
     }
 
@@ -189,6 +191,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::Database`]: it stays reserved until the ledger is opened again, so that nobody gets it.
+    /// [`Error::StaleReservation`]: it was ended then, and is not given back twice.
     pub fn settle(&self, reservation: Reservation, tokens: u64) -> Result<(), Error> {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
         self.give_back(&reservation, |taken| match taken.counter.measure {
@@ -206,6 +209,9 @@ impl Ledger {
     }
 
     fn give_back(&self, reservation: &Reservation, actual: impl Fn(&Taken) -> i64) -> Result<(), Error> {
+        if reservation.opening != self.opening {
+            return Err(Error::StaleReservation);
+        }
         self.transaction(|transaction| {
             for taken in &reservation.taken {
                 let (kind, scope) = taken.counter.scope.parts();

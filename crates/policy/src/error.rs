@@ -134,8 +134,15 @@ pub(crate) fn line_at(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&byte| byte == b'\n').count().saturating_add(1)
 }
 
-/// A TOML error with its line; the message of the parser names the key.
+/// A TOML error with its line and key. The parser names an unknown or missing key itself; for a value of the
+/// wrong type the key is taken from the line.
 pub(crate) fn toml_error(path: &str, text: &str, error: &toml::de::Error) -> Error {
     let line = error.span().map_or(1, |span| line_at(text, span.start));
-    Error::Toml { place: Place::new(path, line), detail: error.message().to_owned() }
+    let source = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    let key = source.split_once('=').map(|(key, _)| key.trim()).filter(|key| !error.message().contains(key));
+    let detail = match key {
+        Some(key) => format!("{key}: {}", error.message()),
+        None => error.message().to_owned(),
+    };
+    Error::Toml { place: Place::new(path, line), detail }
 }

@@ -13,8 +13,15 @@ use crate::use_case::{Assessment, Evidence, UseCase, Verdict};
 pub(crate) struct Fault(pub String);
 
 impl Fault {
-    pub(crate) fn of(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+    /// The error and what caused it, down to the last cause: Cedar names the attribute only there.
+    pub(crate) fn of(error: impl std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(inner) = cause {
+            text.push_str(&format!(": {inner}"));
+            cause = inner.source();
+        }
+        Self(text)
     }
 }
 

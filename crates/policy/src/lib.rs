@@ -9,6 +9,7 @@ mod record;
 mod request;
 mod rules;
 mod set;
+mod table;
 mod use_case;
 
 pub use decision::{

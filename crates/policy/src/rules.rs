@@ -115,7 +115,7 @@ fn validate(
     statement: Statement<'_>,
     path: &str,
 ) -> Result<(), Error> {
-    let rule = named(&policy.id().to_string());
+    let rule = named(policy.id().as_ref());
     let wrong = |line, detail| Error::Rule { place: Place::new(path, line), rule: rule.clone(), detail };
     let alone = CedarSet::from_policies([policy.clone()])
         .map_err(|error| wrong(statement.line, error.to_string()))?;
@@ -187,10 +187,9 @@ fn first_line(diagnostic: &dyn Diagnostic, text: &str) -> usize {
 /// A diagnostic in one line: what Cedar says, and its advice.
 fn told(diagnostic: &dyn Diagnostic) -> String {
     let mut text = diagnostic.to_string();
-    if let Some(label) = diagnostic.labels().and_then(|mut labels| labels.next()) {
-        if let Some(label) = label.label() {
-            text.push_str(&format!(" ({label})"));
-        }
+    let label = diagnostic.labels().and_then(|mut labels| labels.next());
+    if let Some(label) = label.as_ref().and_then(|label| label.label()) {
+        text.push_str(&format!(" ({label})"));
     }
     if let Some(help) = diagnostic.help() {
         text.push_str(&format!("; {help}"));

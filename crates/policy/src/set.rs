@@ -22,7 +22,7 @@ const CLEAR: &str = "clear";
 
 /// A use case with its entity, built once.
 #[derive(Debug, Clone)]
-struct Loaded {
+pub(crate) struct Loaded {
     case: UseCase,
     entity: Entity,
 }
@@ -35,7 +35,7 @@ pub struct PolicySet {
     rules: Rules,
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
-    pub(crate) files: PolicyFiles,
+    files: PolicyFiles,
 }
 
 impl PolicySet {
@@ -61,7 +61,8 @@ impl PolicySet {
         };
         set.probe()?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
-            set.add_use_case(record::parse(path, text)?)?;
+            let loaded = set.fit(record::parse(path, text)?)?;
+            set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         Ok(set)
     }
@@ -92,34 +93,33 @@ impl PolicySet {
 
     /// Judges a request at the door.
     pub fn enter(&self, request: &EntryRequest) -> Decision {
-        match self.use_cases.get(&request.principal.use_case) {
-            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
-            Some(loaded) => {
-                let context = self.names.entry_context(request);
-                self.decide(loaded, request, request.action.name(), context)
-            }
-        }
+        self.enter_as(self.use_cases.get(&request.principal.use_case), request)
     }
 
     /// Judges a request after redaction, and the door once more with the clock of now.
     /// A request that generates nothing has nothing to clear and is denied as `policy-error`.
     pub fn clear(&self, request: &ClearanceRequest) -> Decision {
-        match self.use_cases.get(&request.entry.principal.use_case) {
-            None => Decision::Deny(Denial::one(Reason::use_case_unknown())),
-            Some(loaded) => {
-                let context = self.names.clearance_context(request);
-                self.decide(loaded, &request.entry, CLEAR, context)
-            }
-        }
+        self.clear_as(self.use_cases.get(&request.entry.principal.use_case), request)
+    }
+
+    pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
+        let context = self.names.entry_context(request);
+        self.decide(loaded, request, request.action.name(), context)
+    }
+
+    pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
+        let context = self.names.clearance_context(request);
+        self.decide(loaded, &request.entry, CLEAR, context)
     }
 
     fn decide(
         &self,
-        loaded: &Loaded,
+        loaded: Option<&Loaded>,
         request: &EntryRequest,
         action: &str,
         context: Result<Context, Fault>,
     ) -> Decision {
+        let Some(loaded) = loaded else { return Decision::Deny(Denial::one(Reason::use_case_unknown())) };
         let response = context.and_then(|context| self.ask(loaded, request, action, context));
         match response {
             Ok(response) => self.translate(&response),
@@ -184,13 +184,17 @@ impl PolicySet {
         Decision::Deny(Denial::from_reasons(reasons, erring))
     }
 
-    /// Adds a record, checking that it fits the schema.
-    pub(crate) fn add_use_case(&mut self, case: UseCase) -> Result<(), Error> {
+    /// The files the set was loaded from.
+    pub(crate) fn files(&self) -> &PolicyFiles {
+        &self.files
+    }
+
+    /// A record with its entity, checked against the schema.
+    pub(crate) fn fit(&self, case: UseCase) -> Result<Loaded, Error> {
         let entity = self.names.use_case_entity(&case).map_err(misfit)?;
         Entities::from_entities([entity.clone()], Some(&self.schema))
             .map_err(|error| misfit(Fault::of(error)))?;
-        self.use_cases.insert(case.id.clone(), Loaded { case, entity });
-        Ok(())
+        Ok(Loaded { case, entity })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit

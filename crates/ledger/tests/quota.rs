@@ -1,0 +1,325 @@
+//! Counters: never over, never lost, whatever threads, restarts and clocks do.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ledger::{Counter, Demand, Error, Exceeded, Ledger, Measure, Reservation, Reserve, Scope, Usage, Window};
+use proptest::prelude::*;
+
+const DAY_MS: i64 = 86_400_000;
+
+fn tokens_per_day(use_case: &str) -> Counter {
+    Counter { scope: Scope::UseCase(use_case.into()), measure: Measure::Tokens, window: Window::Day }
+}
+
+fn requests_per_minute(key: &str) -> Counter {
+    Counter { scope: Scope::Key(key.into()), measure: Measure::Requests, window: Window::Minute }
+}
+
+fn demand(counter: Counter, amount: u64, limit: u64) -> Demand {
+    Demand { counter, amount, limit }
+}
+
+fn granted(ledger: &Ledger, demands: &[Demand], now_ms: i64) -> Reservation {
+    match ledger.reserve(demands, now_ms).unwrap() {
+        Reserve::Granted(reservation) => reservation,
+        Reserve::Exceeded(exceeded) => panic!("{exceeded:?}"),
+    }
+}
+
+fn exceeded(ledger: &Ledger, demands: &[Demand], now_ms: i64) -> Exceeded {
+    match ledger.reserve(demands, now_ms).unwrap() {
+        Reserve::Granted(reservation) => panic!("{reservation:?}"),
+        Reserve::Exceeded(exceeded) => exceeded,
+    }
+}
+
+fn usage(ledger: &Ledger, counter: &Counter, now_ms: i64) -> (u64, u64) {
+    let Usage { used, reserved } = ledger.usage(counter, now_ms).unwrap();
+    (used, reserved)
+}
+
+#[test]
+fn reserve_settle_release() {
+    let ledger = Ledger::in_memory().unwrap();
+    let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
+    let demands = [demand(tokens.clone(), 60, 100), demand(requests.clone(), 1, 2)];
+    let first = granted(&ledger, &demands, 0);
+    assert!(first.before().all(|(_, usage)| usage.total() == 0));
+    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((0, 60), (0, 1)));
+    // The second demand of the pair would fit; none is taken, because the first does not.
+    let over = exceeded(&ledger, &demands, 1000);
+    assert_eq!((&over.demand.counter, over.usage.total()), (&tokens, 60));
+    assert_eq!(over.retry_after_ms, DAY_MS - 1000);
+    assert_eq!(usage(&ledger, &requests, 0), (0, 1));
+    ledger.settle(first, 10).unwrap();
+    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((10, 0), (1, 0)));
+    let second = granted(&ledger, &demands, 1000);
+    assert_eq!(second.before().map(|(_, usage)| usage.used).collect::<Vec<_>>(), [10, 1]);
+    ledger.release(second).unwrap();
+    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((10, 0), (1, 0)));
+    // What was taken beyond what was reserved is counted all the same.
+    ledger.settle(granted(&ledger, &demands, 2000), 500).unwrap();
+    assert_eq!(usage(&ledger, &tokens, 0), (510, 0));
+    let over = exceeded(&ledger, &[demand(requests, 1, 2)], 59_999);
+    assert_eq!(over.retry_after_ms, 1);
+}
+
+#[test]
+fn windows_begin_with_the_minute_and_the_day_in_utc() {
+    let ledger = Ledger::in_memory().unwrap();
+    let requests = requests_per_minute("key");
+    let one = [demand(requests.clone(), 1, 1)];
+    ledger.settle(granted(&ledger, &one, 59_999), 0).unwrap();
+    exceeded(&ledger, &one, 59_999);
+    ledger.settle(granted(&ledger, &one, 60_000), 0).unwrap();
+    ledger.settle(granted(&ledger, &one, -1), 0).unwrap();
+    exceeded(&ledger, &one, -60_000);
+    let day = [demand(tokens_per_day("letters"), 5, 5)];
+    ledger.settle(granted(&ledger, &day, DAY_MS - 1), 5).unwrap();
+    exceeded(&ledger, &day, 0);
+    ledger.settle(granted(&ledger, &day, DAY_MS), 5).unwrap();
+}
+
+#[test]
+fn a_clock_set_back_opens_no_fresh_allowance() {
+    let ledger = Ledger::in_memory().unwrap();
+    let one = [demand(requests_per_minute("key"), 1, 1)];
+    for minute in 0..10 {
+        ledger.settle(granted(&ledger, &one, minute * 60_000), 0).unwrap();
+    }
+    ledger.prune(9 * 60_000).unwrap();
+    for minute in (0..10).rev() {
+        exceeded(&ledger, &one, minute * 60_000 + 30_000);
+    }
+    // A reservation is settled in the window it was made in.
+    let tokens = tokens_per_day("letters");
+    let late = granted(&ledger, &[demand(tokens.clone(), 7, 10)], DAY_MS - 1);
+    ledger.settle(late, 4).unwrap();
+    assert_eq!(usage(&ledger, &tokens, 0), (4, 0));
+    assert_eq!(usage(&ledger, &tokens, DAY_MS), (0, 0));
+}
+
+#[test]
+fn numbers_that_do_not_fit_are_over() {
+    let ledger = Ledger::in_memory().unwrap();
+    let tokens = tokens_per_day("letters");
+    exceeded(&ledger, &[demand(tokens.clone(), u64::MAX, u64::MAX)], 0);
+    let half = i64::MAX as u64;
+    let reservation = granted(&ledger, &[demand(tokens.clone(), half, u64::MAX)], 0);
+    exceeded(&ledger, &[demand(tokens.clone(), 1, u64::MAX)], 0);
+    ledger.settle(reservation, u64::MAX).unwrap();
+    assert_eq!(usage(&ledger, &tokens, 0), (half, 0));
+    for now_ms in [i64::MIN, i64::MAX] {
+        let one = [demand(tokens.clone(), 1, 1)];
+        ledger.settle(granted(&ledger, &one, now_ms), 1).unwrap();
+        assert!(exceeded(&ledger, &one, now_ms).retry_after_ms >= 0);
+    }
+}
+
+#[test]
+fn threads_never_take_more_than_the_limit_and_lose_nothing() {
+    const LIMIT: u64 = 1000;
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(folder.path().join("ledger.db")).unwrap();
+    let tokens = tokens_per_day("letters");
+    let (settled, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for thread in 0..16u64 {
+            let (ledger, tokens, settled, refused) = (&ledger, &tokens, &settled, &refused);
+            scope.spawn(move || {
+                for step in 0..25u64 {
+                    let amount = 1 + (thread * 7 + step * 3) % 11;
+                    match ledger.reserve(&[demand(tokens.clone(), amount, LIMIT)], 0).unwrap() {
+                        Reserve::Exceeded(over) => {
+                            assert!(over.usage.total() + amount > LIMIT);
+                            refused.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Reserve::Granted(reservation) if step % 5 == 0 => {
+                            ledger.release(reservation).unwrap()
+                        }
+                        Reserve::Granted(reservation) => {
+                            assert!(ledger.usage(tokens, 0).unwrap().total() <= LIMIT);
+                            ledger.settle(reservation, amount).unwrap();
+                            settled.fetch_add(amount, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (used, reserved) = usage(&ledger, &tokens, 0);
+    assert_eq!((used, reserved), (settled.into_inner(), 0));
+    assert!(used <= LIMIT && refused.into_inner() > 0, "the limit was reached: {used}");
+}
+
+#[test]
+fn counters_survive_a_restart_and_lost_reservations_end_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
+    let demands = [demand(tokens.clone(), 60, 100), demand(requests.clone(), 1, 2)];
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!((ledger.recovered().tokens_released, ledger.recovered().requests_kept), (0, 0));
+    ledger.settle(granted(&ledger, &demands, 0), 30).unwrap();
+    let lost = granted(&ledger, &demands, 0);
+    exceeded(&ledger, &demands, 0);
+    drop(ledger);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!((ledger.recovered().tokens_released, ledger.recovered().requests_kept), (60, 1));
+    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((30, 0), (2, 0)));
+    // A reservation of before was ended already: it is not given back twice, at the cost of a newer one.
+    let newer = granted(&ledger, &[demand(tokens.clone(), 70, 100)], 0);
+    assert!(matches!(ledger.release(lost), Err(Error::StaleReservation)));
+    assert_eq!(usage(&ledger, &tokens, 0), (30, 70));
+    ledger.release(newer).unwrap();
+    exceeded(&ledger, &[demand(requests, 1, 2)], 0);
+}
+
+#[test]
+fn pruning_forgets_what_is_long_past_only() {
+    let ledger = Ledger::in_memory().unwrap();
+    let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
+    let demands = [demand(tokens.clone(), 5, 10), demand(requests.clone(), 1, 10)];
+    ledger.settle(granted(&ledger, &demands, 0), 5).unwrap();
+    let open = granted(&ledger, &demands, 60_000);
+    ledger.prune(DAY_MS).unwrap();
+    assert_eq!(usage(&ledger, &requests, 0), (1, 0));
+    ledger.prune(2 * DAY_MS).unwrap();
+    assert_eq!((usage(&ledger, &requests, 0), usage(&ledger, &tokens, 0)), ((0, 0), (5, 5)));
+    assert_eq!(usage(&ledger, &requests, 60_000), (0, 1), "what is reserved is not forgotten");
+    ledger.settle(open, 5).unwrap();
+    ledger.prune(500 * DAY_MS).unwrap();
+    assert_eq!((usage(&ledger, &requests, 60_000), usage(&ledger, &tokens, 0)), ((0, 0), (0, 0)));
+}
+
+const CRASH_PATH: &str = "LEDGER_CRASH_TEST_PATH";
+
+/// The other process of the next test: settles one token at a time, says so, and never ends by itself.
+#[test]
+fn process_that_is_killed() {
+    let Ok(path) = std::env::var(CRASH_PATH) else { return };
+    let ledger = Ledger::open(path).unwrap();
+    let wanted =
+        [demand(tokens_per_day("letters"), 10, 1_000_000), demand(requests_per_minute("key"), 1, 1_000_000)];
+    loop {
+        let reservation = granted(&ledger, &wanted, 0);
+        let lost = granted(&ledger, &wanted, 0);
+        ledger.settle(reservation, 1).unwrap();
+        println!("settled");
+        ledger.release(lost).unwrap();
+    }
+}
+
+#[test]
+fn a_process_killed_at_work_loses_nothing_it_had_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    for round in 1..=3u64 {
+        let before = Ledger::open(&path).unwrap().usage(&tokens_per_day("letters"), 0).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "process_that_is_killed", "--nocapture"])
+            .env(CRASH_PATH, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let wanted = 5 * round;
+        let mut settled = 0u64;
+        while settled < wanted {
+            settled += u64::from(lines.next().unwrap().contains("settled"));
+        }
+        child.kill().unwrap();
+        settled += lines.filter(|line| line.contains("settled")).count() as u64;
+        child.wait().unwrap();
+        let ledger = Ledger::open(&path).unwrap();
+        let after = ledger.usage(&tokens_per_day("letters"), 0).unwrap();
+        // One settlement may have become durable without its word having come through.
+        let gained = after.used - before.used;
+        assert!(gained == settled || gained == settled + 1, "{gained} settled, {settled} heard of");
+        assert_eq!(after.reserved, 0);
+        assert_eq!(ledger.recovered().tokens_released % 10, 0);
+        let requests = ledger.usage(&requests_per_minute("key"), 0).unwrap();
+        assert!(requests.used >= after.used && requests.reserved == 0);
+    }
+}
+
+/// One step of a random history.
+#[derive(Debug, Clone)]
+enum Step {
+    Reserve { scope: u8, minute: u8, amount: u64 },
+    Settle { actual: u64 },
+    Release,
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..3u8, 0..3u8, 0..40u64)
+            .prop_map(|(scope, minute, amount)| Step::Reserve { scope, minute, amount }),
+        2 => (0..40u64).prop_map(|actual| Step::Settle { actual }),
+        1 => Just(Step::Release),
+        1 => Just(Step::Restart),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Against a model that is two numbers a counter.
+    #[test]
+    fn a_ledger_is_two_numbers_a_counter(history in proptest::collection::vec(step(), 1..30)) {
+        const LIMIT: u64 = 100;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut ledger = Some(Ledger::open(&path).unwrap());
+        let mut model: HashMap<(u8, u8), (u64, u64)> = HashMap::new();
+        let mut open: Vec<(Reservation, (u8, u8), u64)> = Vec::new();
+        let counter = |scope: u8| Counter { window: Window::Minute, ..tokens_per_day(&scope.to_string()) };
+        for step in history {
+            let now = ledger.as_ref().unwrap();
+            match step {
+                Step::Reserve { scope, minute, amount } => {
+                    let state = model.entry((scope, minute)).or_default();
+                    let fits = state.0 + state.1 + amount <= LIMIT;
+                    let wanted = [demand(counter(scope), amount, LIMIT)];
+                    match now.reserve(&wanted, i64::from(minute) * 60_000 + 5).unwrap() {
+                        Reserve::Granted(reservation) => {
+                            prop_assert!(fits);
+                            state.1 += amount;
+                            open.push((reservation, (scope, minute), amount));
+                        }
+                        Reserve::Exceeded(over) => {
+                            prop_assert!(!fits);
+                            prop_assert_eq!(over.usage.total(), state.0 + state.1);
+                        }
+                    }
+                }
+                Step::Settle { actual } => if let Some((reservation, at, amount)) = open.pop() {
+                    now.settle(reservation, actual).unwrap();
+                    let state = model.get_mut(&at).unwrap();
+                    *state = (state.0 + actual, state.1 - amount);
+                },
+                Step::Release => if let Some((reservation, at, amount)) = open.pop() {
+                    now.release(reservation).unwrap();
+                    model.get_mut(&at).unwrap().1 -= amount;
+                },
+                Step::Restart => {
+                    open.clear();
+                    drop(ledger.take());
+                    ledger = Some(Ledger::open(&path).unwrap());
+                    let released = ledger.as_ref().unwrap().recovered().tokens_released;
+                    prop_assert_eq!(released, model.values().map(|state| state.1).sum::<u64>());
+                    model.values_mut().for_each(|state| state.1 = 0);
+                }
+            }
+            for (&(scope, minute), &state) in &model {
+                let held = usage(ledger.as_ref().unwrap(), &counter(scope), i64::from(minute) * 60_000);
+                prop_assert_eq!(held, state);
+            }
+        }
+    }
+}
