@@ -130,3 +130,37 @@ impl<'v> Scan<'v> {
 pub(crate) const fn because(what: &'static str, points: i16) -> Reason {
     Reason { what: std::borrow::Cow::Borrowed(what), points }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Profile, Redactor};
+
+    /// The findings of `kind` in `text`, as text.
+    pub(crate) fn found(kind: Kind, text: &str) -> Vec<String> {
+        let redactor = Redactor::new(Profile::default()).unwrap();
+        let of_kind = redactor.scan(text).unwrap().into_iter().filter(|f| f.kind == kind);
+        of_kind.map(|f| text[f.start..f.end].to_owned()).collect()
+    }
+
+    /// The best score of any candidate of `kind` in `text`; 0 without one.
+    pub(crate) fn best(kind: Kind, text: &str) -> u8 {
+        let redactor = Redactor::new(Profile::default()).unwrap();
+        let seen = redactor.explain(text).unwrap().seen;
+        seen.iter().filter(|s| s.kind == kind).map(|s| s.score).max().unwrap_or(0)
+    }
+
+    /// Numbers judged by python-stdnum; tests/golden/make.py writes the file.
+    pub(crate) fn golden(kind: &'static str) -> impl Iterator<Item = (&'static str, bool)> {
+        include_str!("../../tests/golden/identifiers.tsv").lines().filter_map(move |line| {
+            let mut fields = line.split('\t');
+            (fields.next() == Some(kind)).then(|| (fields.next().unwrap(), fields.next() == Some("1")))
+        })
+    }
+
+    #[test]
+    fn every_kind_has_one_recognizer() {
+        let kinds: Vec<Kind> = all().unwrap().iter().map(|r| r.kind()).collect();
+        assert_eq!(kinds, Kind::ALL);
+    }
+}
