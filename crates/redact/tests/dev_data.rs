@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use redact::{Kind, Profile, Redactor};
 
 fn data() -> Option<String> {
-    let shared = std::env::var_os("PROEFTUIN_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
+    let shared = std::env::var_os("PROEFTUIN_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
     std::fs::read_to_string(shared.join("data/pii/nlgov_dev.jsonl")).ok()
 }
 
@@ -37,22 +39,40 @@ fn recall_and_false_spans() {
         let (text, split) = (line["text"].as_str().unwrap(), line["split"].as_str().unwrap());
         let offsets: Vec<usize> = text.char_indices().map(|(i, _)| i).chain([text.len()]).collect();
         let findings = redactor.scan(text).unwrap();
-        let spans: Vec<(usize, usize, &str)> = line["spans"].as_array().unwrap().iter()
-            .map(|s| (offsets[s[0].as_u64().unwrap() as usize], offsets[s[1].as_u64().unwrap() as usize], s[2].as_str().unwrap()))
+        let spans: Vec<(usize, usize, &str)> = line["spans"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|s| {
+                (
+                    offsets[s[0].as_u64().unwrap() as usize],
+                    offsets[s[1].as_u64().unwrap() as usize],
+                    s[2].as_str().unwrap(),
+                )
+            })
             .collect();
         for &(start, end, gold) in &spans {
             let Some(kind) = kind(gold) else { continue };
-            let covered = text[start..end].char_indices().filter(|(_, c)| c.is_alphanumeric())
+            let covered = text[start..end]
+                .char_indices()
+                .filter(|(_, c)| c.is_alphanumeric())
                 .all(|(i, _)| findings.iter().any(|f| f.start <= start + i && start + i < f.end));
             let entry = recall.entry((split.to_owned(), kind)).or_default();
             entry.0 += u32::from(covered);
             entry.1 += 1;
             if !covered && std::env::var_os("SHOW").is_some() {
-                println!("missed {kind} ({split}): {}", &text[text.floor_char_boundary(start.saturating_sub(60))..text.ceil_char_boundary((end + 30).min(text.len()))]);
+                println!(
+                    "missed {kind} ({split}): {}",
+                    &text[text.floor_char_boundary(start.saturating_sub(60))
+                        ..text.ceil_char_boundary((end + 30).min(text.len()))]
+                );
             }
         }
         for f in &findings {
-            let gold = spans.iter().filter(|s| s.0 < f.end && f.start < s.1).max_by_key(|s| s.1.min(f.end) - s.0.max(f.start));
+            let gold = spans
+                .iter()
+                .filter(|s| s.0 < f.end && f.start < s.1)
+                .max_by_key(|s| s.1.min(f.end) - s.0.max(f.start));
             let gold = gold.map_or("none", |s| s.2);
             if split == "hardneg" {
                 hard_false += 1;
@@ -60,7 +80,12 @@ fn recall_and_false_spans() {
             if self::kind(gold) != Some(f.kind) {
                 *touching.entry((split.to_owned(), f.kind, gold.to_owned())).or_default() += 1;
                 if std::env::var_os("SHOW").is_some() && gold == "none" {
-                    println!("false {} ({split}) {}: {}", f.kind, f.score, &text[text.floor_char_boundary(f.start.saturating_sub(60))..f.end]);
+                    println!(
+                        "false {} ({split}) {}: {}",
+                        f.kind,
+                        f.score,
+                        &text[text.floor_char_boundary(f.start.saturating_sub(60))..f.end]
+                    );
                 }
             }
         }

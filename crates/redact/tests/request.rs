@@ -1,6 +1,8 @@
 //! One request: numbering, actions, limits, JSON, errors.
 
-use redact::{Action, Error, Input, JSON_DEPTH_MAX, Kind, KindRule, Limits, Profile, Redactor, RestorePolicy};
+use redact::{
+    Action, Error, Input, JSON_DEPTH_MAX, Kind, KindRule, Limits, Profile, Redactor, RestorePolicy,
+};
 
 fn redactor() -> Redactor {
     Redactor::new(Profile::default()).unwrap()
@@ -94,18 +96,21 @@ fn what_may_not_be_rewritten_refuses_and_names_its_place() {
     let schema = "{\"properties\":{\"e/mail~\":{\"enum\":[\"x\",\"jan@ziggo.nl\"]}}}";
     assert_eq!(fixed(schema), ("/properties/e~1mail~0/enum/1".to_owned(), Kind::Email));
     assert_eq!(fixed("{\"const\":{\"deep\":\"jan@ziggo.nl\"}}").0, "/const/deep");
-    let named = redactor().redact_inputs(&[Input::Fixed { text: "mail_jan@ziggo.nl", pointer: "/tools/2/name" }]);
+    let named =
+        redactor().redact_inputs(&[Input::Fixed { text: "mail_jan@ziggo.nl", pointer: "/tools/2/name" }]);
     let message = named.err().unwrap().to_string();
     assert!(message.contains("/tools/2/name") && !message.contains("jan"), "{message}");
 }
 
 #[test]
 fn limits_and_faults_close_the_request() {
-    let small = Redactor::new(Profile::default().with_limits(Limits { text_bytes_max: 10, findings_max: 2 })).unwrap();
+    let small = Redactor::new(Profile::default().with_limits(Limits { text_bytes_max: 10, findings_max: 2 }))
+        .unwrap();
     let too_large = small.redact(&["123456", "12345"]).err().unwrap();
     assert!(matches!(too_large, Error::TooLarge { bytes: 11, limit_bytes: 10 }));
     assert!(matches!(small.redact(&["a@b.nl", "@"]).map(|r| r.counts.len()), Ok(1)));
-    let few = Redactor::new(Profile::default().with_limits(Limits { findings_max: 2, ..Limits::default() })).unwrap();
+    let few = Redactor::new(Profile::default().with_limits(Limits { findings_max: 2, ..Limits::default() }))
+        .unwrap();
     let many = few.redact(&["a@b.nl c@d.nl", "e@f.nl"]).err().unwrap();
     assert!(matches!(many, Error::TooManyFindings { limit: 2 }));
     let many = few.redact(&["⟦A_1⟧⟦A_2⟧⟦A_3⟧"]).err().unwrap();

@@ -6,14 +6,50 @@ use crate::vault::Secret;
 use crate::{Error, Kind};
 
 const POSITIVE: &[&str] = &[
-    "bsn*", "burgerservice*", "burger service*", "sofi*", "sofinummer*", "persoonsnummer*", "citizen service number*",
+    "bsn*",
+    "burgerservice*",
+    "burger service*",
+    "sofi*",
+    "sofinummer*",
+    "persoonsnummer*",
+    "citizen service number*",
     "identificatienummer*",
 ];
 const NEGATIVE: &[&str] = &[
-    "€", "eur", "euro", "isbn*", "issn*", "ean*", "order*", "bestel*", "factuur*", "ticket*", "artikel*", "kvk*",
-    "rsin*", "versie*", "serienummer*", "debiteur*", "batch*", "build*", "telling*", "meting*", "begroting*",
-    "bedrag*", "stb*", "ecli*", "kenmerk*", "zaaknummer*", "dossier*", "klantnummer*", "telefoon*", "tel", "fax*",
-    "fiscaal nummer*", "vestigingsnummer*", "polis*",
+    "€",
+    "eur",
+    "euro",
+    "isbn*",
+    "issn*",
+    "ean*",
+    "order*",
+    "bestel*",
+    "factuur*",
+    "ticket*",
+    "artikel*",
+    "kvk*",
+    "rsin*",
+    "versie*",
+    "serienummer*",
+    "debiteur*",
+    "batch*",
+    "build*",
+    "telling*",
+    "meting*",
+    "begroting*",
+    "bedrag*",
+    "stb*",
+    "ecli*",
+    "kenmerk*",
+    "zaaknummer*",
+    "dossier*",
+    "klantnummer*",
+    "telefoon*",
+    "tel",
+    "fax*",
+    "fiscaal nummer*",
+    "vestigingsnummer*",
+    "polis*",
 ];
 
 /// Digits of a candidate at most.
@@ -40,8 +76,11 @@ pub(crate) fn is_valid(digits: &str) -> bool {
     }
     let weights = (2..=9).rev().chain([-1_i32]);
     let pad = DIGITS_MAX.saturating_sub(digits.len());
-    let sum: i32 =
-        weights.skip(pad).zip(digits.bytes()).map(|(w, b)| w.saturating_mul(i32::from(b.saturating_sub(b'0')))).sum();
+    let sum: i32 = weights
+        .skip(pad)
+        .zip(digits.bytes())
+        .map(|(w, b)| w.saturating_mul(i32::from(b.saturating_sub(b'0'))))
+        .sum();
     sum % 11 == 0 && digits.bytes().any(|b| b != b'0')
 }
 
@@ -65,7 +104,11 @@ impl Recognizer for Bsn {
             let mut previous: Option<Group> = None;
             for (n, group) in scan.groups.iter().skip(i).take(DIGITS_MAX).enumerate() {
                 if let Some(previous) = previous {
-                    let gap = scan.slice(previous.end, group.start);
+                    // Spelled digit by digit, the groups may stand further apart than the digits.
+                    let gap = match scan.slice(previous.end, group.start) {
+                        "  " | "   " => " ",
+                        gap => gap,
+                    };
                     if !matches!(gap, " " | "." | "-" | "/" | "_") || separator.is_some_and(|s| s != gap) {
                         break;
                     }
@@ -85,25 +128,36 @@ impl Recognizer for Bsn {
     }
 }
 
-fn candidate(scan: &Scan<'_>, groups: &[Group], start: usize, end: usize, separator: Option<&str>) -> Candidate {
+fn candidate(
+    scan: &Scan<'_>,
+    groups: &[Group],
+    start: usize,
+    end: usize,
+    separator: Option<&str>,
+) -> Candidate {
     let digits: String = scan.slice(start, end).chars().filter(char::is_ascii_digit).collect();
     let mut reasons = vec![because("8 or 9 digits", 25)];
     if is_valid(&digits) {
         reasons.push(because("11-proef holds", 25));
     }
     if digits.len() == 8 {
-        reasons.push(because("8 digits only", -5));
+        reasons.push(because("8 digits only", -10));
     }
     let lens: Vec<usize> = groups.iter().map(|g| g.len()).collect();
-    let usual = matches!(lens.as_slice(), [_] | [4, 2, 3] | [3, 3, 3] | [2, 3, 3] | [3, 2, 3] | [3, 2, 4] | [4, 4] | [4, 5])
-        || lens.iter().all(|&len| len == 1);
-    if !usual {
+    let usual = matches!(
+        lens.as_slice(),
+        [_] | [4, 2, 3] | [3, 3, 3] | [2, 3, 3] | [3, 2, 3] | [3, 2, 4] | [4, 4] | [4, 5]
+    ) || lens.iter().all(|&len| len == 1);
+    if matches!(lens.as_slice(), [2, 2, 4] | [4, 2, 2] | [1, 2, 4] | [2, 1, 4]) {
+        reasons.push(because("grouped like a date", -40));
+    } else if !usual {
         reasons.push(because("unusual grouping", -20));
     }
     if scan.attached_before(start) || scan.attached_after(end) {
         reasons.push(because("letters attached", -15));
     }
-    let runs_on = scan.came_on(start) || scan.goes_on(end) || separator == Some(" ") && in_longer_row(scan, start, end);
+    let runs_on =
+        scan.came_on(start) || scan.goes_on(end) || separator == Some(" ") && in_longer_row(scan, start, end);
     if runs_on {
         reasons.push(because("part of a longer number", -30));
     }
@@ -147,8 +201,17 @@ mod tests {
     #[test]
     fn ways_of_writing() {
         for text in [
-            "BSN: 111222333", "bsn=111 222 333", "BSN 1112.22.333", "BSN 111-222-333", "Burgerservicenummer 1 1 1 2 2 2 3 3 3",
-            "\"bsn\": \"111222333\"", "BSN111222333", "Mijn nummer is 111222333 (bsn)", "bsn: 10000008", "BSN 1112/22/333",
+            "BSN: 111222333",
+            "bsn=111 222 333",
+            "BSN 1112.22.333",
+            "BSN 111-222-333",
+            "Burgerservicenummer 1 1 1 2 2 2 3 3 3",
+            "\"bsn\": \"111222333\"",
+            "BSN111222333",
+            "Mijn nummer is 111222333 (bsn)",
+            "bsn: 10000008",
+            "BSN 1112/22/333",
+            "BSN 1 1 1   2 2 2   3 3 3",
         ] {
             assert_eq!(found(Kind::Bsn, text).len(), 1, "{text}");
         }
@@ -162,6 +225,8 @@ mod tests {
         assert!(best(Kind::Bsn, "€ 111.222.333,00") < 30);
         assert!(best(Kind::Bsn, "BSN 123456789") >= 60, "labelled, one digit wrong");
         assert!(best(Kind::Bsn, "dossier 2023, bsn 111222333") >= 80);
+        assert!(best(Kind::Bsn, "bsn-controle op 12-03-2024 gedaan") < 60);
+        assert!(best(Kind::Bsn, "bsn-controle op 20240312 gedaan") < 60);
         assert_eq!(best(Kind::Bsn, "BSN 1112223334445"), 0, "thirteen digits are no BSN");
     }
 }

@@ -11,7 +11,8 @@ const DOMAIN_CHARS_MAX: usize = 253;
 const RESERVED: &[&str] = &["example", "invalid", "test", "localhost"];
 const RESERVED_SECOND: &[&str] = &["example.com", "example.org", "example.net", "example.nl"];
 /// Endings of file names such as `logo@2x.png`.
-const FILE_ENDINGS: &[&str] = &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
+const FILE_ENDINGS: &[&str] =
+    &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
 
 /// Finds e-mail addresses, internationalised ones too.
 pub(crate) struct Email {
@@ -70,7 +71,9 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
     let mut reasons = vec![because("address with a domain", 85)];
     let lower = domain.to_lowercase();
     let top = lower.rsplit('.').next().unwrap_or_default();
-    if RESERVED.contains(&top) || RESERVED_SECOND.iter().any(|r| lower == *r || lower.ends_with(&format!(".{r}"))) {
+    if RESERVED.contains(&top)
+        || RESERVED_SECOND.iter().any(|r| lower == *r || lower.ends_with(&format!(".{r}")))
+    {
         reasons.push(because("domain reserved for examples", -70));
     }
     if FILE_ENDINGS.contains(&top) {
@@ -90,7 +93,8 @@ fn host(domain: &str) -> Option<&str> {
             break;
         }
         // In `jan@ziggo.nl-adres` the address ends before the hyphen.
-        let top = if trimmed.starts_with("xn--") { trimmed } else { trimmed.split('-').next().unwrap_or_default() };
+        let top =
+            if trimmed.starts_with("xn--") { trimmed } else { trimmed.split('-').next().unwrap_or_default() };
         if n > 0 && top.len() >= 2 && (top.chars().all(char::is_alphabetic) || top.starts_with("xn--")) {
             end = at.saturating_add(top.len());
         }
@@ -126,7 +130,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address() {
-        for text in ["@jan", "jan@", "jan@localhost", "pkg@1.2.3", "a@b", "x @ y.nl", "@x.nl", "a@.nl", "a@-x.nl"] {
+        for text in
+            ["@jan", "jan@", "jan@localhost", "pkg@1.2.3", "a@b", "x @ y.nl", "@x.nl", "a@.nl", "a@-x.nl"]
+        {
             assert_eq!(best(Kind::Email, text), 0, "{text}");
         }
         assert!(best(Kind::Email, "jan@example.org") < 60);

@@ -16,7 +16,7 @@ use crate::vault::Secret;
 use crate::{Error, Kind};
 
 /// Longest candidate without an `@`, in characters of the view.
-pub(crate) const NUMBER_CHARS_MAX: usize = 80;
+pub(crate) const NUMBER_CHARS_MAX: usize = 110;
 /// Longest candidate of all, in characters of the view: an e-mail address of 64 + 1 + 253 and spaces round the `@`.
 pub(crate) const CANDIDATE_CHARS_MAX: usize = 320;
 /// How far beyond its ends a recognizer looks, context cues aside.
@@ -81,7 +81,8 @@ impl<'v> Scan<'v> {
         let mut at = 0_usize;
         while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
             let start = at.saturating_add(skip);
-            let len = bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+            let len =
+                bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
             at = start.saturating_add(len);
             groups.push(Group { start, end: at });
         }

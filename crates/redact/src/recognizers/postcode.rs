@@ -7,14 +7,27 @@ use crate::vault::Secret;
 use crate::{Error, Kind};
 
 const POSITIVE: &[&str] = &[
-    "postcode*", "pc", "adres*", "woonadres*", "woon*", "straat*", "wonende*", "gevestigd*", "huisnummer*", "bezoekadres*", "zip*",
-    "verblijf*", "postadres*",
+    "postcode*",
+    "pc",
+    "adres*",
+    "woonadres*",
+    "woon*",
+    "straat*",
+    "wonende*",
+    "gevestigd*",
+    "huisnummer*",
+    "bezoekadres*",
+    "zip*",
+    "verblijf*",
+    "postadres*",
 ];
-const NEGATIVE: &[&str] = &["artikel*", "versie*", "€", "order*", "factuur*", "type", "model", "norm*", "nen", "kenteken*"];
+const NEGATIVE: &[&str] =
+    &["artikel*", "versie*", "€", "order*", "factuur*", "type", "model", "norm*", "nen", "kenteken*"];
 /// Letter pairs that are units, words or currencies more often than postcode letters.
 const UNITS: &[&str] = &[
-    "AD", "AM", "BC", "CC", "CM", "DB", "DE", "EN", "EU", "GB", "HA", "HP", "HZ", "IN", "IS", "KB", "KG", "KM", "KW", "MB", "ML", "MM",
-    "MW", "NA", "NC", "OF", "OM", "OP", "PK", "PM", "PX", "TB", "TE", "TL", "UR", "US", "VC",
+    "AD", "AM", "BC", "CC", "CM", "DB", "DE", "EN", "EU", "GB", "HA", "HP", "HZ", "IN", "IS", "KB", "KG",
+    "KM", "KW", "MB", "ML", "MM", "MW", "NA", "NC", "OF", "OM", "OP", "PK", "PM", "PX", "TB", "TE", "TL",
+    "UR", "US", "VC",
 ];
 /// Characters of a house number with its addition.
 const HOUSE_CHARS_MAX: usize = 12;
@@ -105,7 +118,8 @@ fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
     let between = scan.slice(number.end, postcode);
     let addition = between.trim_end_matches([' ', ',', '\n', '\r', ';']);
     let separators = between.len().saturating_sub(addition.len());
-    let short = addition.len() <= 4 && addition.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+    let short =
+        addition.len() <= 4 && addition.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
     if number.len() > 5 || separators == 0 || separators > 3 || !short {
         return None;
     }
@@ -132,7 +146,9 @@ fn house_after(scan: &Scan<'_>, end: usize) -> Option<usize> {
     if skipped == 0 || skipped > 3 {
         return None;
     }
-    let word = ["huisnummer ", "huisnr. ", "huisnr ", "nummer ", "nr. ", "nr "].iter().find(|w| trimmed.starts_with(**w));
+    let word = ["huisnummer ", "huisnr. ", "huisnr ", "nummer ", "nr. ", "nr "]
+        .iter()
+        .find(|w| trimmed.starts_with(**w));
     let number = word.and_then(|w| trimmed.strip_prefix(w)).unwrap_or(trimmed);
     let digits = number.bytes().take_while(u8::is_ascii_digit).count();
     if !(1..=5).contains(&digits) {
@@ -188,7 +204,17 @@ mod tests {
 
     #[test]
     fn what_is_no_postcode() {
-        for text in ["0123 AB", "1234 SS Utrecht", "12345 AB", "1234 ABC", "in 2024 de Staat", "2000 MB geheugen", "1500 KM", "x1234 AB", "sinds 2019 is er"] {
+        for text in [
+            "0123 AB",
+            "1234 SS Utrecht",
+            "12345 AB",
+            "1234 ABC",
+            "in 2024 de Staat",
+            "2000 MB geheugen",
+            "1500 KM",
+            "x1234 AB",
+            "sinds 2019 is er",
+        ] {
             assert!(best(Kind::Postcode, text) < 60, "{text}");
         }
     }
