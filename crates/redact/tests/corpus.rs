@@ -1,5 +1,14 @@
 //! The fuzz entry over its seed corpus, and over mutated seeds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed expectation is the finding"
+)]
+
 mod entry;
 
 use proptest::prelude::*;

@@ -1,5 +1,14 @@
 //! One request: numbering, actions, limits, JSON, errors.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed expectation is the finding"
+)]
+
 use redact::{
     Action, Error, Input, JSON_DEPTH_MAX, Kind, KindRule, Limits, Profile, Redactor, RestorePolicy,
 };

@@ -1,5 +1,14 @@
 //! Streams: whatever the split, the pieces join to the treatment of the whole.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed expectation is the finding"
+)]
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
