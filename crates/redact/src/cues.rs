@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::finding::Reason;
 use crate::Error;
+use crate::finding::Reason;
 
 /// Characters of context on either side of a candidate.
 pub const CONTEXT_CHARS: usize = 40;
@@ -46,7 +46,14 @@ impl Cues {
     pub(crate) fn canonical(&self) -> String {
         self.words
             .iter()
-            .map(|w| format!("{}{}{}\n", if w.positive { '+' } else { '-' }, w.text, if w.open_end { "*" } else { "" }))
+            .map(|w| {
+                format!(
+                    "{}{}{}\n",
+                    if w.positive { '+' } else { '-' },
+                    w.text,
+                    if w.open_end { "*" } else { "" }
+                )
+            })
             .collect()
     }
 
@@ -69,7 +76,9 @@ impl Cues {
     }
 
     fn first<'a>(&'a self, text: &'a str) -> Option<&'a Word> {
-        self.hits(text).min_by_key(|&(start, _, word)| (start, usize::MAX.saturating_sub(word.text.len()))).map(|(_, _, word)| word)
+        self.hits(text)
+            .min_by_key(|&(start, _, word)| (start, usize::MAX.saturating_sub(word.text.len())))
+            .map(|(_, _, word)| word)
     }
 
     fn hits<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize, &'a Word)> {
@@ -87,7 +96,8 @@ impl Cues {
 }
 
 fn reason(word: &Word, points: i16, place: &str) -> Reason {
-    let (sign, points) = if word.positive { ("cue", points) } else { ("counter-cue", points.saturating_neg()) };
+    let (sign, points) =
+        if word.positive { ("cue", points) } else { ("counter-cue", points.saturating_neg()) };
     Reason { what: Cow::Owned(format!("{sign} \"{}\" {place}", word.text)), points }
 }
 

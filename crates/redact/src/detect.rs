@@ -55,13 +55,22 @@ impl Detector {
             }
         }
         out.sort_by(|a, b| {
-            a.start.cmp(&b.start).then(b.end.cmp(&a.end)).then(b.score.cmp(&a.score)).then(a.kind.cmp(&b.kind))
+            a.start
+                .cmp(&b.start)
+                .then(b.end.cmp(&a.end))
+                .then(b.score.cmp(&a.score))
+                .then(a.kind.cmp(&b.kind))
         });
         Ok(out)
     }
 }
 
-fn score(mut candidate: Candidate, cues: &Cues, view: &View<'_>, label: Option<&str>) -> Result<Scored, Error> {
+fn score(
+    mut candidate: Candidate,
+    cues: &Cues,
+    view: &View<'_>,
+    label: Option<&str>,
+) -> Result<Scored, Error> {
     candidate.reasons.extend(cues.judge(view.text(), candidate.start, candidate.end, label));
     let total: i32 = candidate.reasons.iter().map(|r| i32::from(r.points)).sum();
     let score = u8::try_from(total.clamp(0, 100)).map_err(|_| Error::Internal("score"))?;
@@ -109,7 +118,15 @@ pub(crate) fn plan(scored: Vec<Scored>, look_alikes: &[(usize, usize)], profile:
             plan.allowed.push(s);
         } else {
             let Scored { start, end, kind, score, reasons, canonical } = s;
-            cuts.push(Cut { start, end, kind: Some(kind), score, action: rule.action, reasons, canonical: Some(canonical) });
+            cuts.push(Cut {
+                start,
+                end,
+                kind: Some(kind),
+                score,
+                action: rule.action,
+                reasons,
+                canonical: Some(canonical),
+            });
         }
     }
     cuts.sort_by_key(|c| (c.start, usize::MAX.saturating_sub(c.end)));

@@ -15,7 +15,9 @@ pub enum Error {
         reason: String,
     },
     /// The inputs of one request are together larger than the profile allows.
-    #[error("text of {bytes} bytes is over the limit of {limit_bytes} for redaction; send less, or raise limits.text_bytes_max in the profile")]
+    #[error(
+        "text of {bytes} bytes is over the limit of {limit_bytes} for redaction; send less, or raise limits.text_bytes_max in the profile"
+    )]
     TooLarge {
         /// Size of all inputs of the request.
         bytes: usize,
@@ -23,7 +25,9 @@ pub enum Error {
         limit_bytes: usize,
     },
     /// The request holds more candidates or placeholders than the profile allows.
-    #[error("more than {limit} candidates for personal data in one request; send less, or raise limits.findings_max in the profile")]
+    #[error(
+        "more than {limit} candidates for personal data in one request; send less, or raise limits.findings_max in the profile"
+    )]
     TooManyFindings {
         /// The profile's limit.
         limit: usize,
@@ -47,7 +51,9 @@ pub enum Error {
         limit: usize,
     },
     /// Personal data stands where nothing may be rewritten: a JSON key, an enum value, a tool name.
-    #[error("input {input_index} holds personal data ({kind}) at {pointer}, where a key, enum value or name cannot be rewritten; remove it")]
+    #[error(
+        "input {input_index} holds personal data ({kind}) at {pointer}, where a key, enum value or name cannot be rewritten; remove it"
+    )]
     Fixed {
         /// Which input.
         input_index: usize,

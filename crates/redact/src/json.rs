@@ -18,7 +18,8 @@ const FIXED_UNDER: &[&str] = &["enum", "const", "required", "$ref", "pattern"];
 /// Rewrites the leaves of `text`. Object order, white space, duplicate keys and numbers keep their bytes.
 pub(crate) fn redact(text: &str, index: usize, work: &mut Work<'_>) -> Result<Zeroizing<String>, Error> {
     let root: &RawValue = serde_json::from_str(text).map_err(|e| bad_json(&e, index))?;
-    let mut walk = Walk { text, index, work, out: Zeroizing::new(String::with_capacity(text.len())), copied: 0 };
+    let mut walk =
+        Walk { text, index, work, out: Zeroizing::new(String::with_capacity(text.len())), copied: 0 };
     walk.value(root.get(), &Place { parent: None, step: Step::Root, depth: 0, fixed: false })?;
     walk.copy_to(text.len())?;
     Ok(walk.out)
@@ -110,7 +111,10 @@ impl Walk<'_, '_, '_> {
         let items = parse(raw, Items).map_err(|e| bad_json(&e, self.index))?;
         let depth = place.depth.saturating_add(1);
         for (n, value) in items.iter().enumerate() {
-            self.value(value.get(), &Place { parent: Some(place), step: Step::Item(n), depth, fixed: place.fixed })?;
+            self.value(
+                value.get(),
+                &Place { parent: Some(place), step: Step::Item(n), depth, fixed: place.fixed },
+            )?;
         }
         Ok(())
     }
@@ -139,7 +143,9 @@ impl Walk<'_, '_, '_> {
     /// Where `raw`, a part of the input, stands in it.
     fn range_of(&self, raw: &str) -> Result<(usize, usize), Error> {
         let fault = Error::Internal("json offset");
-        let Some(start) = raw.as_ptr().addr().checked_sub(self.text.as_ptr().addr()) else { return Err(fault) };
+        let Some(start) = raw.as_ptr().addr().checked_sub(self.text.as_ptr().addr()) else {
+            return Err(fault);
+        };
         let end = start.saturating_add(raw.len());
         if self.text.get(start..end) == Some(raw) { Ok((start, end)) } else { Err(fault) }
     }

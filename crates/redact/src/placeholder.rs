@@ -80,7 +80,8 @@ mod tests {
             let t = token("E-MAIL", 4_000_000_000, spelling);
             assert_eq!(look_alikes(&t), vec![(0, t.len())]);
         }
-        for plain in ["⟦x⟧", "⟦BSN⟧", "⟦BSN_⟧", "⟦_1⟧", "⟦BSN_1", "BSN_1⟧", "⟦BSN 1⟧", "⟦"] {
+        for plain in ["⟦x⟧", "⟦BSN⟧", "⟦BSN_⟧", "⟦_1⟧", "⟦BSN_1", "BSN_1⟧", "⟦BSN 1⟧", "⟦"]
+        {
             assert_eq!(look_alikes(plain), vec![], "{plain}");
         }
         assert_eq!(look_alikes("a⟦⟦bsn_1⟧⟧"), vec![(4, 15)]);

@@ -187,8 +187,10 @@ mod tests {
 
     #[test]
     fn a_profile_overrides_what_it_names_and_nothing_else() {
-        let p = Profile::from_toml("[kinds.bsn]\naction = \"mask\"\nthreshold = 80\n[limits]\nfindings_max = 3\n")
-            .unwrap();
+        let p = Profile::from_toml(
+            "[kinds.bsn]\naction = \"mask\"\nthreshold = 80\n[limits]\nfindings_max = 3\n",
+        )
+        .unwrap();
         assert_eq!(p.rule(Kind::Bsn), KindRule { action: Action::Mask, threshold: 80, unresolved: 50 });
         assert_eq!(p.rule(Kind::Iban), KindRule::default());
         assert_eq!(p.limits().findings_max, 3);

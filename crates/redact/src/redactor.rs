@@ -193,12 +193,18 @@ impl<'r> Work<'r> {
     }
 
     /// Strips one text. `place` is the JSON leaf it came from.
-    pub(crate) fn text(&mut self, index: usize, text: &str, place: Option<&Leaf<'_>>) -> Result<Zeroizing<String>, Error> {
+    pub(crate) fn text(
+        &mut self,
+        index: usize,
+        text: &str,
+        place: Option<&Leaf<'_>>,
+    ) -> Result<Zeroizing<String>, Error> {
         let plan = self.plan(text, place.and_then(|p| p.label))?;
         let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
         let mut at = 0;
         for cut in &plan.cuts {
-            let (Some(before), Some(original)) = (text.get(at..cut.start), text.get(cut.start..cut.end)) else {
+            let (Some(before), Some(original)) = (text.get(at..cut.start), text.get(cut.start..cut.end))
+            else {
                 return Err(Error::Internal("cut outside the text"));
             };
             grow(&mut out, before.len().saturating_add(96));
@@ -242,7 +248,10 @@ impl<'r> Work<'r> {
         for kind in plan.unresolved {
             count(&mut self.out.unresolved, kind);
         }
-        let allowed = plan.allowed.into_iter().map(|s| (s.start, s.end, Some(s.kind), s.score, Action::Allow, s.reasons));
+        let allowed = plan
+            .allowed
+            .into_iter()
+            .map(|s| (s.start, s.end, Some(s.kind), s.score, Action::Allow, s.reasons));
         let cuts = plan.cuts.into_iter().map(|c| (c.start, c.end, c.kind, c.score, c.action, c.reasons));
         for (start, end, kind, score, action, reasons) in cuts.chain(allowed) {
             let Some(kind) = kind else {
@@ -255,7 +264,16 @@ impl<'r> Work<'r> {
             }
             let (start, end, pointer) =
                 place.map_or((start, end, None), |p| (p.start, p.end, Some((p.pointer)())));
-            self.out.findings.push(Finding { text_index: index, start, end, kind, score, action, reasons, pointer });
+            self.out.findings.push(Finding {
+                text_index: index,
+                start,
+                end,
+                kind,
+                score,
+                action,
+                reasons,
+                pointer,
+            });
         }
     }
 }

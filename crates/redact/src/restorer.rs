@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::Kind;
 use crate::placeholder::{CLOSE, OPEN};
 use crate::vault::{Contents, Entry};
-use crate::Kind;
 
 /// Which kinds may be given back to the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -107,7 +107,8 @@ impl Screen {
         let horizon = if last { self.text.len() } else { self.horizon(&scored)? };
         let mut out = String::new();
         let certain = self.judged..horizon;
-        let hits: Vec<&Scored> = scored.iter().filter(|s| certain.contains(&s.start) && self.masks(s)).collect();
+        let hits: Vec<&Scored> =
+            scored.iter().filter(|s| certain.contains(&s.start) && self.masks(s)).collect();
         for s in hits {
             if s.start >= self.passed {
                 out.push_str(self.text.get(self.passed..s.start).ok_or_else(fault)?);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::placeholder;
-use crate::restorer::{Restorer, RestorePolicy};
+use crate::restorer::{RestorePolicy, Restorer};
 use crate::{Error, Kind};
 
 /// A string that is wiped when dropped and cannot be printed.
@@ -94,7 +94,12 @@ pub(crate) struct VaultBuilder {
 impl VaultBuilder {
     /// The placeholder for `original`, whose canonical form is `canonical`; the same canonical value has the same
     /// number, and each way of writing it has its own suffix, so that restoring is byte-exact.
-    pub(crate) fn issue(&mut self, kind: Option<Kind>, canonical: &str, original: &str) -> Result<String, Error> {
+    pub(crate) fn issue(
+        &mut self,
+        kind: Option<Kind>,
+        canonical: &str,
+        original: &str,
+    ) -> Result<String, Error> {
         let label = kind.map_or(placeholder::LITERAL_LABEL, Kind::label);
         let key = (kind, Secret::new(canonical));
         if !self.numbers.contains_key(&key) {

@@ -1,11 +1,141 @@
-use super::{Candidate, Recognizer, Scan};
+//! E-mail addresses (RFC 5321 lengths; the characters people use).
+
+use super::{Candidate, Recognizer, Scan, because};
 use crate::cues::Cues;
+use crate::vault::Secret;
 use crate::{Error, Kind};
-pub(crate) struct Email(Cues);
-impl Email { pub(crate) fn new() -> Result<Self, Error> { Ok(Self(Cues::new(&[], &[])?)) } }
+
+const LOCAL_CHARS_MAX: usize = 64;
+const DOMAIN_CHARS_MAX: usize = 253;
+/// Domains set aside for documentation (RFC 2606, RFC 6761).
+const RESERVED: &[&str] = &["example", "invalid", "test", "localhost"];
+const RESERVED_SECOND: &[&str] = &["example.com", "example.org", "example.net", "example.nl"];
+/// Endings of file names such as `logo@2x.png`.
+const FILE_ENDINGS: &[&str] =
+    &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
+
+/// Finds e-mail addresses, internationalised ones too.
+pub(crate) struct Email {
+    cues: Cues,
+}
+
+impl Email {
+    pub(crate) fn new() -> Result<Self, Error> {
+        Ok(Self { cues: Cues::new(&["e-mail*", "email*", "mail*", "contact*"], &[])? })
+    }
+}
+
 impl Recognizer for Email {
-    fn kind(&self) -> Kind { Kind::Email }
-    fn version(&self) -> u32 { 0 }
-    fn cues(&self) -> &Cues { &self.0 }
-    fn candidates(&self, _: &Scan<'_>, _: &mut dyn FnMut(Candidate)) {}
+    fn kind(&self) -> Kind {
+        Kind::Email
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn cues(&self) -> &Cues {
+        &self.cues
+    }
+
+    fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        for (at, _) in scan.text.match_indices('@') {
+            if let Some(candidate) = read(scan, at) {
+                sink(candidate);
+            }
+        }
+    }
+}
+
+fn is_local(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '%' | '&' | '\'' | '~')
+}
+
+fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
+    let before = scan.slice(0, at);
+    let local_len: usize =
+        before.chars().rev().take(LOCAL_CHARS_MAX).take_while(|&c| is_local(c)).map(char::len_utf8).sum();
+    let local = before.get(at.checked_sub(local_len)?..)?;
+    let local = local.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '_');
+    let start = at.checked_sub(local.len())?;
+    let domain_start = at.saturating_add(1);
+    let after = scan.text.get(domain_start..)?;
+    let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
+    let domain_len: usize =
+        after.chars().take(DOMAIN_CHARS_MAX).take_while(|&c| is_domain(c)).map(char::len_utf8).sum();
+    let domain = host(after.get(..domain_len)?)?;
+    if local.is_empty() {
+        return None;
+    }
+    let end = domain_start.saturating_add(domain.len());
+    let mut reasons = vec![because("address with a domain", 85)];
+    let lower = domain.to_lowercase();
+    let top = lower.rsplit('.').next().unwrap_or_default();
+    if RESERVED.contains(&top)
+        || RESERVED_SECOND.iter().any(|r| lower == *r || lower.ends_with(&format!(".{r}")))
+    {
+        reasons.push(because("domain reserved for examples", -70));
+    }
+    if FILE_ENDINGS.contains(&top) {
+        reasons.push(because("ends like a file name", -50));
+    }
+    let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
+    Some(Candidate { kind: Kind::Email, start, end, canonical, reasons })
+}
+
+/// The longest beginning of `domain` that is a host name with a top-level domain of letters.
+fn host(domain: &str) -> Option<&str> {
+    let mut end = 0_usize;
+    let mut at = 0_usize;
+    for (n, label) in domain.split('.').enumerate() {
+        let trimmed = label.trim_end_matches('-');
+        if trimmed.is_empty() || trimmed.starts_with('-') {
+            break;
+        }
+        // In `jan@ziggo.nl-adres` the address ends before the hyphen.
+        let top =
+            if trimmed.starts_with("xn--") { trimmed } else { trimmed.split('-').next().unwrap_or_default() };
+        if n > 0 && top.len() >= 2 && (top.chars().all(char::is_alphabetic) || top.starts_with("xn--")) {
+            end = at.saturating_add(top.len());
+        }
+        if trimmed.len() != label.len() {
+            break;
+        }
+        at = at.saturating_add(label.len()).saturating_add(1);
+    }
+    domain.get(..end).filter(|d| !d.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{best, found};
+    use super::*;
+
+    #[test]
+    fn addresses_are_cut_whole_and_alone() {
+        for (text, want) in [
+            ("mail jan.de.vries+werk@gemeente-utrecht.nl.", "jan.de.vries+werk@gemeente-utrecht.nl"),
+            ("<a_b@x.co.uk>", "a_b@x.co.uk"),
+            ("'jan@ziggo.nl'", "jan@ziggo.nl"),
+            ("(o'brien@ierland.ie)", "o'brien@ierland.ie"),
+            ("mailto:jan@ziggo.nl?subject=x", "jan@ziggo.nl"),
+            ("renée@café.nl, of", "renée@café.nl"),
+            ("jan@ziggo.nl-adres", "jan@ziggo.nl"),
+            ("a@xn--80ak6aa92e.com", "a@xn--80ak6aa92e.com"),
+            ("ｊａｎ＠ｚｉｇｇｏ．ｎｌ", "ｊａｎ＠ｚｉｇｇｏ．ｎｌ"),
+        ] {
+            assert_eq!(found(Kind::Email, text), vec![want.to_owned()], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address() {
+        for text in
+            ["@jan", "jan@", "jan@localhost", "pkg@1.2.3", "a@b", "x @ y.nl", "@x.nl", "a@.nl", "a@-x.nl"]
+        {
+            assert_eq!(best(Kind::Email, text), 0, "{text}");
+        }
+        assert!(best(Kind::Email, "jan@example.org") < 60);
+        assert!(best(Kind::Email, "logo@2x.png") < 60);
+    }
 }

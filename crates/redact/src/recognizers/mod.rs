@@ -16,7 +16,7 @@ use crate::vault::Secret;
 use crate::{Error, Kind};
 
 /// Longest candidate without an `@`, in characters of the view.
-pub(crate) const NUMBER_CHARS_MAX: usize = 80;
+pub(crate) const NUMBER_CHARS_MAX: usize = 110;
 /// Longest candidate of all, in characters of the view: an e-mail address of 64 + 1 + 253 and spaces round the `@`.
 pub(crate) const CANDIDATE_CHARS_MAX: usize = 320;
 /// How far beyond its ends a recognizer looks, context cues aside.
@@ -81,7 +81,8 @@ impl<'v> Scan<'v> {
         let mut at = 0_usize;
         while let Some(skip) = bytes.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_digit)) {
             let start = at.saturating_add(skip);
-            let len = bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
+            let len =
+                bytes.get(start..).map_or(0, |rest| rest.iter().take_while(|b| b.is_ascii_digit()).count());
             at = start.saturating_add(len);
             groups.push(Group { start, end: at });
         }
@@ -129,4 +130,38 @@ impl<'v> Scan<'v> {
 /// A fixed reason.
 pub(crate) const fn because(what: &'static str, points: i16) -> Reason {
     Reason { what: std::borrow::Cow::Borrowed(what), points }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Profile, Redactor};
+
+    /// The findings of `kind` in `text`, as text.
+    pub(crate) fn found(kind: Kind, text: &str) -> Vec<String> {
+        let redactor = Redactor::new(Profile::default()).unwrap();
+        let of_kind = redactor.scan(text).unwrap().into_iter().filter(|f| f.kind == kind);
+        of_kind.map(|f| text[f.start..f.end].to_owned()).collect()
+    }
+
+    /// The best score of any candidate of `kind` in `text`; 0 without one.
+    pub(crate) fn best(kind: Kind, text: &str) -> u8 {
+        let redactor = Redactor::new(Profile::default()).unwrap();
+        let seen = redactor.explain(text).unwrap().seen;
+        seen.iter().filter(|s| s.kind == kind).map(|s| s.score).max().unwrap_or(0)
+    }
+
+    /// Numbers judged by python-stdnum; tests/golden/make.py writes the file.
+    pub(crate) fn golden(kind: &'static str) -> impl Iterator<Item = (&'static str, bool)> {
+        include_str!("../../tests/golden/identifiers.tsv").lines().filter_map(move |line| {
+            let mut fields = line.split('\t');
+            (fields.next() == Some(kind)).then(|| (fields.next().unwrap(), fields.next() == Some("1")))
+        })
+    }
+
+    #[test]
+    fn every_kind_has_one_recognizer() {
+        let kinds: Vec<Kind> = all().unwrap().iter().map(|r| r.kind()).collect();
+        assert_eq!(kinds, Kind::ALL);
+    }
 }

@@ -1,0 +1,52 @@
+//! The fuzz entry over its seed corpus, and over mutated seeds.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a failed expectation is the finding"
+)]
+
+mod entry;
+
+use proptest::prelude::*;
+
+fn seeds() -> Vec<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/redact");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    paths.iter().map(|p| std::fs::read(p).unwrap()).collect()
+}
+
+#[test]
+fn the_seeds_pass() {
+    let seeds = seeds();
+    assert!(seeds.len() >= 8);
+    seeds.iter().for_each(|s| entry::run(s));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn mutated_seeds_pass(
+        which in any::<prop::sample::Index>(),
+        other in any::<prop::sample::Index>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..4), 0..12),
+    ) {
+        let seeds = seeds();
+        let mut data = which.get(seeds.as_slice()).clone();
+        for (at, byte, what) in edits {
+            let at = at.index(data.len() + 1);
+            match what {
+                0 => data.insert(at, byte),
+                1 if at < data.len() => { data.remove(at); }
+                2 if at < data.len() => data[at] = byte,
+                _ => { data.truncate(at); data.extend_from_slice(other.get(seeds.as_slice()).as_slice()); }
+            }
+        }
+        entry::run(&data);
+    }
+}
