@@ -1,6 +1,6 @@
-//! Chat templates.
+//! What goes into a chat template and what comes out.
 
-use crate::{Error, Tokenizer};
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 /// The roles a message may have. The list is closed because templates build control tokens out of roles.
@@ -12,25 +12,26 @@ pub struct ChatMessage {
     pub role: String,
     /// The text.
     pub content: String,
-    /// Further fields a template may read: `name`, `tool_calls`, `tool_call_id`, `reasoning_content`.
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    /// Further fields a template may read: `name`, `tool_calls`, `tool_call_id`, `reasoning_content`. In `tool_calls`, arguments
+    /// given as a string of JSON are parsed, because templates print them as JSON.
+    pub extra: Map<String, Value>,
 }
 
-/// What a template is given.
+/// What a template is given, besides `bos_token` and `eos_token`, which come from the tokenizer it is bound to.
 pub struct RenderInput<'a> {
     /// The conversation, oldest first.
     pub messages: &'a [ChatMessage],
     /// The tools offered, as OpenAI's `tools` array.
-    pub tools: Option<&'a serde_json::Value>,
+    pub tools: Option<&'a Value>,
     /// Whether to end with the opening of an assistant turn.
     pub add_generation_prompt: bool,
     /// Further template variables, such as `enable_thinking`.
-    pub variables: &'a serde_json::Map<String, serde_json::Value>,
+    pub variables: &'a Map<String, Value>,
     /// What `strftime_now` reads: the caller's clock, so that a prompt can be rendered again.
     pub now: jiff::civil::DateTime,
 }
 
-/// A rendered prompt: text, and the control tokens the template itself wrote.
+/// A rendered prompt: text, and the control tokens that the template itself wrote.
 pub struct Rendered {
     pub(crate) pieces: Vec<Piece>,
     pub(crate) tokenizer: [u8; 32],
@@ -42,30 +43,14 @@ pub(crate) enum Piece {
     Control(u32),
 }
 
-/// A compiled chat template, bound to the tokenizer whose control tokens it writes.
-pub struct ChatTemplate {
-    digest: [u8; 32],
-}
+impl Rendered {
+    /// Length of the text in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.pieces.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
+    }
 
-impl ChatTemplate {
-    /// Compiles `source` and binds it to `tokenizer`.
-    ///
-    /// # Errors
-    /// [`Error::TemplateSyntax`] with the line.
-    pub fn new(source: &str, tokenizer: &Tokenizer) -> Result<Self, Error> {
-        let _ = (source, tokenizer);
-        Ok(Self { digest: [0; 32] })
-    }
-    /// SHA-256 of the template's source.
-    pub fn digest(&self) -> [u8; 32] {
-        self.digest
-    }
-    /// Renders a conversation.
-    ///
-    /// # Errors
-    /// [`Error::TemplateRefused`], [`Error::TemplateRender`], [`Error::TemplateLimit`], [`Error::Role`].
-    pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered, Error> {
-        let _ = input;
-        Ok(Rendered { pieces: Vec::new(), tokenizer: [0; 32] })
+    /// Whether the first piece is this control token.
+    pub(crate) fn starts_with(&self, id: u32) -> bool {
+        matches!(self.pieces.first(), Some(Piece::Control(first)) if *first == id)
     }
 }

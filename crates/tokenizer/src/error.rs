@@ -88,3 +88,8 @@ pub enum Error {
     #[error("the prompt was rendered for another tokenizer; bind the chat template to the tokenizer that encodes it")]
     ForeignRendering,
 }
+
+/// At most 200 characters of `text`, without control characters: names out of a file may be hostile.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -1,15 +1,24 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod bpe;
 mod chat;
 mod detokenizer;
 mod error;
+mod json;
+mod marks;
+mod pre_tokenizer;
+mod python;
+mod special;
+mod spm;
+mod template;
 mod tokenizer;
 mod vocabulary;
 
-pub use chat::{ChatMessage, ChatTemplate, ROLES, RenderInput, Rendered};
+pub use chat::{ChatMessage, ROLES, RenderInput, Rendered};
 pub use detokenizer::Detokenizer;
 pub use error::Error;
 pub use jiff::civil::DateTime;
+pub use template::{ChatTemplate, OUTPUT_BYTES_MAX, STEPS_MAX, TEMPLATE_BYTES_MAX};
 pub use tokenizer::Tokenizer;
 pub use vocabulary::Vocabulary;
