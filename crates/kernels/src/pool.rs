@@ -5,6 +5,8 @@
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,14 +28,14 @@ thread_local! {
 /// Threads that run one piece of work together; see [`Pool::run`].
 #[derive(Debug)]
 pub struct Pool {
-    shared: Arc<Shared>,
+    meeting: Arc<Meeting>,
     /// Held for the length of a run: one run at a time.
     turn: Mutex<()>,
     workers: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct Meeting {
     /// Counts the runs; a worker that sees a new number has work.
     epoch: AtomicU32,
     /// Workers that have not finished the current run.
@@ -74,7 +76,7 @@ impl Pool {
     /// Starts a pool of `threads` threads, the caller's included (at least 1, at most 1024). When the system refuses
     /// a thread the pool has fewer: [`Pool::threads`] tells how many there are in fact.
     pub fn new(threads: usize) -> Pool {
-        let shared = Arc::new(Shared {
+        let meeting = Arc::new(Meeting {
             epoch: AtomicU32::new(0),
             remaining: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
@@ -88,12 +90,12 @@ impl Pool {
         });
         let workers = (1..threads.clamp(1, THREADS_MAX))
             .map_while(|worker| {
-                let shared = Arc::clone(&shared);
+                let meeting = Arc::clone(&meeting);
                 let name = format!("kernels-{worker}");
-                std::thread::Builder::new().name(name).spawn(move || shared.serve(worker)).ok()
+                std::thread::Builder::new().name(name).spawn(move || meeting.serve(worker)).ok()
             })
             .collect();
-        Pool { shared, turn: Mutex::new(()), workers }
+        Pool { meeting, turn: Mutex::new(()), workers }
     }
 
     /// Threads that take part in a run, the caller included.
@@ -116,10 +118,10 @@ impl Pool {
         // SAFETY: the lifetime is extended for the workers only. `start` and `finish` below have no path that
         // leaves this function before every worker has lowered `remaining`, after which none touches the reference.
         let long: &'static Work<'static> = unsafe { std::mem::transmute::<&Work<'_>, _>(work) };
-        self.shared.start(long, self.workers.len());
+        self.meeting.start(long, self.workers.len());
         let mine = inside(|| work(0));
-        self.shared.finish();
-        let theirs = lock(&self.shared.panic).take();
+        self.meeting.finish();
+        let theirs = lock(&self.meeting.panic).take();
         drop(turn);
         if let Some(payload) = mine.err().or(theirs) {
             resume_unwind(payload);
@@ -135,7 +137,7 @@ fn inside(f: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     result
 }
 
-impl Shared {
+impl Meeting {
     /// Publishes work to `workers` workers and wakes those that are parked.
     fn start(&self, work: &'static Work<'static>, workers: usize) {
         // SAFETY: see `WorkSlot`: no worker reads the slot between runs.
@@ -213,12 +215,46 @@ impl Shared {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.stop.store(true, SeqCst);
-        self.shared.epoch.fetch_add(1, SeqCst);
-        self.shared.rouse();
+        self.meeting.stop.store(true, SeqCst);
+        self.meeting.epoch.fetch_add(1, SeqCst);
+        self.meeting.rouse();
         for worker in self.workers.drain(..) {
             // A worker catches the panics of its work, so there is nothing to learn from its result.
             drop(worker.join());
         }
+    }
+}
+
+/// A slice that the workers of a run write to, each its own part.
+pub(crate) struct Shared<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+/// Lends a slice to the workers of a run.
+pub(crate) fn share<T>(slice: &mut [T]) -> Shared<'_, T> {
+    Shared { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+}
+
+// SAFETY: the one way to the elements is `slice_mut`, whose callers promise disjoint ranges; `T: Send` then lets
+// another thread have them.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<T> Shared<'_, T> {
+    /// Elements of the slice.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Part of the slice.
+    ///
+    /// # Safety
+    /// No other slice that overlaps this one may be in use.
+    #[allow(clippy::mut_from_ref, reason = "the caller promises disjoint ranges")]
+    pub(crate) unsafe fn slice_mut(&self, range: Range<usize>) -> &mut [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "part of a shared slice");
+        // SAFETY: the range is within the borrowed slice, and by the caller's promise nobody else has it.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 }
