@@ -207,3 +207,49 @@ fn stream<R: Read>(
     }
     Ok((metadata, tensors))
 }
+
+/// Hashes a pinned file without looking into it.
+///
+/// # Errors
+/// As [`load`], but for its contents.
+pub fn verify(file: &PinnedFile, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifiedFile, Error> {
+    let mut reader = open_pinned(file)?;
+    hash_through(&mut reader, file.size_bytes, progress).map_err(|source| Error::Io {
+        doing: "read",
+        path: file.path.clone(),
+        source,
+    })?;
+    settle(reader, file)
+}
+
+/// Hash and size of a file as it is now: what a pin for it would say.
+///
+/// # Errors
+/// [`Error::NotRegular`], [`Error::Io`].
+pub fn measure(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<PinnedFile, Error> {
+    let io = |source| Error::Io { doing: "read", path: path.to_owned(), source };
+    let (handle, size_bytes) = open_regular(path)?;
+    let mut reader = HashingReader::new(handle);
+    hash_through(&mut reader, size_bytes, progress).map_err(io)?;
+    let (found, sha256) = reader.finish(size_bytes).map_err(io)?;
+    if found != size_bytes {
+        return Err(io(std::io::Error::other("the file changed while it was read")));
+    }
+    Ok(PinnedFile { path: path.to_owned(), sha256, size_bytes })
+}
+
+fn hash_through<R: Read>(
+    reader: &mut HashingReader<R>,
+    total: u64,
+    progress: &mut dyn FnMut(u64, u64),
+) -> std::io::Result<()> {
+    while reader.position() < total {
+        let piece = (PIECE_BYTES as u64).min(total.saturating_sub(reader.position()));
+        let read = std::io::copy(&mut reader.by_ref().take(piece), &mut std::io::sink())?;
+        if read == 0 {
+            break;
+        }
+        progress(reader.position(), total);
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The shape of `models.toml`, key by key; unknown keys are errors.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::Error;
+use crate::model::{Approval, Evaluation, Limits, Status};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    #[serde(default)]
+    pub model: Vec<Spanned<Entry>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entry {
+    pub id: Spanned<String>,
+    pub status: Status,
+    #[serde(default)]
+    pub default: Option<Spanned<bool>>,
+    pub description: Option<String>,
+    pub source: Spanned<SourceKeys>,
+    pub files: Spanned<Vec<Spanned<FileKeys>>>,
+    pub chat_template: Option<Spanned<TemplateKeys>>,
+    pub license: Spanned<String>,
+    pub weights_open: bool,
+    pub training_data: Spanned<String>,
+    pub limits: Spanned<Limits>,
+    #[serde(default)]
+    pub evaluation: Vec<Spanned<Evaluation>>,
+    #[serde(default)]
+    pub approval: Vec<Spanned<Approval>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceKeys {
+    pub pypi: Option<String>,
+    pub version: Option<String>,
+    pub member: Option<String>,
+    pub hf: Option<String>,
+    pub revision: Option<String>,
+    pub folder: Option<String>,
+    pub https: Option<String>,
+    pub file: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileKeys {
+    pub path: Spanned<String>,
+    pub sha256: Option<Spanned<String>>,
+    pub size_bytes: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TemplateKeys {
+    pub embedded: Option<bool>,
+    pub path: Option<String>,
+    pub sha256: Spanned<String>,
+}
+
+/// A text with its name, for messages with lines.
+pub(crate) struct Text<'a> {
+    pub origin: &'a str,
+    pub text: &'a str,
+}
+
+impl Text<'_> {
+    pub fn parse(&self) -> Result<Manifest, Error> {
+        toml::from_str(self.text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            let line = self.text.lines().nth(self.line(offset).saturating_sub(1)).unwrap_or_default();
+            let shown: String = line.trim().chars().take(80).collect();
+            self.error(offset, format!("{}, in: {shown}", error.message()))
+        })
+    }
+
+    /// Line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        let before = self.text.as_bytes().get(..offset).unwrap_or(self.text.as_bytes());
+        before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1)
+    }
+
+    pub fn error(&self, offset: usize, message: impl Into<String>) -> Error {
+        Error::Manifest { origin: self.origin.to_owned(), line: self.line(offset), message: message.into() }
+    }
+}

