@@ -5,6 +5,7 @@
     reason = "shapes are checked at the edge of each kernel; a violated shape is a programming error and must stop"
 )]
 
+mod angles;
 mod attention;
 mod dequantize;
 mod dtype;

@@ -242,6 +242,11 @@ pub(crate) fn share<T>(slice: &mut [T]) -> Shared<'_, T> {
 unsafe impl<T: Send> Sync for Shared<'_, T> {}
 
 impl<T> Shared<'_, T> {
+    /// Elements of the slice.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Part of the slice.
     ///
     /// # Safety
