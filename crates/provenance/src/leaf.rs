@@ -255,6 +255,26 @@ pub struct Recovered {
 }
 
 impl Leaf {
+    /// The record's `event`.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        match self {
+            Self::Intent(_) => "intent",
+            Self::Outcome(_) => "outcome",
+            Self::Denied(_) => "denied",
+            Self::UnauthenticatedDenials(_) => "unauthenticated_denials",
+            Self::ModelLoaded(_) => "model_loaded",
+            Self::PolicyLoaded(_) => "policy_loaded",
+            Self::Configuration(_) => "configuration",
+            Self::KeyIssued(_) => "key_issued",
+            Self::KeyRevoked(_) => "key_revoked",
+            Self::AdminRead(_) => "admin_read",
+            Self::ServerStarted(_) => "server_started",
+            Self::ServerStopped(_) => "server_stopped",
+            Self::Recovery(_) => "recovery",
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Intent(intent) => intent.request.check(Verdict::Permit),

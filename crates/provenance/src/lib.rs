@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod account;
 pub mod checkpoint;
 mod clock;
 mod denials;
@@ -17,9 +18,12 @@ mod publish;
 mod queue;
 mod receipt;
 mod recover;
+mod show;
+mod source;
 pub mod store;
 pub mod tile;
 pub mod tree;
+mod verify;
 mod writer;
 
 pub use clock::Clock;
@@ -42,3 +46,5 @@ pub use note::VerifierKey;
 pub use open_request::OpenRequest;
 pub use queue::{Appended, Ticket};
 pub use receipt::{Proven, Receipt, ReceiptLeaf};
+pub use show::{Shown, show};
+pub use verify::{Report, verify};

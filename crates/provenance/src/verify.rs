@@ -1,0 +1,266 @@
+//! Recomputing everything, with the log's public key alone, and naming what is broken.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use crate::{
+    Error, Result,
+    account::Account,
+    checkpoint::Checkpoint,
+    note::VerifierKey,
+    publish::CHECKPOINT,
+    source::Place,
+    tile::{Kind, TILE_WIDTH, Tile, grown, parse_hashes, split_entries},
+    tree::{Tree, leaf_hash},
+};
+
+/// What a log that verifies holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Name of the log.
+    pub origin: String,
+    /// Leaves that the published checkpoint signs.
+    pub signed_leaves: u64,
+    /// Leaves that were read: more than signed ones where the journal is ahead.
+    pub leaves: u64,
+    /// Root of the published checkpoint, hexadecimal.
+    pub root: String,
+    /// Hash tiles compared.
+    pub tiles: u64,
+    /// Entry bundles compared.
+    pub bundles: u64,
+    /// Leaves by event.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Indexes of intents without outcome: requests that run now, or that ran at a crash not yet recovered from.
+    pub open: Vec<u64>,
+    /// Bytes of an unfinished record at the end of the journal.
+    pub unfinished_bytes: u64,
+    /// Size of the older checkpoint that this log was shown to contain.
+    pub contains_checkpoint: Option<u64>,
+}
+
+/// Verifies a log folder, or a static export of its public folder.
+///
+/// The signed root is the judge: where files disagree, the one that does not lead to it is named. `against` is the
+/// text of a checkpoint signed earlier, kept elsewhere (a receipt carries one): the log must still contain exactly
+/// that history, which shows rollbacks and forks even if everything was signed anew.
+///
+/// # Errors
+/// The first thing found broken, by name: record, tile, bundle, leaf or checkpoint; [`Error::Fork`] for `against`.
+pub fn verify(dir: &Path, key: &VerifierKey, against: Option<&str>) -> Result<Report> {
+    let place = Place::of(dir);
+    let checkpoint = Checkpoint::open("checkpoint", &place.checkpoint()?, key)?;
+    let files = list(&place)?;
+    require(&checkpoint, &files)?;
+    let mut check = Check { place: &place, files: &files, tree: Tree::new(), pending: None };
+    let mut account = Account::default();
+    let unfinished_bytes = check.read(&checkpoint, &mut account)?;
+    let leaves = check.tree.size();
+    if leaves < checkpoint.size {
+        return Err(Error::JournalBehind { journal: leaves, checkpoint: checkpoint.size });
+    }
+    check.judge(&checkpoint)?;
+    if let Some(error) = check.pending.take().or(account.error.take()) {
+        return Err(error);
+    }
+    let tiles = check.hash_tiles()?;
+    let contains_checkpoint = against.map(|old| contains(&check.tree, old, key)).transpose()?;
+    Ok(Report {
+        origin: checkpoint.origin,
+        signed_leaves: checkpoint.size,
+        leaves,
+        root: hex::encode(checkpoint.root),
+        tiles,
+        bundles: files.iter().filter(|f| f.kind == Kind::Entries).count() as u64,
+        open: account.open(),
+        events: account.events,
+        unfinished_bytes,
+        contains_checkpoint,
+    })
+}
+
+/// Shows that the tree begins with the one an older checkpoint signed.
+fn contains(tree: &Tree, old: &str, key: &VerifierKey) -> Result<u64> {
+    let old = Checkpoint::open("older checkpoint", old, key)?;
+    match tree.root_at(old.size) {
+        Some(root) if root == old.root => Ok(old.size),
+        Some(_) => {
+            Err(Error::Fork { why: format!("its first {} leaves are not those signed earlier", old.size) })
+        }
+        None => {
+            let why = format!("{} leaves were signed earlier, {} are left", old.size, tree.size());
+            Err(Error::Fork { why })
+        }
+    }
+}
+
+/// Every file of the public folder, each of which must be a tile or the checkpoint.
+fn list(place: &Place) -> Result<BTreeSet<Tile>> {
+    let mut tiles = BTreeSet::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let full = place.public.join(&folder);
+        let items = fs::read_dir(&full).map_err(|e| Error::io("read", &full, &e))?;
+        for item in items {
+            let item = item.map_err(|e| Error::io("read", &full, &e))?;
+            let name = item.file_name().to_string_lossy().into_owned();
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            // A partial tile may vanish under us when its full one is written.
+            let Ok(kind) = item.file_type() else { continue };
+            if kind.is_dir() {
+                folders.push(path);
+            } else if let Some(tile) = Tile::parse_path(&path).filter(|_| kind.is_file()) {
+                tiles.insert(tile);
+            } else if path != CHECKPOINT {
+                return Err(Error::Unexpected { path });
+            }
+        }
+    }
+    Ok(tiles)
+}
+
+/// The tiles of the signed tree must be there; a full tile stands in for a partial one.
+fn require(checkpoint: &Checkpoint, files: &BTreeSet<Tile>) -> Result<()> {
+    for tile in grown(0, checkpoint.size) {
+        if !files.contains(&tile) && !files.contains(&Tile { width: TILE_WIDTH, ..tile }) {
+            return Err(Error::Missing { path: tile.path() });
+        }
+    }
+    Ok(())
+}
+
+struct Check<'a> {
+    place: &'a Place,
+    files: &'a BTreeSet<Tile>,
+    tree: Tree,
+    /// A bundle that differs from the journal: an error once the journal was found to lead to the signed root.
+    pending: Option<Error>,
+}
+
+impl Check<'_> {
+    /// Reads every leaf into the tree, compares the bundles, and keeps account of what the leaves say.
+    fn read(&mut self, checkpoint: &Checkpoint, account: &mut Account) -> Result<u64> {
+        let mut leaves = self.place.leaves(checkpoint.size)?;
+        let mut bundle: Vec<Vec<u8>> = Vec::new();
+        let mut number = 0;
+        loop {
+            let chunk = leaves.next_chunk()?;
+            let end = chunk.is_empty();
+            for entry in chunk {
+                account.take(self.tree.size(), &entry);
+                self.tree.push(leaf_hash(&entry));
+                bundle.push(entry);
+                if bundle.len() as u64 == TILE_WIDTH {
+                    self.bundles(number, &bundle)?;
+                    bundle.clear();
+                    number += 1;
+                }
+            }
+            if end {
+                self.bundles(number, &bundle)?;
+                self.beyond(number + 1)?;
+                return Ok(leaves.unfinished_bytes());
+            }
+        }
+    }
+
+    /// Compares every bundle with this number, full or partial, with the leaves.
+    fn bundles(&mut self, index: u64, leaves: &[Vec<u8>]) -> Result<()> {
+        let first = Tile { kind: Kind::Entries, index, width: 1 };
+        let last = Tile { width: TILE_WIDTH, ..first };
+        for tile in self.files.range(first..=last) {
+            let Some(bytes) = self.place.get(&tile.path())? else { continue };
+            let broken = |why: String| Error::Broken { path: tile.path(), why };
+            let entries = split_entries(&bytes).filter(|e| e.len() as u64 == tile.width);
+            let Some(entries) = entries else {
+                return Err(broken("its entries do not add up to its width".to_owned()));
+            };
+            if entries.len() > leaves.len() {
+                return Err(Error::Unexpected { path: tile.path() });
+            }
+            let differs = entries.iter().zip(leaves).position(|(a, b)| *a != b.as_slice());
+            if let Some(at) = differs {
+                let leaf = index * TILE_WIDTH + at as u64;
+                self.pending.get_or_insert(broken(format!("leaf {leaf} in it is not the leaf that was signed")));
+            }
+        }
+        Ok(())
+    }
+
+    fn beyond(&self, index: u64) -> Result<()> {
+        let first = Tile { kind: Kind::Entries, index, width: 1 };
+        match self.files.range(first..).find(|t| t.kind == Kind::Entries) {
+            Some(tile) => Err(Error::Unexpected { path: tile.path() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Compares the root of the leaves with the signed one, and finds who is wrong when they differ.
+    fn judge(&self, checkpoint: &Checkpoint) -> Result<()> {
+        if self.tree.root_at(checkpoint.size) == Some(checkpoint.root) {
+            return Ok(());
+        }
+        let mut signed = Tree::new();
+        for index in 0..checkpoint.size.div_ceil(TILE_WIDTH) {
+            let width = (checkpoint.size - index * TILE_WIDTH).min(TILE_WIDTH);
+            let tile = Tile { kind: Kind::Level(0), index, width };
+            let hashes = self.tile(&tile)?;
+            hashes.into_iter().for_each(|hash| signed.push(hash));
+        }
+        if signed.root() != checkpoint.root {
+            let why = "its root is neither that of the leaves nor that of the tiles".to_owned();
+            return Err(Error::Broken { path: CHECKPOINT.to_owned(), why });
+        }
+        let index = (0..checkpoint.size).find(|i| signed.node(0, *i) != self.tree.node(0, *i));
+        let index = index.unwrap_or_default();
+        let why = if self.place.has_journal() {
+            "the journal has other bytes than were signed".to_owned()
+        } else {
+            let width = (checkpoint.size - index / TILE_WIDTH * TILE_WIDTH).min(TILE_WIDTH);
+            let tile = Tile { kind: Kind::Entries, index: index / TILE_WIDTH, width };
+            format!("{} has other bytes than were signed", tile.path())
+        };
+        Err(Error::BrokenLeaf { index, why })
+    }
+
+    /// A hash tile; where only the full one is left, the beginning of that.
+    fn tile(&self, tile: &Tile) -> Result<Vec<[u8; 32]>> {
+        let full = Tile { width: TILE_WIDTH, ..*tile };
+        for candidate in [*tile, full] {
+            if let Some(bytes) = self.place.get(&candidate.path())? {
+                let mut hashes = parse_hashes(&candidate, &bytes)?;
+                hashes.truncate(usize::try_from(tile.width).unwrap_or(usize::MAX));
+                return Ok(hashes);
+            }
+        }
+        Err(Error::Missing { path: tile.path() })
+    }
+
+    /// Compares every hash tile with the tree.
+    fn hash_tiles(&self) -> Result<u64> {
+        let mut count = 0;
+        for tile in self.files {
+            let Kind::Level(level) = tile.kind else { continue };
+            let Some(expected) = tile.hashes(&self.tree) else {
+                return Err(Error::Unexpected { path: tile.path() });
+            };
+            let Some(bytes) = self.place.get(&tile.path())? else { continue };
+            count += 1;
+            let hashes = parse_hashes(tile, &bytes)?;
+            let differs = hashes.iter().zip(expected.as_chunks::<32>().0).position(|(a, b)| a != b);
+            if let Some(at) = differs {
+                let node = tile.index * TILE_WIDTH + at as u64;
+                let why = if level == 0 {
+                    format!("its hash of leaf {node} is not that of the leaf")
+                } else {
+                    format!("its hash {at} is not that of the tile {node} below")
+                };
+                return Err(Error::Broken { path: tile.path(), why });
+            }
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,20 @@
+//! Tests of the log over its public API, one file for each thing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "test code fails by panicking"
+)]
+
+mod faults;
+mod flips;
+mod kill;
+mod leaf;
+mod log;
+mod note;
+mod parsers;
+mod samples;
+mod subject_keys;
+mod tree;
