@@ -25,6 +25,7 @@ pub fn observe_process() -> Report {
     Report::new(system::observe())
 }
 
+#[cfg(unix)]
 fn line(measure: Measure, holds: bool, found: String) -> Line {
     Line { measure, standing: if holds { Standing::Held } else { Standing::NotHeld }, found }
 }

@@ -31,9 +31,7 @@ fn child_process() {
             println!("\nmode {:o}", file.as_file().metadata().unwrap().permissions().mode() & 0o777);
         }
         Ok("abort") => {
-            // Where the system lets us, make sure that a core would be written if confinement did nothing.
-            let core = getrlimit(Resource::Core);
-            setrlimit(Resource::Core, Rlimit { current: core.maximum, ..core }).unwrap();
+            invite_a_core();
             confine_process();
             std::process::abort();
         }
@@ -47,7 +45,16 @@ fn child_process() {
     }
 }
 
+/// Raises the limit as far as the system lets us, so that confinement has something to take away.
+fn invite_a_core() {
+    if setrlimit(Resource::Core, Rlimit { current: None, maximum: None }).is_err() {
+        let core = getrlimit(Resource::Core);
+        setrlimit(Resource::Core, Rlimit { current: core.maximum, ..core }).unwrap();
+    }
+}
+
 fn report_before_and_after() {
+    invite_a_core();
     let before = observe_process();
     println!("\nbefore: dumpable {:?}", before.standing(Measure::Dumpable).unwrap());
     let report = confine_process();
@@ -67,11 +74,15 @@ fn proc_row(file: &str, key: &str) -> String {
 }
 
 fn child(role: &str) -> Output {
+    child_with(role, "0")
+}
+
+fn child_with(role: &str, backtrace: &str) -> Output {
     let me = std::env::current_exe().unwrap();
     Command::new(me)
         .args(["--exact", "child_process", "--nocapture", "--test-threads=1"])
         .env(ROLE, role)
-        .env_remove("RUST_BACKTRACE")
+        .env("RUST_BACKTRACE", backtrace)
         .output()
         .unwrap()
 }
@@ -123,6 +134,13 @@ fn a_panic_tells_its_place_and_never_its_payload() {
     assert_eq!(err.matches("internal fault at").count(), 3, "{err}");
     assert_eq!(err.matches("confine.rs:").count(), 3, "{err}");
     assert!(!err.contains("111222333") && !out.contains("111222333"), "{out}{err}");
+}
+
+#[test]
+fn a_backtrace_holds_no_payload_either() {
+    let err = String::from_utf8(child_with("panic", "1").stderr).unwrap();
+    assert!(err.contains("child_process"), "a backtrace names its functions: {err}");
+    assert!(!err.contains("111222333"), "{err}");
 }
 
 #[test]

@@ -104,8 +104,7 @@ mod tests {
     fn check(source: &str, code_x: usize) {
         let masked = mask(source);
         assert_eq!(masked.matches('x').count(), code_x, "{source}\n{masked}");
-        assert_eq!(masked.chars().count(), source.chars().count());
-        assert_eq!(masked.lines().count(), source.lines().count());
+        check_shape(source);
     }
 
     #[test]
@@ -131,6 +130,20 @@ mod tests {
         check("r#x; r * x; var\"x\"", 1);
         check("'r: loop { break 'r; } x", 1);
         check("a / x // x", 1);
+    }
+
+    #[test]
+    fn source_cut_off_anywhere_keeps_its_shape() {
+        let source = "r#\"a\"# /* /* */ */ 'x' '\\'' b\"\\\"\" br##\"\n\"## r#fn 'life // é\n\"open";
+        for (end, _) in source.char_indices() {
+            check_shape(&source[..end]);
+        }
+    }
+
+    fn check_shape(source: &str) {
+        let masked = mask(source);
+        assert_eq!(masked.chars().count(), source.chars().count(), "{source}");
+        assert_eq!(masked.matches('\n').count(), source.matches('\n').count(), "{source}");
     }
 
     #[test]

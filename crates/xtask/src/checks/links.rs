@@ -23,9 +23,11 @@ fn document(tree: &Tree, file: &File) -> Vec<Violation> {
         .collect()
 }
 
-/// Not the web, not mail, and not an item that rustdoc resolves.
+/// Not the web, not mail, and not an item that rustdoc resolves (a path with `::`, a kind with `@`, or a bare name).
 fn is_ours(target: &str) -> bool {
-    !target.contains("://") && !target.starts_with("mailto:") && !target.contains("::")
+    let elsewhere = target.contains("://") || target.starts_with("mailto:");
+    let item = target.contains("::") || target.contains('@') || !target.contains(['.', '/', '#']);
+    !elsewhere && !item
 }
 
 /// What is wrong with a link; `None` when it leads somewhere.
@@ -70,7 +72,7 @@ mod tests {
         let tree = Tree::of(&[
             (
                 "README.md",
-                "# A b\n[map](crates/README.md) [d](crates/) [self](#a-b) [w](https://x.nl/y)\n[bad](docs/none.md)\n",
+                "# A b\n[map](crates/README.md) [d](crates/) [self](#a-b) [item](Report) [w](https://x.nl/y)\n[bad](docs/none.md)\n",
             ),
             (
                 "crates/README.md",
