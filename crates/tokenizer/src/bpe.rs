@@ -33,9 +33,12 @@ impl ByteLevelBpe {
             .collect();
         let mut merges = Vec::with_capacity(vocabulary.merges.len());
         for (rank, merge) in vocabulary.merges.iter().enumerate() {
-            let (left, right) = split_merge(merge).ok_or_else(|| wrong(format!("merge {rank} is not a pair")))?;
+            let (left, right) =
+                split_merge(merge).ok_or_else(|| wrong(format!("merge {rank} is not a pair")))?;
             let whole = format!("{left}{right}");
-            if let Some(unknown) = [left, right, whole.as_str()].iter().position(|text| !ids.contains_key(text)) {
+            if let Some(unknown) =
+                [left, right, whole.as_str()].iter().position(|text| !ids.contains_key(text))
+            {
                 if checked.ids.contains_key(&whole) && unknown == 2 {
                     continue;
                 }
@@ -44,7 +47,8 @@ impl ByteLevelBpe {
             }
             merges.push((left.to_owned(), right.to_owned()));
         }
-        let missing = byte_letters().into_iter().filter(|letter| !ids.contains_key(letter.to_string().as_str()));
+        let missing =
+            byte_letters().into_iter().filter(|letter| !ids.contains_key(letter.to_string().as_str()));
         let missing = missing.collect();
         let model = BPE::builder()
             .vocab_and_merges(

@@ -63,7 +63,9 @@ pub enum Error {
         message: String,
     },
     /// The template failed while rendering.
-    #[error("chat template, line {line}: {what}; check that the messages have the fields this template needs")]
+    #[error(
+        "chat template, line {line}: {what}; check that the messages have the fields this template needs"
+    )]
     TemplateRender {
         /// Line in the template's source, from 1.
         line: usize,
@@ -79,13 +81,17 @@ pub enum Error {
         limit: u64,
     },
     /// A message carries a role that is not one of [`crate::ROLES`].
-    #[error("message {index} has a role that is not known; use one of system, developer, user, assistant, tool, function")]
+    #[error(
+        "message {index} has a role that is not known; use one of system, developer, user, assistant, tool, function"
+    )]
     Role {
         /// Position of the message, from 0.
         index: usize,
     },
     /// A rendered prompt was given to a tokenizer other than the one its template was bound to.
-    #[error("the prompt was rendered for another tokenizer; bind the chat template to the tokenizer that encodes it")]
+    #[error(
+        "the prompt was rendered for another tokenizer; bind the chat template to the tokenizer that encodes it"
+    )]
     ForeignRendering,
 }
 

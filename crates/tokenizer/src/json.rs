@@ -54,7 +54,8 @@ impl Tokenizer {
         }
         let raw: Value = serde_json::from_slice(json).map_err(|error| refused(error.to_string()))?;
         check_ids(&raw)?;
-        let mut start = tokenizers::Tokenizer::from_bytes(json).map_err(|error| refused(error.to_string()))?;
+        let mut start =
+            tokenizers::Tokenizer::from_bytes(json).map_err(|error| refused(error.to_string()))?;
         start.set_encode_special_tokens(true);
         start.with_post_processor(None::<PostProcessorWrapper>);
         start.with_padding(None);
@@ -77,9 +78,15 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::Json`] when a text is no token.
-    pub fn with_bos_eos(mut self, bos: Option<&str>, eos: Option<&str>, add_bos: bool) -> Result<Self, Error> {
+    pub fn with_bos_eos(
+        mut self,
+        bos: Option<&str>,
+        eos: Option<&str>,
+        add_bos: bool,
+    ) -> Result<Self, Error> {
         let id = |text: &str| {
-            self.token_id(text).ok_or_else(|| refused(format!("\"{text}\" is not a token of this vocabulary")))
+            self.token_id(text)
+                .ok_or_else(|| refused(format!("\"{text}\" is not a token of this vocabulary")))
         };
         let (bos, eos) = (bos.map(id).transpose()?, eos.map(id).transpose()?);
         if add_bos && bos.is_none() {
@@ -178,8 +185,9 @@ fn decodes_bytes(decoder: &DecoderWrapper) -> Result<bool, Error> {
         single => std::slice::from_ref(single),
     };
     let byte_level = decoders.iter().any(|decoder| matches!(decoder, DecoderWrapper::ByteLevel(_)));
-    let spaces =
-        decoders.iter().any(|decoder| matches!(decoder, DecoderWrapper::Metaspace(_) | DecoderWrapper::Replace(_)));
+    let spaces = decoders
+        .iter()
+        .any(|decoder| matches!(decoder, DecoderWrapper::Metaspace(_) | DecoderWrapper::Replace(_)));
     match (byte_level, spaces) {
         (true, _) => Ok(true),
         (false, true) => Ok(false),
@@ -239,9 +247,9 @@ fn first_special(raw: &Value) -> Option<String> {
         Some(steps) => steps.iter().collect(),
         None => vec![post],
     };
-    steps.iter().find_map(|step| {
-        step.pointer("/single/0/SpecialToken/id").and_then(Value::as_str).map(str::to_owned)
-    })
+    steps
+        .iter()
+        .find_map(|step| step.pointer("/single/0/SpecialToken/id").and_then(Value::as_str).map(str::to_owned))
 }
 
 fn refused(what: String) -> Error {

@@ -47,7 +47,8 @@ pub(crate) fn has_reserved(source: &str) -> bool {
 impl Marks {
     /// Rewrites the control tokens in `source`, and finds those it could build out of a role.
     pub(crate) fn bind(source: &str, tokenizer: &Tokenizer) -> Result<(String, Self), Error> {
-        let special = |(id, text): (u32, &str)| Special { id, text: text.to_owned(), lstrip: false, rstrip: false };
+        let special =
+            |(id, text): (u32, &str)| Special { id, text: text.to_owned(), lstrip: false, rstrip: false };
         let word = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == '_' || c.is_whitespace());
         let controls: Vec<(u32, &str)> = tokenizer.controls().filter(|(_, text)| !word(text)).collect();
         let search = Specials::new(controls.iter().copied().map(special).collect())?;
@@ -70,7 +71,8 @@ impl Marks {
         }
         let buildable = |text: &str| {
             ROLES.iter().flat_map(|role| text.match_indices(role)).any(|(at, role)| {
-                let (before, after) = (text.get(..at).unwrap_or(""), text.get(at + role.len()..).unwrap_or(""));
+                let (before, after) =
+                    (text.get(..at).unwrap_or(""), text.get(at + role.len()..).unwrap_or(""));
                 literals.iter().any(|literal| literal.ends_with(before))
                     && literals.iter().any(|literal| literal.starts_with(after))
             })

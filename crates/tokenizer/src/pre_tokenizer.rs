@@ -131,6 +131,21 @@ mod tests {
     }
 
     #[test]
+    fn tekken_knows_upper_and_lower_case_outside_ascii() {
+        let cut = &family(Some("tekken")).unwrap().cuts().unwrap()[0];
+        let text = "CAFÉ camelCase ÉÉN tweeËn";
+        let pieces: Vec<&str> =
+            cut.find_matches(text).unwrap().iter().map(|((from, to), _)| &text[*from..*to]).collect();
+        assert_eq!(pieces, ["CAFÉ", " camel", "Case", " ÉÉN", " twee", "Ën"]);
+    }
+
+    #[test]
+    fn a_pattern_that_gives_up_is_an_error() {
+        let cut = Cut(fancy_regex::RegexBuilder::new(r"(?=(a+)+$)b").backtrack_limit(10).build().unwrap());
+        assert!((&cut).find_matches("aaaaaaaaaaaaaaaaaaaaaaaa!").is_err());
+    }
+
+    #[test]
     fn an_unknown_name_is_refused_by_name() {
         let error = family(Some("klingon")).err().unwrap().to_string();
         assert!(error.contains("\"klingon\""), "{error}");

@@ -1,9 +1,6 @@
 //! What chat templates expect of Python: `json.dumps`, `strftime`, an exception.
 
-use minijinja::{
-    Error, ErrorKind, Value,
-    value::Kwargs,
-};
+use minijinja::{Error, ErrorKind, Value, value::Kwargs};
 use serde_json::Value as Json;
 
 /// What a template said when it refused.

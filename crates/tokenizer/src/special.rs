@@ -50,7 +50,8 @@ impl Specials {
             );
         }
         found.sort_unstable();
-        let mut claimed: std::collections::BTreeMap<usize, (usize, usize)> = std::collections::BTreeMap::new();
+        let mut claimed: std::collections::BTreeMap<usize, (usize, usize)> =
+            std::collections::BTreeMap::new();
         for (rank, start, end) in found {
             let before_free = claimed.range(..end).next_back().is_none_or(|(_, (_, taken))| *taken <= start);
             if before_free {
@@ -71,7 +72,12 @@ impl Specials {
     }
 }
 
-fn push_text<'t>(fragments: &mut Vec<Fragment<'t>>, text: Option<&'t str>, strip_start: bool, strip_end: bool) {
+fn push_text<'t>(
+    fragments: &mut Vec<Fragment<'t>>,
+    text: Option<&'t str>,
+    strip_start: bool,
+    strip_end: bool,
+) {
     let mut text = text.unwrap_or("");
     if strip_start {
         text = text.trim_start();

@@ -101,7 +101,9 @@ impl Spm {
             pairs.extend(self.pair(text, &symbols, right - 1, right));
         }
         while let Some(pair) = pairs.pop() {
-            let (Some(&left), Some(&right)) = (symbols.get(pair.left), symbols.get(pair.right)) else { continue };
+            let (Some(&left), Some(&right)) = (symbols.get(pair.left), symbols.get(pair.right)) else {
+                continue;
+            };
             let stale = left.start == left.end || right.start == right.end;
             if stale || left.next != pair.right || right.end - left.start != pair.bytes {
                 continue;
@@ -122,7 +124,9 @@ impl Spm {
         for piece in symbols.iter().filter_map(|symbol| text.get(symbol.start..symbol.end)) {
             match self.tokens.get(piece) {
                 Some((id, _)) => ids.push(*id),
-                None => ids.extend(piece.bytes().filter_map(|byte| self.bytes.get(usize::from(byte)).copied())),
+                None => {
+                    ids.extend(piece.bytes().filter_map(|byte| self.bytes.get(usize::from(byte)).copied()))
+                }
             }
         }
     }

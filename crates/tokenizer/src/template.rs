@@ -55,7 +55,8 @@ impl ChatTemplate {
         let mut environment = Environment::new();
         let mut syntax = SyntaxConfig::builder();
         let syntax = syntax.trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|_| Error::TemplateSyntax { line: 0, what: "syntax".to_owned() })?);
+        environment
+            .set_syntax(syntax.map_err(|_| Error::TemplateSyntax { line: 0, what: "syntax".to_owned() })?);
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
         environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
         environment.add_function("raise_exception", python::raise_exception);
@@ -92,7 +93,8 @@ impl ChatTemplate {
         let limit = OUTPUT_BYTES_MAX + 8 * input_bytes;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(steps));
-        let mut output = Bounded { bytes: Zeroizing::new(Vec::with_capacity(input_bytes * 2)), limit, full: false };
+        let mut output =
+            Bounded { bytes: Zeroizing::new(Vec::with_capacity(input_bytes * 2)), limit, full: false };
         let done = environment
             .get_template(NAME)
             .and_then(|template| template.render_captured_to(context, &mut output).map(|_| ()));
@@ -115,10 +117,16 @@ impl ChatTemplate {
             }
             messages.push(self.message(message));
         }
-        let mut fields: Map<String, Json> =
-            input.variables.iter().map(|(name, value)| (name.clone(), self.marks.guard_value(value))).collect();
+        let mut fields: Map<String, Json> = input
+            .variables
+            .iter()
+            .map(|(name, value)| (name.clone(), self.marks.guard_value(value)))
+            .collect();
         fields.insert("messages".to_owned(), Json::Array(messages));
-        fields.insert("tools".to_owned(), input.tools.map_or(Json::Null, |tools| self.marks.guard_value(tools)));
+        fields.insert(
+            "tools".to_owned(),
+            input.tools.map_or(Json::Null, |tools| self.marks.guard_value(tools)),
+        );
         fields.insert("add_generation_prompt".to_owned(), Json::Bool(input.add_generation_prompt));
         fields.insert("bos_token".to_owned(), Json::String(self.bos.clone()));
         fields.insert("eos_token".to_owned(), Json::String(self.eos.clone()));
@@ -135,7 +143,9 @@ impl ChatTemplate {
         let mut fields = Map::new();
         fields.insert("role".to_owned(), Json::String(message.role.clone()));
         fields.insert("content".to_owned(), Json::String(self.marks.guard(&message.content)));
-        for (name, value) in message.extra.iter().filter(|(name, _)| !matches!(name.as_str(), "role" | "content")) {
+        for (name, value) in
+            message.extra.iter().filter(|(name, _)| !matches!(name.as_str(), "role" | "content"))
+        {
             let mut value = value.clone();
             if name == "tool_calls" {
                 parse_arguments(&mut value);
@@ -154,7 +164,9 @@ impl ChatTemplate {
                 // A template's own literal words are shown; words it put together may quote the messages.
                 let literal = !message.is_empty() && self.rewritten.contains(message.as_str());
                 let withheld = "its own words are withheld, because they may quote the messages";
-                return Error::TemplateRefused { message: printable(if literal { message } else { withheld }) };
+                return Error::TemplateRefused {
+                    message: printable(if literal { message } else { withheld }),
+                };
             }
             if let Some(error) = cause.downcast_ref::<minijinja::Error>() {
                 if error.kind() == ErrorKind::OutOfFuel {

@@ -95,8 +95,12 @@ impl Tokenizer {
         }
         let special = |wanted: fn(Kind) -> bool| {
             let rows = (0u32..).zip(&texts).zip(&kinds).filter(|(_, kind)| wanted(**kind));
-            let token =
-                |((id, text), _): ((u32, &String), _)| Special { id, text: text.clone(), lstrip: false, rstrip: false };
+            let token = |((id, text), _): ((u32, &String), _)| Special {
+                id,
+                text: text.clone(),
+                lstrip: false,
+                rstrip: false,
+            };
             Specials::new(rows.map(token).collect())
         };
         Ok(Self {
@@ -203,11 +207,16 @@ impl Tokenizer {
         Ok(())
     }
 
-    fn encode_fragment(&self, text: &str, after_special: bool, ids: &mut Vec<u32>) -> Result<(), &'static str> {
+    fn encode_fragment(
+        &self,
+        text: &str,
+        after_special: bool,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), &'static str> {
         match &self.model {
-            Model::Bpe(bpe) => {
-                bpe.encode(text, ids).map_err(|_| "the pattern that cuts it gave up; send it in smaller parts")
-            }
+            Model::Bpe(bpe) => bpe
+                .encode(text, ids)
+                .map_err(|_| "the pattern that cuts it gave up; send it in smaller parts"),
             Model::Spm(spm) => {
                 let prefix = after_special && self.leading_space != LeadingSpace::Never;
                 let mut escaped = Zeroizing::new(String::with_capacity(text.len() * 2 + 3));
