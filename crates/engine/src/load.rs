@@ -37,6 +37,14 @@ impl Default for LoadOptions {
     }
 }
 
+/// The instruction set tier that the kernels of this process run on.
+///
+/// # Errors
+/// `Fault` when `PROEFTUIN_ISA` asks for a tier that is unknown or not on this machine; it names the choices.
+pub fn isa() -> Result<String, Error> {
+    kernels::isa().map(|isa| isa.name().to_owned()).map_err(|error| Error::Fault(error.to_string()))
+}
+
 /// What was loaded, for the log and the receipt.
 #[derive(Debug, Clone)]
 pub struct LoadReport {

@@ -54,7 +54,8 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
         rule: Some(Name::new(verdict.rule.clone()).unwrap_or_else(|_| record::unnamed())),
         ..facts.decision
     };
-    let leaf = Leaf::Denied(provenance::Denied { request: facts, prev_config_event: gateway.last_configuration() });
+    let denied = provenance::Denied { request: facts, prev_config_event: None };
+    let leaf = Leaf::Denied(Box::new(denied));
     match gateway.append(leaf).await {
         Ok(_) => Refusal::Denied(Denied {
             kind: verdict.kind,

@@ -1,7 +1,7 @@
 //! Cleared → Prompts: the pinned chat template and the tokenizer. From here on there is no text of the caller.
 
 use engine::SamplingParams;
-use tokenizer::{ChatMessage, RenderInput};
+use tokenizer::ChatMessage;
 use zeroize::Zeroizing;
 
 use crate::clear::Cleared;

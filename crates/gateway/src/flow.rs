@@ -9,7 +9,6 @@ use std::task::Poll;
 use std::time::Instant;
 
 use engine::{SequenceRequest, TokenEvent};
-use futures_util::Stream as _;
 use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
 use redact::RestorePolicy;
 use tokio::sync::OwnedSemaphorePermit;

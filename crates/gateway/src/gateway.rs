@@ -1,7 +1,6 @@
 //! The gateway itself: what every stage needs, and the one path through the stages.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::Ledger;
@@ -33,8 +32,6 @@ use crate::{deny, record};
 pub struct Parts {
     /// The provenance log, recovered and open.
     pub log: Log,
-    /// Index of the newest configuration leaf, as recovery found it.
-    pub last_configuration: Option<u64>,
     /// Keys of pseudonyms and commitments.
     pub ring: KeyRing,
     /// Keys of callers and counters.
@@ -63,8 +60,6 @@ pub struct Gateway {
     places_total: usize,
     strangers: DenialCounter,
     configuration: Configuration,
-    /// Index of the newest configuration leaf plus one; 0 is none.
-    last_configuration: AtomicU64,
     salt: Zeroizing<[u8; 32]>,
     clock: Clock,
 }
@@ -89,7 +84,6 @@ impl Gateway {
             places_total: parts.places,
             strangers: DenialCounter::new(now_ms),
             configuration: parts.configuration,
-            last_configuration: AtomicU64::new(parts.last_configuration.map_or(0, |at| at.saturating_add(1))),
             salt,
             clock: parts.clock,
         };
@@ -101,10 +95,7 @@ impl Gateway {
         let build_sha256 = self.configuration.build_sha256;
         let version = name(env!("CARGO_PKG_VERSION"))?;
         self.append(Leaf::ServerStarted(ServerStarted { build_sha256, version })).await?;
-        let configuration =
-            Configuration { prev_config_event: self.last_configuration(), ..self.configuration.clone() };
-        let at = self.append(Leaf::Configuration(configuration)).await?.index;
-        self.last_configuration.store(at.saturating_add(1), Ordering::Release);
+        self.append(Leaf::Configuration(self.configuration.clone())).await?;
         let policy = self.policy();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         self.append(Leaf::PolicyLoaded(PolicyLoaded {
@@ -285,10 +276,6 @@ impl Gateway {
         self.redactors.get(profile).cloned().ok_or_else(|| {
             Refusal::closed("the use case names a redaction profile that is not in policy/redaction")
         })
-    }
-
-    pub(crate) fn last_configuration(&self) -> Option<u64> {
-        self.last_configuration.load(Ordering::Acquire).checked_sub(1)
     }
 
     /// Makes a leaf durable.

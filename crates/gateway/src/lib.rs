@@ -26,6 +26,7 @@ mod strip;
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::Caller;
+pub use ::engine::isa;
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};

@@ -66,7 +66,7 @@ impl Serving {
             reason: "this model has no chat template; use /v1/completions".into(),
         })?;
         let now = jiff::Timestamp::from_millisecond(now_ms)
-            .map(|instant| instant.to_zoned(jiff::tz::TimeZone::UTC).datetime())
+            .map(|instant| jiff::tz::Offset::UTC.to_datetime(instant))
             .map_err(|_| Refusal::closed("the system clock is outside the calendar"))?;
         let variables = serde_json::Map::new();
         let input =

@@ -33,7 +33,8 @@ impl StopMatcher {
             return Step::Stop(std::mem::take(&mut *self.held));
         }
         let keep = self.stops.iter().map(|stop| live_prefix(&self.held, stop)).max().unwrap_or(0);
-        let mut rest = self.held.split_off(self.held.len() - keep);
+        let cut = self.held.len().saturating_sub(keep);
+        let mut rest = self.held.split_off(cut);
         std::mem::swap(&mut *self.held, &mut rest);
         Step::Show(rest)
     }

@@ -12,6 +12,7 @@ pub const SCHEMA_PATH: &str = "schema.cedarschema";
 /// The policy folder this program was built with, as `(path, text)`.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
+    ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
     ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),

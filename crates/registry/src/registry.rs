@@ -111,6 +111,16 @@ impl Registry {
         })
     }
 
+    /// What the first file of a model says of itself. It is read as it lies there: not verified.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`]; [`Error::Weights`] when the file cannot be read or parsed.
+    pub fn inspect(&self, id: &str, store_dir: &Path) -> Result<weights::Inspection, Error> {
+        // An entry has at least one file: the parser sees to that.
+        let first = self.entry(id)?.places(store_dir).into_iter().next();
+        Ok(weights::inspect(&first.map(|file| file.path).unwrap_or_default())?)
+    }
+
     /// Hashes every file of a model, whatever its status. `progress` is told bytes done and bytes in all.
     ///
     /// # Errors
