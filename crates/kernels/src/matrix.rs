@@ -1,6 +1,61 @@
 //! Weight matrices in the packed form the kernels read.
+//!
+//! Rows are taken 16 at a time (the last group is filled with rows of zeros). Within a group, of quantized types:
+//! for each 32 or 256 columns the 16 binary16 `d`, then the 16 `dmin` where the type has minima; then for each 32
+//! columns the 16 scales and 16 minima of each sub-block where the type has them, then the codes, 64 bytes at a time:
+//! 4 columns of 16 rows. Nibbles hold columns 0..16 in their low and 16..32 in their high halves. Float types lie
+//! column by column, 16 rows to a column.
 
+use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
+use crate::half::{bf16_to_f32, f16_to_f32};
+use crate::simd::LANES;
 use crate::{DType, Error};
+
+/// Columns in a block.
+pub(crate) const BLOCK: usize = 32;
+
+/// Where things are in a packed group of a quantized type; all in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packing {
+    /// Blocks of 32 columns that share `d`: 1 or 8.
+    pub(crate) blocks: usize,
+    /// `d` and `dmin`.
+    pub(crate) header: usize,
+    /// Sub-blocks in a block of 32 columns: 1 or 2.
+    pub(crate) subs: usize,
+    /// Scales and minima of one block of 32 columns.
+    pub(crate) scales: usize,
+    /// Codes of one block of 32 columns.
+    pub(crate) codes: usize,
+}
+
+impl Packing {
+    pub(crate) const fn of(shape: Shape) -> Packing {
+        let vectors = if shape.minimum { 2 } else { 1 };
+        let subs = BLOCK / shape.sub_block;
+        let (blocks, scales) = if shape.sub_scales { (8, LANES * subs * vectors) } else { (1, 0) };
+        let codes = match shape.codes {
+            Codes::Nibble | Codes::Table => LANES * BLOCK / 2,
+            Codes::Unsigned | Codes::Signed => LANES * BLOCK,
+        };
+        Packing { blocks, header: 2 * LANES * vectors, subs, scales, codes }
+    }
+
+    /// One block of 32 columns.
+    pub(crate) const fn block(&self) -> usize {
+        self.scales + self.codes
+    }
+
+    /// The columns that share `d`.
+    pub(crate) const fn stride(&self) -> usize {
+        self.header + self.blocks * self.block()
+    }
+}
+
+/// A cache line, so that packed weights are aligned.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
 
 /// A weight matrix `[rows, cols]`, packed in groups of 16 rows. Owns its copy; the bytes it came from are not kept.
 #[derive(Debug)]
@@ -8,11 +63,14 @@ pub struct Matrix {
     dtype: DType,
     rows: usize,
     cols: usize,
-    packed: Vec<u8>,
+    group_bytes: usize,
+    lines: Vec<Line>,
 }
 
 impl Matrix {
-    /// Packs a row-major GGUF tensor.
+    /// Packs a row-major GGUF tensor: F32, F16, BF16, `Q4_0` to `Q8_0`, `Q2_K` to `Q6_K`, `IQ4_*` and `TQ*`.
+    /// Types of 4 bits and more keep their size, but for those of 5 and 6 bits, which take a byte; types of less
+    /// than 4 bits take 4.
     ///
     /// # Errors
     /// When the type has no kernel, a row is no whole number of blocks, `raw` has another length than the shape
@@ -22,7 +80,23 @@ impl Matrix {
         if rows == 0 || cols == 0 {
             return Err(Error::Empty { rows, cols });
         }
-        Ok(Matrix { dtype, rows, cols, packed: raw.to_vec() })
+        let too_many = Error::Blocks { dtype, elements: cols as u64 };
+        let elements = (rows as u64).checked_mul(cols as u64).ok_or(too_many.clone())?;
+        let row_bytes = dtype.bytes_for(cols as u64).ok_or(too_many)? as usize;
+        check_length(dtype, elements, raw.len())?;
+        let group_bytes = group_bytes(dtype, cols)?;
+        let groups = rows.div_ceil(LANES);
+        let lines = vec![Line([0; 64]); (groups * group_bytes).div_ceil(64)];
+        let mut matrix = Matrix { dtype, rows, cols, group_bytes, lines };
+        let packed = matrix.packed_mut();
+        let raw_groups = raw.chunks(row_bytes * LANES);
+        for (raw, packed) in raw_groups.zip(packed.chunks_exact_mut(group_bytes)) {
+            match shape(dtype) {
+                Some(shape) => pack_blocks(dtype, shape, raw, row_bytes, packed),
+                None => pack_columns(dtype.block_bytes(), raw, row_bytes, packed),
+            }
+        }
+        Ok(matrix)
     }
 
     /// Rows: the length of an output.
@@ -42,19 +116,149 @@ impl Matrix {
 
     /// Bytes of memory it holds.
     pub fn bytes(&self) -> usize {
-        self.packed.len()
+        self.lines.len() * 64
     }
 
-    /// Writes row `index`, dequantized, to `out` (`[cols]`): the embedding of a token.
+    /// Groups of 16 rows, the last one filled up.
+    pub(crate) fn groups(&self) -> usize {
+        self.rows.div_ceil(LANES)
+    }
+
+    /// One group of 16 rows.
+    pub(crate) fn group(&self, index: usize) -> &[u8] {
+        // SAFETY: `Line` is 64 bytes without padding, all initialised; a byte needs no alignment.
+        let packed = unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.bytes()) };
+        &packed[index * self.group_bytes..(index + 1) * self.group_bytes]
+    }
+
+    fn packed_mut(&mut self) -> &mut [u8] {
+        let bytes = self.bytes();
+        // SAFETY: as in `group`; any byte is a valid one, and `self` is borrowed for as long as the slice.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<u8>(), bytes) }
+    }
+
+    /// Writes row `index`, dequantized, to `out` (`[cols]`): the embedding of a token. Equal to what
+    /// [`crate::dequantize`] gives.
     ///
     /// # Panics
     /// When `index` is no row, or `out` is not `cols` long.
     pub fn row(&self, index: usize, out: &mut [f32]) {
-        assert!(index < self.rows && out.len() == self.cols);
-        let bytes = self.packed.len() / self.rows;
-        let raw = &self.packed[index * bytes..(index + 1) * bytes];
-        if let Err(error) = crate::dequantize(self.dtype, raw, out) {
-            panic!("{error}");
+        assert!(index < self.rows, "row {index} of a matrix of {} rows", self.rows);
+        assert_eq!(out.len(), self.cols, "row: output length");
+        let (group, lane) = (self.group(index / LANES), index % LANES);
+        match (shape(self.dtype), self.dtype) {
+            (Some(shape), _) => unpack_row(shape, group, lane, out),
+            (None, DType::F32) => {
+                for (column, out) in group.as_chunks::<{ 4 * LANES }>().0.iter().zip(out) {
+                    *out = f32::from_le_bytes(column.as_chunks().0[lane]);
+                }
+            }
+            (None, dtype) => {
+                let decode = if dtype == DType::F16 { f16_to_f32 } else { bf16_to_f32 };
+                for (column, out) in group.as_chunks::<{ 2 * LANES }>().0.iter().zip(out) {
+                    *out = decode(u16::from_le_bytes(column.as_chunks().0[lane]));
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of a packed group of 16 rows.
+fn group_bytes(dtype: DType, cols: usize) -> Result<usize, Error> {
+    match (shape(dtype), dtype) {
+        (Some(shape), _) => {
+            let packing = Packing::of(shape);
+            Ok(cols / (BLOCK * packing.blocks) * packing.stride())
+        }
+        (None, DType::F32 | DType::F16 | DType::BF16) => Ok(cols * LANES * dtype.block_bytes()),
+        _ => Err(Error::Unsupported { dtype, operation: "matrix multiplication" }),
+    }
+}
+
+/// Packs up to 16 rows of plain numbers of `width` bytes.
+fn pack_columns(width: usize, raw: &[u8], row_bytes: usize, packed: &mut [u8]) {
+    for (lane, row) in raw.chunks_exact(row_bytes).enumerate() {
+        for (number, column) in row.chunks_exact(width).zip(packed.chunks_exact_mut(width * LANES)) {
+            column[lane * width..(lane + 1) * width].copy_from_slice(number);
+        }
+    }
+}
+
+/// Packs up to 16 rows of blocks.
+fn pack_blocks(dtype: DType, shape: Shape, raw: &[u8], row_bytes: usize, packed: &mut [u8]) {
+    let packing = Packing::of(shape);
+    let mut parts = Parts::new();
+    for (lane, row) in raw.chunks_exact(row_bytes).enumerate() {
+        let blocks = row.chunks_exact(dtype.block_bytes());
+        for (raw, packed) in blocks.zip(packed.chunks_exact_mut(packing.stride())) {
+            take_apart(dtype, raw, &mut parts);
+            let (header, blocks) = packed.split_at_mut(packing.header);
+            header[2 * lane..2 * lane + 2].copy_from_slice(&parts.d.to_ne_bytes());
+            if shape.minimum {
+                let at = 2 * (LANES + lane);
+                header[at..at + 2].copy_from_slice(&parts.dmin.to_ne_bytes());
+            }
+            for (index, block) in blocks.chunks_exact_mut(packing.block()).enumerate() {
+                pack_block(shape, &packing, &parts, index, lane, block);
+            }
+        }
+    }
+}
+
+/// Packs block `index` of a taken apart block as row `lane`.
+fn pack_block(shape: Shape, packing: &Packing, parts: &Parts, index: usize, lane: usize, block: &mut [u8]) {
+    let (scales, packed) = block.split_at_mut(packing.scales);
+    if shape.sub_scales {
+        for sub in 0..packing.subs {
+            scales[sub * LANES + lane] = parts.scales[index * packing.subs + sub] as u8;
+            if shape.minimum {
+                scales[(packing.subs + sub) * LANES + lane] = parts.mins[index * packing.subs + sub];
+            }
+        }
+    }
+    let codes = &parts.codes[index * BLOCK..(index + 1) * BLOCK];
+    for (chunk, packed) in packed.as_chunks_mut::<64>().0.iter_mut().enumerate() {
+        for byte in 0..4 {
+            let column = 4 * chunk + byte;
+            packed[4 * lane + byte] = match shape.codes {
+                Codes::Nibble | Codes::Table => codes[column] | codes[column + 16] << 4,
+                Codes::Unsigned | Codes::Signed => codes[column],
+            };
+        }
+    }
+}
+
+/// Decodes one row of a packed group.
+fn unpack_row(shape: Shape, group: &[u8], lane: usize, out: &mut [f32]) {
+    let packing = Packing::of(shape);
+    let half = |bytes: &[u8], vector: usize| {
+        let at = 2 * (vector * LANES + lane);
+        f16_to_f32(u16::from_ne_bytes([bytes[at], bytes[at + 1]]))
+    };
+    let strides = group.chunks_exact(packing.stride());
+    for (packed, out) in strides.zip(out.chunks_exact_mut(BLOCK * packing.blocks)) {
+        let (header, blocks) = packed.split_at(packing.header);
+        let d = half(header, 0);
+        let dmin = if shape.minimum { half(header, 1) } else { 0.0 };
+        for (block, out) in blocks.chunks_exact(packing.block()).zip(out.chunks_exact_mut(BLOCK)) {
+            let (scales, codes) = block.split_at(packing.scales);
+            for (column, out) in out.iter_mut().enumerate() {
+                let sub = column / shape.sub_block;
+                let scale = if shape.sub_scales { scales[sub * LANES + lane] as i8 } else { 1 };
+                let min = if shape.sub_scales && shape.minimum {
+                    scales[(packing.subs + sub) * LANES + lane]
+                } else {
+                    1
+                };
+                let code = match shape.codes {
+                    Codes::Nibble | Codes::Table => {
+                        let byte = codes[column % 16 / 4 * 64 + 4 * lane + column % 4];
+                        byte >> (4 * (column / 16)) & 15
+                    }
+                    Codes::Unsigned | Codes::Signed => codes[column / 4 * 64 + 4 * lane + column % 4],
+                };
+                *out = number(shape, code, d, dmin, scale, min);
+            }
         }
     }
 }

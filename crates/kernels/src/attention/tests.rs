@@ -1,0 +1,166 @@
+//! Attention against the textbook, in binary64, and against itself.
+
+use super::*;
+use crate::half::f16_to_f32;
+
+/// Random numbers in −1..1 (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    fn many(&mut self, count: usize) -> Vec<f32> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+/// One sequence with its keys and values, in pages that lie scattered among pages of NaN.
+struct Case {
+    params: AttentionParams,
+    length: usize,
+    pages: Vec<u32>,
+    cache: Vec<u16>,
+    q: Vec<f32>,
+}
+
+impl Case {
+    fn new(heads: usize, kv_heads: usize, dim: usize, length: usize, window: Option<usize>) -> Case {
+        let mut random = Random((length * 131 + dim) as u64 + 1);
+        let layout = KvLayout::new(kv_heads, dim);
+        let params = AttentionParams { layout, num_heads: heads, scale: 3.0 / (dim as f32).sqrt(), window };
+        let count = length.div_ceil(PAGE_TOKENS);
+        let pages: Vec<u32> = (0..count).map(|page| ((page * 7 + 3) % (2 * count + 5)) as u32).collect();
+        let pages = if (2 * count + 5).is_multiple_of(7) { (0..count as u32).rev().collect() } else { pages };
+        let mut cache = vec![0x7e00; (2 * count + 5) * layout.page_elements()];
+        for position in 0..length {
+            let start = pages[position / PAGE_TOKENS] as usize * layout.page_elements();
+            let page = &mut cache[start..start + layout.page_elements()];
+            let (keys, values) = (random.many(kv_heads * dim), random.many(kv_heads * dim));
+            layout.write(page, position % PAGE_TOKENS, &keys, &values);
+        }
+        Case { params, length, pages, cache, q: random.many(length * heads * dim) }
+    }
+
+    /// Attention of the last `tokens` tokens, in pieces of at most `piece`.
+    fn run(&self, isa: Isa, threads: usize, tokens: usize, piece: usize) -> Vec<f32> {
+        let (pool, mut scratch) = (Pool::new(threads), Scratch::new());
+        let width = self.params.num_heads * self.params.layout.head_dim();
+        let mut out = vec![f32::NAN; tokens * width];
+        let mut first_position = self.length - tokens;
+        for out in out.chunks_mut(piece * width) {
+            let tokens = out.len() / width;
+            let sequence = AttentionSequence { first_position, tokens, pages: &self.pages };
+            let q = &self.q[first_position * width..(first_position + tokens) * width];
+            let call = Call { params: &self.params, cache: &self.cache, q, out: share(out) };
+            attention_on(isa, &pool, &call, &[sequence], &mut scratch);
+            first_position += tokens;
+        }
+        out
+    }
+
+    /// The textbook: all scores, then softmax, then the weighted sum.
+    fn naive(&self) -> Vec<f32> {
+        let layout = &self.params.layout;
+        let (heads, dim) = (self.params.num_heads, layout.head_dim());
+        let mut out = Vec::new();
+        for position in 0..self.length {
+            let first = self.params.window.map_or(0, |window| (position + 1).saturating_sub(window));
+            for head in 0..heads {
+                let kv_head = head / (heads / layout.num_kv_heads());
+                let page = |at: usize| {
+                    let start = self.pages[at / PAGE_TOKENS] as usize * layout.page_elements();
+                    &self.cache[start..start + layout.page_elements()]
+                };
+                let key =
+                    |at: usize, d: usize| layout.keys(page(at), kv_head)[d * PAGE_TOKENS + at % PAGE_TOKENS];
+                let value = |at: usize, d: usize| {
+                    layout.values(page(at), kv_head)[at % PAGE_TOKENS * layout.value_stride() + d]
+                };
+                let number = |half: u16| f64::from(f16_to_f32(half));
+                let q = &self.q[(position * heads + head) * dim..][..dim];
+                let score = |at: usize| {
+                    let dot: f64 = (0..dim).map(|d| f64::from(q[d]) * number(key(at, d))).sum();
+                    (dot * f64::from(self.params.scale)).exp()
+                };
+                let weights: Vec<f64> = (first..=position).map(score).collect();
+                let total: f64 = weights.iter().sum();
+                for d in 0..dim {
+                    let sum: f64 = weights.iter().zip(first..).map(|(w, at)| w * number(value(at, d))).sum();
+                    out.push((sum / total) as f32);
+                }
+            }
+        }
+        out
+    }
+}
+
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+#[test]
+fn attention_is_the_textbook() {
+    let shapes = [(9, 3, 64), (4, 4, 80), (8, 2, 128), (3, 1, 7), (2, 1, 1), (6, 2, 96), (4, 1, 256)];
+    for (heads, kv_heads, dim) in shapes {
+        for (length, window) in
+            [(1, None), (32, None), (33, None), (100, None), (100, Some(40)), (70, Some(1))]
+        {
+            let case = Case::new(heads, kv_heads, dim, length, window);
+            let found = case.run(crate::isa::current(), 2, length, length);
+            for (found, truth) in found.iter().zip(case.naive()) {
+                assert!((found - truth).abs() < 2e-6, "{heads} {kv_heads} {dim} {length}: {found} {truth}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_threads_and_tiers_do_not_change_a_bit() {
+    for (heads, kv_heads, dim, window) in [(9, 3, 64, None), (4, 2, 40, Some(45)), (5, 1, 17, None)] {
+        let case = Case::new(heads, kv_heads, dim, 131, window);
+        let whole = case.run(Isa::Scalar, 1, 131, 131);
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            for (threads, piece) in [(1, 131), (2, 1), (3, 32), (4, 50), (2, 7)] {
+                let pieces = case.run(isa, threads, 131, piece);
+                assert_eq!(bits(&whole), bits(&pieces), "{} {threads} {piece}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn sequences_do_not_see_each_other() {
+    let case = Case::new(6, 2, 32, 75, None);
+    let width = 6 * 32;
+    let alone = case.run(Isa::Scalar, 1, 75, 75);
+    // The same pages serve three sequences: a decode step, a chunk and a prefix.
+    let spans = [(74, 1), (20, 30), (0, 20)];
+    let mut q = Vec::new();
+    let mut sequences = Vec::new();
+    for (first_position, tokens) in spans {
+        q.extend_from_slice(&case.q[first_position * width..(first_position + tokens) * width]);
+        sequences.push(AttentionSequence { first_position, tokens, pages: &case.pages });
+    }
+    let (pool, mut scratch, mut out) = (Pool::new(3), Scratch::new(), vec![0.0; q.len()]);
+    attention(&pool, &case.params, &sequences, &case.cache, &q, &mut out, &mut scratch);
+    let mut out = &out[..];
+    for (first_position, tokens) in spans {
+        let (mine, rest) = out.split_at(tokens * width);
+        let expected = &alone[first_position * width..(first_position + tokens) * width];
+        assert_eq!(bits(mine), bits(expected));
+        out = rest;
+    }
+}
+
+#[test]
+#[should_panic(expected = "pages needed")]
+fn too_few_pages_are_refused() {
+    let mut case = Case::new(2, 1, 16, 40, None);
+    case.pages.pop();
+    case.run(Isa::Scalar, 1, 40, 40);
+}
