@@ -210,11 +210,11 @@ fn leading_space(raw: &Value) -> LeadingSpace {
         _ => LeadingSpace::Never,
     };
     let steps = ["/normalizer", "/normalizer/normalizers", "/pre_tokenizer", "/pre_tokenizer/pretokenizers"];
-    let found = steps.iter().filter_map(|pointer| raw.pointer(pointer)).flat_map(|step| match step {
+    let mut found = steps.iter().filter_map(|pointer| raw.pointer(pointer)).flat_map(|step| match step {
         Value::Array(steps) => steps.iter().map(scheme).collect::<Vec<_>>(),
         single => vec![scheme(single)],
     });
-    found.filter(|space| *space != LeadingSpace::Never).last().unwrap_or(LeadingSpace::Never)
+    found.rfind(|space| *space != LeadingSpace::Never).unwrap_or(LeadingSpace::Never)
 }
 
 /// The same tokenizer for text that does not stand at the start, if its pre-tokenizer cares.

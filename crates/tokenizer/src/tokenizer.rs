@@ -38,7 +38,7 @@ pub struct Tokenizer {
 /// The algorithm behind a tokenizer.
 pub(crate) enum Model {
     Bpe(Box<ByteLevelBpe>),
-    Spm(Spm),
+    Spm(Box<Spm>),
     Json(Box<JsonModel>),
 }
 
@@ -66,7 +66,7 @@ impl Tokenizer {
         let digest = vocabulary.digest();
         let checked = vocabulary.check()?;
         let model = match spm {
-            true => Model::Spm(Spm::new(&vocabulary, &checked)?),
+            true => Model::Spm(Box::new(Spm::new(&vocabulary, &checked)?)),
             false => Model::Bpe(Box::new(ByteLevelBpe::new(&vocabulary, &checked)?)),
         };
         let family_adds_bos =
