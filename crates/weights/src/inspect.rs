@@ -4,7 +4,7 @@ use std::path::Path;
 
 use memmap2::Mmap;
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::hashing::open_regular;
 use crate::metadata::Metadata;
 use crate::source::Source;
@@ -42,6 +42,28 @@ impl Inspection {
     }
 }
 
+/// The header of a file whose bytes are in memory.
+#[derive(Debug)]
+pub struct Header {
+    /// The format.
+    pub format: Format,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// The tensors, as they lie in the file.
+    pub tensors: Vec<TensorInfo>,
+}
+
+/// Reads the header of a whole file in memory: the parser that every other way in uses, and the one that is fuzzed.
+///
+/// # Errors
+/// What is wrong with the contents.
+pub fn parse(bytes: &[u8]) -> Result<Header, Fault> {
+    let size_bytes = bytes.len() as u64;
+    let (format, metadata, tensors) =
+        crate::load::read_header(&mut Source::new(bytes, size_bytes), size_bytes)?;
+    Ok(Header { format, metadata, tensors })
+}
+
 /// Maps a file and reads its header.
 ///
 /// # Errors
@@ -54,9 +76,6 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
     // when it truncates it: the parser copies each value out before it judges it, holds no pointer into the map, and
     // no serving path calls this function (a load goes through `load`, which maps nothing).
     let map = unsafe { Mmap::map(&file) }.map_err(io)?;
-    let size_bytes = map.len() as u64;
-    let mut source = Source::new(&map[..], size_bytes);
-    let (format, metadata, tensors) =
-        crate::load::read_header(&mut source, size_bytes).map_err(|fault| fault.at(path))?;
-    Ok(Inspection { format, metadata, tensors, size_bytes, map })
+    let Header { format, metadata, tensors } = parse(&map).map_err(|fault| fault.at(path))?;
+    Ok(Inspection { format, metadata, tensors, size_bytes: map.len() as u64, map })
 }

@@ -12,7 +12,7 @@ mod source;
 mod tensor;
 
 pub use error::{Error, Fault, SinkError};
-pub use inspect::{Format, Inspection, inspect};
+pub use inspect::{Format, Header, Inspection, inspect, parse};
 pub use load::{PinnedFile, Verified, load, measure, verify};
 pub use metadata::{Array, Metadata, Value};
 pub use model::{VerifiedFile, identity_sha256, load_model, read_pinned};
