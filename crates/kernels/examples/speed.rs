@@ -1,5 +1,10 @@
 //! Prints what the matrix products reach on this machine: `cargo run --release -p kernels --example speed [threads]`.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "an example that prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "an example that prints"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -35,9 +40,10 @@ fn best(mut run: impl FnMut()) -> Duration {
 fn main() {
     let threads = std::env::args().nth(1).map_or(2, |threads| threads.parse().unwrap());
     let pool = Pool::new(threads);
-    println!("tier {}, {} threads; 16384 x 1536", isa().unwrap().name(), pool.threads());
+    llama(&pool);
+    println!("tier {}, {} threads; 16400 x 1536", isa().unwrap().name(), pool.threads());
     println!("type     bits/weight  GB/s at 1 token   GMAC/s at 1, 4, 128 tokens");
-    let (rows, cols) = (16384, 1536);
+    let (rows, cols) = (16400, 1536);
     let mut scratch = Scratch::new();
     for &dtype in TYPES {
         let bytes = dtype.bytes_for((rows * cols) as u64).unwrap() as usize;
@@ -56,6 +62,38 @@ fn main() {
             dtype.name(),
             rates.first().unwrap().0,
             products.join(" ")
+        );
+    }
+}
+
+/// The products of one token of a small Llama (SmolLM2-135M: 30 layers, 576 wide, Q4_1, Q8_0 head).
+fn llama(pool: &Pool) {
+    let pack = |dtype: DType, rows: usize, cols: usize| {
+        let bytes = dtype.bytes_for((rows * cols) as u64).unwrap() as usize;
+        Matrix::pack(dtype, rows, cols, &vec![0x11; bytes]).unwrap()
+    };
+    let shapes = [(960, 576), (576, 576), (3072, 576), (576, 1536)];
+    let layers: Vec<_> =
+        (0..30).flat_map(|_| shapes.map(|(rows, cols)| pack(DType::Q4_1, rows, cols))).collect();
+    let head = pack(DType::Q8_0, 49152, 576);
+    let bytes: usize = layers.iter().chain([&head]).map(Matrix::bytes).sum();
+    let mut scratch = Scratch::new();
+    let x = vec![0.5; 512 * 1536];
+    let mut out = vec![0.0; 512 * 49152];
+    for m in [1, 2, 4, 8, 64, 512] {
+        let time = best(|| {
+            for w in &layers {
+                linear(pool, w, &x[..m * w.cols()], m, &mut out[..m * w.rows()], &mut scratch);
+            }
+            // A prefill needs the logits of its last token only.
+            let logits = if m > 8 { 1 } else { m };
+            linear(pool, &head, &x[..logits * 576], logits, &mut out[..logits * 49152], &mut scratch);
+        });
+        let seconds = time.as_secs_f64();
+        println!(
+            "SmolLM2-135M products, {m:3} tokens at once: {:8.1} tokens/s, {:5.1} GB/s",
+            m as f64 / seconds,
+            bytes as f64 / seconds / 1e9
         );
     }
 }

@@ -79,6 +79,11 @@ impl Call<'_> {
         start..start + dim
     }
 
+    /// The first page that a token at `position` sees.
+    fn first_page(&self, position: usize) -> usize {
+        (position + 1).saturating_sub(self.params.window.unwrap_or(usize::MAX)) / PAGE_TOKENS
+    }
+
     fn check(&self, sequences: &[AttentionSequence<'_>]) {
         let (layout, heads) = (&self.params.layout, self.params.num_heads);
         assert!(heads > 0 && heads.is_multiple_of(layout.num_kv_heads()), "attention: heads in whole groups");
@@ -90,7 +95,8 @@ impl Call<'_> {
         for sequence in sequences {
             let needed = (sequence.first_position + sequence.tokens).div_ceil(PAGE_TOKENS);
             assert!(sequence.pages.len() >= needed, "attention: {needed} pages needed");
-            assert!(sequence.pages.iter().all(|&page| (page as usize) < pages), "attention: page in cache");
+            let read = &sequence.pages[self.first_page(sequence.first_position).min(needed)..needed];
+            assert!(read.iter().all(|&page| (page as usize) < pages), "attention: page in cache");
         }
     }
 }
@@ -176,10 +182,10 @@ impl Kernel for Tile<'_> {
         state.largest.fill(f32::NEG_INFINITY);
         state.totals.fill(0.0);
         let window = call.params.window.unwrap_or(usize::MAX);
-        let first_page = (first_position + 1).saturating_sub(window) / PAGE_TOKENS;
         let last_page = (first_position + tokens - 1) / PAGE_TOKENS;
-        for index in first_page..=last_page {
-            let start = pages[index] as usize * layout.page_elements();
+        let seen = pages.iter().enumerate().take(last_page + 1).skip(call.first_page(first_position));
+        for (index, &page) in seen {
+            let start = page as usize * layout.page_elements();
             let page = &call.cache[start..start + layout.page_elements()];
             widen(simd, layout.keys(page, kv_head), state.keys);
             widen(simd, layout.values(page, kv_head), state.values);

@@ -9,7 +9,7 @@ const RANGE: (f32, f32) = (-105.0, 89.0);
 const ROUNDER: f32 = 12_582_912.0;
 
 /// ln 2 in two parts: the first has few enough bits that its multiples up to 2⁸ are exact.
-const LN_2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+const LN_2: (f32, f32) = (f32::from_bits(0x3f31_8000), -2.121_944_4e-4);
 
 /// 1/7! up to 1/0!: the series' rest is below a tenth of a unit in the last place on ±ln 2 / 2.
 const SERIES: [f32; 8] = [1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0, 1.0, 1.0];

@@ -1,5 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![allow(
+    clippy::needless_range_loop,
+    reason = "the lanes and tokens of a tile index several arrays at once, which zips would hide"
+)]
+#![allow(
     clippy::indexing_slicing,
     clippy::panic,
     reason = "shapes are checked at the edge of each kernel; a violated shape is a programming error and must stop"

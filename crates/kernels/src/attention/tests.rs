@@ -35,7 +35,7 @@ impl Case {
         let params = AttentionParams { layout, num_heads: heads, scale: 3.0 / (dim as f32).sqrt(), window };
         let count = length.div_ceil(PAGE_TOKENS);
         let pages: Vec<u32> = (0..count).map(|page| ((page * 7 + 3) % (2 * count + 5)) as u32).collect();
-        let pages = if (2 * count + 5) % 7 == 0 { (0..count as u32).rev().collect() } else { pages };
+        let pages = if (2 * count + 5).is_multiple_of(7) { (0..count as u32).rev().collect() } else { pages };
         let mut cache = vec![0x7e00; (2 * count + 5) * layout.page_elements()];
         for position in 0..length {
             let start = pages[position / PAGE_TOKENS] as usize * layout.page_elements();

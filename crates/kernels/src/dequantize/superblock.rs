@@ -16,9 +16,9 @@ fn two_bit_planes(bytes: &[u8], codes: &mut [u8; 256]) {
 
 /// 16 bytes of scale (low nibble) and minimum (high), 64 bytes of codes, `d`, `dmin`.
 pub(super) fn q2_k(raw: &[u8], parts: &mut Parts) {
-    for sub in 0..16 {
-        parts.scales[sub] = (raw[sub] & 15) as i8;
-        parts.mins[sub] = raw[sub] >> 4;
+    for ((scale, min), byte) in parts.scales.iter_mut().zip(&mut parts.mins).zip(raw) {
+        *scale = (byte & 15) as i8;
+        *min = byte >> 4;
     }
     two_bit_planes(&raw[16..80], &mut parts.codes);
     parts.d = half(raw, 80);
@@ -121,7 +121,7 @@ pub(super) fn q8_k(src: &[u8], dst: &mut [f32]) {
 fn ternary_digit(byte: u8, power: usize) -> u8 {
     const POWERS: [u8; 5] = [1, 3, 9, 27, 81];
     let shifted = byte.wrapping_mul(POWERS[power]);
-    (u16::from(shifted) * 3 >> 8) as u8
+    ((u16::from(shifted) * 3) >> 8) as u8
 }
 
 /// 48 bytes of five digits, 4 bytes of four, `d`.

@@ -79,15 +79,6 @@ impl Simd for Avx2 {
         unsafe { [_mm256_cvtph_ps(_mm_loadu_si128(from)), _mm256_cvtph_ps(_mm_loadu_si128(from.add(1)))] }
     }
     #[inline(always)]
-    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]) {
-        let to = to.as_mut_ptr().cast::<__m128i>();
-        // SAFETY: 16 halves, two registers of 8, are writable at `to`; unaligned stores.
-        unsafe {
-            _mm_storeu_si128(to, _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value[0]));
-            _mm_storeu_si128(to.add(1), _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value[1]));
-        }
-    }
-    #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         let from = from.as_ptr().cast::<__m128i>();
         // SAFETY: 16 numbers, two registers of 8, are readable at `from`; unaligned loads.

@@ -30,8 +30,6 @@ pub(crate) trait Simd: Copy {
     fn store(self, value: Self::F, to: &mut [f32; LANES]);
     /// Loads binary16 numbers.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F;
-    /// Stores as binary16 numbers, rounded to nearest even.
-    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]);
     /// Loads bfloat16 numbers.
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;

@@ -1,7 +1,7 @@
 //! The specification of the sixteen lanes, in plain Rust.
 
 use super::{LANES, Simd};
-use crate::half::{bf16_to_f32, f16_to_f32, f32_to_f16};
+use crate::half::{bf16_to_f32, f16_to_f32};
 
 /// The tier that needs nothing of the processor.
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +58,6 @@ impl Simd for Scalar {
     #[inline(always)]
     fn load_f16(self, from: &[u16; LANES]) -> Self::F {
         map(*from, f16_to_f32)
-    }
-    #[inline(always)]
-    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]) {
-        *to = map(value, f32_to_f16);
     }
     #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
