@@ -3,6 +3,8 @@
 
 mod block_manager;
 mod engine;
+#[cfg(test)]
+mod engine_tests;
 mod error;
 mod layers;
 mod load;

@@ -206,3 +206,172 @@ impl Scheduler {
         sequence.remaining() == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{SamplingParams, SequenceRequest, TokenEvent};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+    use tokio::sync::mpsc::Receiver;
+
+    #[derive(Debug, Clone)]
+    struct Case {
+        prompt: Vec<u32>,
+        max_tokens: u32,
+        salt: u8,
+        arrives_at: usize,
+        aborted_at: Option<usize>,
+    }
+
+    fn case() -> impl Strategy<Value = Case> {
+        // Prompts of two tokens repeated, so that prefixes are often shared.
+        let prompt = (1..120usize, 0..2u32, 0..100usize)
+            .prop_map(|(len, token, other)| (0..len).map(|i| if i < other { token } else { 7 }).collect());
+        (prompt, 1..40u32, 0..2u8, 0..30usize, prop::option::weighted(0.2, 0..60usize)).prop_map(
+            |(prompt, max_tokens, salt, arrives_at, aborted_at)| Case {
+                prompt,
+                max_tokens,
+                salt,
+                arrives_at,
+                aborted_at,
+            },
+        )
+    }
+
+    /// A model that sees everything before: the next token is a hash of all tokens.
+    fn next_token(tokens: &[u32]) -> u32 {
+        tokens.iter().fold(17u32, |hash, token| hash.wrapping_mul(31).wrapping_add(*token)) % 5
+    }
+
+    fn submit(scheduler: &mut Scheduler, id: usize, case: &Case) -> Receiver<TokenEvent> {
+        let (sender, events) = tokio::sync::mpsc::channel(case.max_tokens as usize + 1);
+        let request = SequenceRequest {
+            prompt: case.prompt.clone().into(),
+            sampling: SamplingParams::default(),
+            max_tokens: case.max_tokens,
+            stop_token_ids: Vec::new(),
+            cache_salt: [case.salt; 32],
+        };
+        scheduler.submit(Sequence::new(id as u64, request, sender));
+        events
+    }
+
+
+    /// What the pages would hold: by page and slot, the salt's owner and all tokens up to there.
+    type Pages = HashMap<(u32, usize), Vec<u32>>;
+
+    /// One step; checks the books and that every sequence reads from its pages what it would have computed itself.
+    fn step(scheduler: &mut Scheduler, pages: &mut Pages, cases: &[Case]) {
+        let slices = scheduler.schedule();
+        assert!(!slices.is_empty(), "a step without work");
+        assert!(slices.iter().map(|slice| slice.len).sum::<usize>() <= scheduler.limits.max_batch_tokens);
+        assert!(scheduler.running.len() <= scheduler.limits.max_running);
+        let _ = scheduler.blocks.take_wipes().into_iter().for_each(|page| pages.retain(|(id, _), _| *id != page));
+        let mut ended = Vec::new();
+        for slice in slices {
+            let sequence = &scheduler.running[slice.index];
+            let tokens = sequence.tokens().to_vec();
+            let salt = u32::from(cases[sequence.id as usize].salt);
+            let place = |position: usize| (sequence.block_table[position / PAGE_TOKENS], position % PAGE_TOKENS);
+            let content = |position: usize| [&[salt], &tokens[..=position]].concat();
+            for position in 0..sequence.computed {
+                assert_eq!(pages.get(&place(position)), Some(&content(position)), "a page holds something else");
+            }
+            for position in sequence.computed..sequence.computed + slice.len {
+                pages.insert(place(position), content(position));
+            }
+            if scheduler.advance(slice)
+                && let Some(reason) = scheduler.running[slice.index].push(next_token(&tokens)).unwrap()
+            {
+                ended.push((slice.index, reason));
+            }
+        }
+        ended.sort_by_key(|(index, _)| std::cmp::Reverse(*index));
+        ended.into_iter().for_each(|(index, reason)| scheduler.finish(index, reason));
+        scheduler.blocks.assert_conserved();
+    }
+
+    fn expected(case: &Case) -> Vec<u32> {
+        let mut tokens = case.prompt.clone();
+        (0..case.max_tokens).for_each(|_| tokens.push(next_token(&tokens)));
+        tokens.split_off(case.prompt.len())
+    }
+
+    fn check(cases: &[Case], limits: Limits, pages_total: u32) -> u64 {
+        let mut scheduler = Scheduler::new(limits, BlockManager::new(pages_total));
+        let mut pages = Pages::new();
+        let mut streams: Vec<Option<Receiver<TokenEvent>>> = cases.iter().map(|_| None).collect();
+        for now in 0..100_000 {
+            for (id, case) in cases.iter().enumerate() {
+                if case.arrives_at == now {
+                    streams[id] = Some(submit(&mut scheduler, id, case));
+                }
+                if case.aborted_at.is_some_and(|after| case.arrives_at + after == now) {
+                    scheduler.abort(id as u64);
+                }
+            }
+            if !scheduler.is_idle() {
+                step(&mut scheduler, &mut pages, cases);
+            } else if now > 100 {
+                break;
+            }
+        }
+        scheduler.blocks.assert_idle();
+        assert_eq!(scheduler.dequeued, cases.len(), "places in the queue were lost or doubled");
+        for (case, stream) in cases.iter().zip(streams) {
+            let mut stream = stream.expect("every case arrives");
+            let mut events: Vec<TokenEvent> = std::iter::from_fn(|| stream.try_recv().ok()).collect();
+            let last = events.pop();
+            let aborted = last == Some(TokenEvent::Finished(FinishReason::Aborted)) && case.aborted_at.is_some();
+            assert!(aborted || last == Some(TokenEvent::Finished(FinishReason::Length)), "ended with {last:?}");
+            let mut answer = expected(case).into_iter().map(|id| TokenEvent::Token { id });
+            assert!(events.iter().all(|event| answer.next() == Some(*event)), "another answer");
+            assert!(aborted || answer.next().is_none(), "the answer is too short");
+        }
+        scheduler.preemptions
+    }
+
+    proptest! {
+        /// Every answer is what the sequence would get alone, for any arrivals, aborts, budgets and number of pages.
+        #[test]
+        fn answers_do_not_depend_on_company(
+            cases in prop::collection::vec(case(), 1..8),
+            pages in 5..24u32,
+            max_running in 1..6usize,
+            more in 0..40usize,
+            prefix_sharing: bool,
+        ) {
+            check(&cases, Limits { max_batch_tokens: max_running + more, max_running, prefix_sharing }, pages);
+        }
+    }
+
+    #[test]
+    fn preemption_happens_and_loses_nothing() {
+        let case = |salt| Case { prompt: vec![1; 60], max_tokens: 39, salt, arrives_at: 0, aborted_at: None };
+        let limits = Limits { max_batch_tokens: 64, max_running: 3, prefix_sharing: false };
+        assert!(check(&[case(0), case(1), case(2)], limits, 7) > 0);
+    }
+
+    #[test]
+    fn decoding_sequences_run_beside_a_long_prompt() {
+        let mut scheduler = Scheduler::new(
+            Limits { max_batch_tokens: 16, max_running: 4, prefix_sharing: true },
+            BlockManager::new(32),
+        );
+        let case = |len| Case { prompt: vec![1; len], max_tokens: 30, salt: 0, arrives_at: 0, aborted_at: None };
+        let cases = [case(3), case(200)];
+        let _streams = [submit(&mut scheduler, 0, &cases[0]), submit(&mut scheduler, 1, &cases[1])];
+        let mut pages = Pages::new();
+        step(&mut scheduler, &mut pages, &cases);
+        for _ in 0..5 {
+            let slices = scheduler.schedule();
+            assert_eq!(slices, [Slice { index: 0, len: 1 }, Slice { index: 1, len: 15 }]);
+            for slice in slices {
+                if scheduler.advance(slice) {
+                    scheduler.running[slice.index].push(0).unwrap();
+                }
+            }
+        }
+    }
+}

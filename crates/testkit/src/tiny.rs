@@ -39,6 +39,8 @@ pub struct TinyModel {
     pub untied: bool,
     /// Whether RoPE's frequencies are divided by factors of their own.
     pub rope_factors: bool,
+    /// Whether every matrix is F32, so that activations are not quantized either.
+    pub plain: bool,
     /// A tensor to leave out.
     pub without: Option<String>,
 }
@@ -55,6 +57,7 @@ impl Default for TinyModel {
             context: 512,
             untied: false,
             rope_factors: false,
+            plain: false,
             without: None,
         }
     }
@@ -76,7 +79,10 @@ impl TinyModel {
         let mut file = vocabulary(self.metadata());
         let mut random = SplitMix64(self.seed);
         for (name, shape, type_id) in self.tensors() {
+            let matrix = shape.len() == 2;
+            let type_id = if self.plain { F32 } else { type_id };
             let raw = match type_id {
+                F32 if matrix => plain(&mut random, &shape),
                 Q8_0 => q8_0(&mut random, &shape),
                 Q4_1 => q4_1(&mut random, &shape),
                 _ => norm(&mut random, &shape),
@@ -215,4 +221,10 @@ fn q4_1(random: &mut SplitMix64, shape: &[u64]) -> Vec<u8> {
 fn norm(random: &mut SplitMix64, shape: &[u64]) -> Vec<u8> {
     let len = shape.iter().product::<u64>();
     (0..len).flat_map(|_| (0.75 + (random.next() >> 40) as f32 / (1u64 << 25) as f32).to_le_bytes()).collect()
+}
+
+/// Weights to ±0.25.
+fn plain(random: &mut SplitMix64, shape: &[u64]) -> Vec<u8> {
+    let len = shape.iter().product::<u64>();
+    (0..len).flat_map(|_| ((random.next() >> 40) as f32 / (1u64 << 25) as f32 - 0.25).to_le_bytes()).collect()
 }
