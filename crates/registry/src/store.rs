@@ -133,9 +133,13 @@ impl Landing {
         progress: &mut dyn FnMut(u64),
     ) -> Result<std::io::Result<()>, Error> {
         let mut chunk = vec![0; CHUNK_BYTES];
+        let mut told = self.done;
         loop {
             let read = match reader.read(&mut chunk) {
-                Ok(0) => return Ok(Ok(())),
+                Ok(0) => {
+                    progress(self.done);
+                    return Ok(Ok(()));
+                }
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Ok(Err(error)),
@@ -147,7 +151,11 @@ impl Landing {
                 return Err(self.refuse());
             }
             self.file.write_all(part).map_err(Error::io("write", &self.temporary))?;
-            progress(self.done);
+            // Unpacking gives a few kilobytes at a time; nobody draws that often.
+            if self.done.saturating_sub(told) >= CHUNK_BYTES as u64 {
+                told = self.done;
+                progress(told);
+            }
         }
     }
 
