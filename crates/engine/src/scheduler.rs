@@ -8,6 +8,7 @@ use crate::FinishReason;
 use crate::block_manager::{BlockManager, PAGE_TOKENS};
 use crate::sequence::Sequence;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// The limits a scheduler keeps.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,7 @@ impl Scheduler {
         } else if let Some(index) = self.waiting.iter().position(|sequence| sequence.id == id)
             && let Some(sequence) = self.waiting.remove(index)
         {
-            self.dequeued += usize::from(!sequence.started);
+            self.dequeued += usize::from(sequence.started_at.is_none());
             sequence.finish(FinishReason::Aborted);
         }
     }
@@ -164,8 +165,8 @@ impl Scheduler {
                 return;
             }
             sequence.block_table.extend((0..pages).map_while(|_| self.blocks.allocate()));
-            self.dequeued += usize::from(!sequence.started);
-            sequence.started = true;
+            self.dequeued += usize::from(sequence.started_at.is_none());
+            sequence.started_at.get_or_insert_with(Instant::now);
             self.shared_tokens += shared as u64;
             *budget -= len;
             planned.push((sequence.id, len));

@@ -70,6 +70,7 @@ impl Stepper {
         }
         ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
         for (index, reason) in ended {
+            self.note_duration(index);
             self.scheduler.finish(index, reason);
         }
         self.clean()?;
@@ -77,6 +78,14 @@ impl Stepper {
         self.shared.prefill_tokens.fetch_add((batch.tokens.len() - generated) as u64, Relaxed);
         self.shared.generated_tokens.fetch_add(generated as u64, Relaxed);
         Ok(())
+    }
+
+    /// Smooths how long sequences run; what a refused client is told to wait is guessed from it.
+    fn note_duration(&self, index: usize) {
+        let started_at = self.scheduler.running.get(index).and_then(|sequence| sequence.started_at);
+        let ran_ms = started_at.map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let before_ms = self.shared.sequence_ms.load(Relaxed);
+        self.shared.sequence_ms.store(before_ms - before_ms / 8 + ran_ms / 8, Relaxed);
     }
 
     /// The tokens of the slices, with their pages.

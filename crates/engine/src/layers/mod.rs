@@ -11,6 +11,8 @@ mod linear;
 mod mlp;
 mod rms_norm;
 mod rope;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attention::{Attention, AttentionState};
 pub(crate) use candle::Candle;
