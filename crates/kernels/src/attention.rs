@@ -116,25 +116,23 @@ fn attention_on(
     let need = floats + 2 * pairs;
     scratch.floats.resize((pool.threads() * need).max(scratch.floats.len()), 0.0);
     let buffers = share(&mut scratch.floats);
-    pool.run(&|worker| {
-        // SAFETY: each worker has its own part.
-        let buffer = unsafe { buffers.slice_mut(worker * need..(worker + 1) * need) };
-        let (mut item, mut row) = (0, 0);
-        for sequence in sequences {
-            for start in (0..sequence.tokens).step_by(TILE) {
-                let tokens = TILE.min(sequence.tokens - start);
-                for kv_head in 0..layout.num_kv_heads() {
-                    if item % pool.threads() == worker {
-                        let first_position = sequence.first_position + start;
-                        let (row, pages) = (row + start, sequence.pages);
-                        let buffer = &mut *buffer;
-                        dispatch(isa, Tile { call, pages, first_position, tokens, row, kv_head, buffer });
-                    }
-                    item += 1;
-                }
-            }
-            row += sequence.tokens;
+    let mut tiles = Vec::new();
+    let mut row = 0;
+    for sequence in sequences {
+        for start in (0..sequence.tokens).step_by(TILE) {
+            tiles.push((sequence, start, row + start));
         }
+        row += sequence.tokens;
+    }
+    let kv_heads = layout.num_kv_heads();
+    pool.each(tiles.len() * kv_heads, &|worker, piece| {
+        // SAFETY: each worker has its own part, for one piece at a time.
+        let buffer = unsafe { buffers.slice_mut(worker * need..(worker + 1) * need) };
+        let (sequence, start, row) = tiles[piece / kv_heads];
+        let tokens = TILE.min(sequence.tokens - start);
+        let first_position = sequence.first_position + start;
+        let (pages, kv_head) = (sequence.pages, piece % kv_heads);
+        dispatch(isa, Tile { call, pages, first_position, tokens, row, kv_head, buffer });
     });
 }
 
@@ -207,7 +205,7 @@ impl Kernel for Tile<'_> {
         for token in 0..tokens {
             for head in 0..group {
                 let at = call.at(row + token, kv_head * group + head);
-                // SAFETY: one tile alone has this token and KV head, and tiles belong to one worker each.
+                // SAFETY: one tile alone has this token and KV head, and each tile is one piece.
                 let out = unsafe { call.out.slice_mut(at) };
                 state.finish(token * group + head, out);
             }

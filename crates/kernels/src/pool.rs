@@ -1,19 +1,26 @@
 //! A persistent pool of threads for short, evenly split work.
 //!
 //! The caller is worker 0. Workers spin briefly for the next piece of work and then park, so that a busy machine
-//! is not made busier. There is no work stealing: who does what is a function of the worker's number alone.
+//! is not made busier. Work in pieces ([`Pool::each`]) is claimed one piece after the other, and a worker that the
+//! system has not scheduled by the time all are claimed is not waited for: on a busy machine the caller goes on alone.
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// Pauses before a waiting thread parks: some tens of microseconds.
 const SPINS: u32 = 1 << 11;
+
+/// The bit of `gate` that says that no worker may enter.
+const CLOSED: u64 = 1 << 31;
+
+/// The bits of `gate` that are not the number of the run.
+const STATE: u64 = u32::MAX as u64;
 
 /// Most threads a pool may have.
 const THREADS_MAX: usize = 1024;
@@ -36,10 +43,11 @@ pub struct Pool {
 
 #[derive(Debug)]
 struct Meeting {
-    /// Counts the runs; a worker that sees a new number has work.
-    epoch: AtomicU32,
-    /// Workers that have not finished the current run.
-    remaining: AtomicUsize,
+    /// The number of the current run in the upper half (a worker that sees a new one has work), [`CLOSED`] when no
+    /// worker may enter it, and the workers inside it below. One word, so that entering is entering *that* run.
+    gate: AtomicU64,
+    /// Workers that have finished the current run.
+    finished: AtomicUsize,
     stop: AtomicBool,
     work: WorkSlot,
     /// First panic of the current run.
@@ -62,8 +70,8 @@ impl std::fmt::Debug for WorkSlot {
     }
 }
 
-// SAFETY: `Pool::run` writes the slot under `turn` when `remaining` is 0 (no worker reads), before it publishes the
-// new epoch with SeqCst; workers read it only after seeing that epoch and before they lower `remaining`.
+// SAFETY: the slot is written under `turn` while the gate is closed and no worker is inside; workers read it only
+// between entering by the open gate and leaving (all SeqCst).
 unsafe impl Sync for WorkSlot {}
 // SAFETY: the reference within is to a `Sync` closure, so it may be used from any thread.
 unsafe impl Send for WorkSlot {}
@@ -77,8 +85,8 @@ impl Pool {
     /// a thread the pool has fewer: [`Pool::threads`] tells how many there are in fact.
     pub fn new(threads: usize) -> Pool {
         let meeting = Arc::new(Meeting {
-            epoch: AtomicU32::new(0),
-            remaining: AtomicUsize::new(0),
+            gate: AtomicU64::new(CLOSED),
+            finished: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             work: WorkSlot(UnsafeCell::new(None)),
             panic: Mutex::new(None),
@@ -114,13 +122,41 @@ impl Pool {
             (0..self.threads()).for_each(work);
             return;
         }
+        self.meet(work, self.workers.len());
+    }
+
+    /// Calls `work(worker, piece)` once for each piece in `0..pieces`, in any order, each on whichever worker is
+    /// free (worker 0 is this thread), and returns when all are done. Runs take turns and nest as in [`Pool::run`].
+    ///
+    /// # Panics
+    /// With the first panic of the work, after all workers are done. The pool stays usable.
+    pub fn each(&self, pieces: usize, work: &(dyn Fn(usize, usize) + Sync)) {
+        if self.workers.is_empty() || INSIDE.get() || pieces <= 1 {
+            (0..pieces).for_each(|piece| work(0, piece));
+            return;
+        }
+        let next = AtomicUsize::new(0);
+        let claim = |worker| {
+            loop {
+                let piece = next.fetch_add(1, SeqCst);
+                if piece >= pieces {
+                    return;
+                }
+                work(worker, piece);
+            }
+        };
+        self.meet(&claim, 0);
+    }
+
+    /// Runs `work` on this thread and on the workers, of which at least `needed` must take part.
+    fn meet(&self, work: &Work<'_>, needed: usize) {
         let turn = lock(&self.turn);
         // SAFETY: the lifetime is extended for the workers only. `start` and `finish` below have no path that
-        // leaves this function before every worker has lowered `remaining`, after which none touches the reference.
+        // leaves this function before the gate is closed and every worker that entered has left.
         let long: &'static Work<'static> = unsafe { std::mem::transmute::<&Work<'_>, _>(work) };
-        self.meeting.start(long, self.workers.len());
+        self.meeting.start(long);
         let mine = inside(|| work(0));
-        self.meeting.finish();
+        self.meeting.finish(needed);
         let theirs = lock(&self.meeting.panic).take();
         drop(turn);
         if let Some(payload) = mine.err().or(theirs) {
@@ -138,13 +174,18 @@ fn inside(f: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
 }
 
 impl Meeting {
-    /// Publishes work to `workers` workers and wakes those that are parked.
-    fn start(&self, work: &'static Work<'static>, workers: usize) {
-        // SAFETY: see `WorkSlot`: no worker reads the slot between runs.
+    /// Publishes work and wakes the workers that are parked.
+    fn start(&self, work: &'static Work<'static>) {
+        // SAFETY: see `WorkSlot`: the gate is closed and nobody is inside.
         unsafe { *self.work.0.get() = Some(work) };
-        self.remaining.store(workers, SeqCst);
-        self.epoch.fetch_add(1, SeqCst);
+        self.finished.store(0, SeqCst);
+        self.gate.store(self.next_run(), SeqCst);
         self.rouse();
+    }
+
+    /// The gate of the next run, open and with nobody inside. Called between runs.
+    fn next_run(&self) -> u64 {
+        (self.gate.load(SeqCst) & !STATE).wrapping_add(STATE + 1)
     }
 
     fn rouse(&self) {
@@ -154,69 +195,86 @@ impl Meeting {
         }
     }
 
-    /// Waits until every worker is done.
-    fn finish(&self) {
+    /// Waits until `needed` workers have taken part, closes the gate and waits until nobody is inside.
+    fn finish(&self, needed: usize) {
+        self.wait_until(|| self.finished.load(SeqCst) >= needed);
+        self.gate.fetch_or(CLOSED, SeqCst);
+        self.wait_until(|| self.gate.load(SeqCst) & STATE == CLOSED);
+    }
+
+    /// The caller's wait: spins, then parks.
+    fn wait_until(&self, arrived: impl Fn() -> bool) {
         for _ in 0..SPINS {
-            if self.remaining.load(SeqCst) == 0 {
+            if arrived() {
                 return;
             }
             std::hint::spin_loop();
         }
         let mut parking = lock(&self.parking);
         self.caller_parked.store(true, SeqCst);
-        while self.remaining.load(SeqCst) != 0 {
+        while !arrived() {
             parking = self.done.wait(parking).unwrap_or_else(PoisonError::into_inner);
         }
         self.caller_parked.store(false, SeqCst);
     }
 
-    /// A worker's life: wait for an epoch, do the work, report.
+    /// Enters the current run, if it is still open, and returns its number.
+    fn enter(&self) -> Option<u64> {
+        let one_more = |gate| if gate & CLOSED == 0 { Some(gate + 1) } else { None };
+        self.gate.fetch_update(SeqCst, SeqCst, one_more).ok().map(|gate| gate & !STATE)
+    }
+
+    /// A worker's life: wait for a run, enter, do the work, leave.
     fn serve(&self, worker: usize) {
         let mut seen = 0;
         loop {
-            seen = self.next_epoch(seen);
+            seen = self.next_number(seen);
             if self.stop.load(SeqCst) {
                 return;
             }
-            // SAFETY: see `WorkSlot`: this epoch's work was written before the epoch, and stays until we report.
+            let Some(entered) = self.enter() else { continue };
+            seen = entered;
+            // SAFETY: see `WorkSlot`: we are inside.
             let work = unsafe { *self.work.0.get() };
             if let Some(work) = work
                 && let Err(payload) = inside(|| work(worker))
             {
                 lock(&self.panic).get_or_insert(payload);
             }
-            if self.remaining.fetch_sub(1, SeqCst) == 1 && self.caller_parked.load(SeqCst) {
+            self.finished.fetch_add(1, SeqCst);
+            self.gate.fetch_sub(1, SeqCst);
+            if self.caller_parked.load(SeqCst) {
                 let _parking = lock(&self.parking);
                 self.done.notify_all();
             }
         }
     }
 
-    /// Waits for an epoch other than `seen`: spins, then parks.
-    fn next_epoch(&self, seen: u32) -> u32 {
+    /// Waits for a run of another number than `seen`: spins, then parks.
+    fn next_number(&self, seen: u64) -> u64 {
         for _ in 0..SPINS {
-            let epoch = self.epoch.load(SeqCst);
-            if epoch != seen {
-                return epoch;
+            let number = self.gate.load(SeqCst) & !STATE;
+            if number != seen {
+                return number;
             }
             std::hint::spin_loop();
         }
         let mut parking = lock(&self.parking);
         self.parked.fetch_add(1, SeqCst);
-        let mut epoch = self.epoch.load(SeqCst);
-        while epoch == seen {
+        let mut number = self.gate.load(SeqCst) & !STATE;
+        while number == seen {
             parking = self.wake.wait(parking).unwrap_or_else(PoisonError::into_inner);
-            epoch = self.epoch.load(SeqCst);
+            number = self.gate.load(SeqCst) & !STATE;
         }
         self.parked.fetch_sub(1, SeqCst);
-        epoch
+        number
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         self.meeting.stop.store(true, SeqCst);
-        self.meeting.epoch.fetch_add(1, SeqCst);
+        self.meeting.gate.store(self.meeting.next_run() | CLOSED, SeqCst);
         self.meeting.rouse();
         for worker in self.workers.drain(..) {
             // A worker catches the panics of its work, so there is nothing to learn from its result.

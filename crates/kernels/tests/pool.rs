@@ -89,6 +89,37 @@ fn a_run_within_a_run_is_done_in_place_and_its_panic_reaches_the_outermost_calle
 }
 
 #[test]
+fn every_piece_is_done_once_by_one_worker_at_a_time() {
+    for threads in 1..=4 {
+        let pool = Pool::new(threads);
+        for run in 0..300 {
+            let pieces = run % 37;
+            let counts: Vec<_> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+            let busy: Vec<_> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+            pool.each(pieces, &|worker, piece| {
+                assert_eq!(busy.get(worker).unwrap().fetch_add(1, SeqCst), 0);
+                counts.get(piece).unwrap().fetch_add(1, SeqCst);
+                busy.get(worker).unwrap().fetch_sub(1, SeqCst);
+            });
+            assert!(counts.iter().all(|count| count.load(SeqCst) == 1));
+            // A run of every worker among runs of pieces still calls each exactly once.
+            if run % 5 == 0 {
+                assert_eq!(calls(&pool), vec![1; threads]);
+            }
+        }
+        let message = message_of(|| {
+            pool.each(20, &|_, piece| {
+                if piece == 13 {
+                    panic!("piece {piece} failed");
+                }
+            });
+        });
+        assert_eq!(message, "piece 13 failed");
+        assert_eq!(calls(&pool), vec![1; threads]);
+    }
+}
+
+#[test]
 fn callers_take_turns() {
     let pool = Pool::new(3);
     let busy = AtomicUsize::new(0);

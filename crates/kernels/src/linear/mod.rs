@@ -19,6 +19,9 @@ use crate::{Isa, Matrix, Pool, Scratch};
 /// Tokens that one pass over a group of rows serves.
 const TILE: usize = 4;
 
+/// Pieces of a product for each thread to claim.
+const PIECES: usize = 8;
+
 /// Bytes of activations that are to stay in the second level cache while all rows pass by.
 const ACTIVATION_BYTES: usize = 1 << 18;
 
@@ -71,8 +74,9 @@ pub(crate) fn linear_on(
     let activations = Activations { floats: x, blocks: &scratch.activations, cols };
     let outputs: Vec<_> = products.iter_mut().map(|(w, out)| (*w, share(out))).collect();
     let groups: usize = outputs.iter().map(|(w, _)| w.groups()).sum();
-    pool.run(&|worker| {
-        let mine = split(groups, pool.threads(), worker);
+    let pieces = groups.min(pool.threads() * PIECES);
+    pool.each(pieces, &|_, piece| {
+        let mine = split(groups, pieces, piece);
         for tokens in token_spans(m, cols) {
             let mut first = 0;
             for (w, out) in &outputs {
@@ -108,7 +112,7 @@ struct Activations<'a> {
     cols: usize,
 }
 
-/// One worker's share of a product.
+/// One piece of a product.
 struct Portion<'a> {
     w: &'a Matrix,
     groups: Range<usize>,
@@ -130,7 +134,7 @@ impl Portion<'_> {
         let (rows, row) = (self.w.rows(), group * LANES);
         let count = LANES.min(rows - row);
         let start = token * rows + row;
-        // SAFETY: workers have disjoint ranges of groups, so no other thread touches these rows of any token; the
+        // SAFETY: pieces have disjoint ranges of groups, so no other thread touches these rows of any token; the
         // length of `out`, checked by `linear_on`, has room for every (token, row).
         let out = unsafe { self.out.slice_mut(start..start + count) };
         if let Ok(out) = out.try_into() {

@@ -32,10 +32,11 @@ pub(super) fn quantize(isa: Isa, pool: &Pool, x: &[f32], m: usize, blocks: &mut 
         return dispatch(isa, Quantize { x, blocks });
     }
     let shared = share(blocks);
-    pool.run(&|worker| {
-        let mine = split(count, pool.threads(), worker);
+    let pieces = count / (PARALLEL_BLOCKS / 4);
+    pool.each(pieces, &|_, piece| {
+        let mine = split(count, pieces, piece);
         let x = &x[mine.start * BLOCK..mine.end * BLOCK];
-        // SAFETY: the workers' ranges are disjoint and within `blocks`.
+        // SAFETY: the pieces' ranges are disjoint and within `blocks`.
         let blocks = unsafe { shared.slice_mut(mine) };
         dispatch(isa, Quantize { x, blocks });
     });
