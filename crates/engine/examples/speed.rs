@@ -2,7 +2,9 @@
 
 #![allow(clippy::print_stdout, reason = "a program that prints its measurement")]
 
-use engine::{Device, EngineOptions, LoadOptions, SamplingParams, SequenceRequest, TokenEvent, TokenStream, load, start};
+use engine::{
+    Device, EngineOptions, LoadOptions, SamplingParams, SequenceRequest, TokenEvent, TokenStream, load, start,
+};
 use sha2::{Digest, Sha256};
 use std::time::Instant;
 
@@ -28,7 +30,9 @@ fn main() -> Result<(), Failure> {
         stop_token_ids: Vec::new(),
         cache_salt: [0; 32],
     };
-    let drain = |mut stream: TokenStream| while !matches!(stream.blocking_next(), None | Some(TokenEvent::Finished(_))) {};
+    let drain = |mut stream: TokenStream| {
+        while !matches!(stream.blocking_next(), None | Some(TokenEvent::Finished(_))) {}
+    };
     drain(engine.submit(request(8, 2))?);
     let began = Instant::now();
     drain(engine.submit(request(prefill, 1))?);
@@ -36,6 +40,9 @@ fn main() -> Result<(), Failure> {
     let began = Instant::now();
     let all = (0..streams).map(|_| engine.submit(request(1, decode))).collect::<Result<Vec<_>, _>>()?;
     all.into_iter().for_each(drain);
-    println!("decode {decode} x {streams}: {:.1} t/s", (decode * streams) as f64 / began.elapsed().as_secs_f64());
+    println!(
+        "decode {decode} x {streams}: {:.1} t/s",
+        (decode * streams) as f64 / began.elapsed().as_secs_f64()
+    );
     Ok(())
 }

@@ -55,8 +55,11 @@ impl Stepper {
             if !self.scheduler.advance(*slice) {
                 continue;
             }
-            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index)) else {
-                return Err(Error::Fault("the model returned fewer rows of logits than were asked for".to_owned()));
+            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index))
+            else {
+                return Err(Error::Fault(
+                    "the model returned fewer rows of logits than were asked for".to_owned(),
+                ));
             };
             generated += 1;
             match self.sampler.sample(row, sequence) {
@@ -97,7 +100,12 @@ impl Stepper {
             let (start, len) = (sequence.computed, slice.len);
             batch.tokens.extend(sequence.tokens().iter().skip(start).take(len));
             let wants_logits = sequence.remaining() == len;
-            batch.slices.push(BatchSlice { start, len, block_table: sequence.block_table.clone(), wants_logits });
+            batch.slices.push(BatchSlice {
+                start,
+                len,
+                block_table: sequence.block_table.clone(),
+                wants_logits,
+            });
         }
         batch
     }
@@ -110,11 +118,11 @@ impl Stepper {
         }
         let (scheduler, shared) = (&mut self.scheduler, &self.shared);
         shared.queued.fetch_sub(std::mem::take(&mut scheduler.dequeued), Relaxed);
-        shared.running.store(scheduler.running.len(), Relaxed);
         shared.pages_free.store(scheduler.blocks.free(), Relaxed);
         shared.pages_cached.store(scheduler.blocks.cached(), Relaxed);
         shared.preemptions.store(scheduler.preemptions, Relaxed);
         shared.shared_tokens.store(scheduler.shared_tokens, Relaxed);
+        shared.running.store(scheduler.running.len(), Relaxed);
         Ok(())
     }
 }

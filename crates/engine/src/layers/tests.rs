@@ -102,7 +102,8 @@ impl<B: Backend> Trial<B> {
                 self.backend.store(shape, &mut cache, batch, &k, &v).unwrap();
             }
         }
-        let unused = (0..pages as u32).find(|page| !now.slices.iter().any(|slice| slice.block_table.contains(page)));
+        let unused =
+            (0..pages as u32).find(|page| !now.slices.iter().any(|slice| slice.block_table.contains(page)));
         self.backend.wipe(shape, &mut cache, &unused.into_iter().collect::<Vec<_>>()).unwrap();
         let q = self.activations(seed + 4, now.tokens.len(), shape.num_heads * shape.head_dim);
         let mut out = B::Activations::default();
@@ -139,7 +140,10 @@ fn agree(tolerance: f32, kernels: &[Vec<f32>], candle: &[Vec<f32>]) {
 }
 
 fn slices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((prop_oneof![Just(0usize), 1..80usize], prop_oneof![Just(1usize), 1..50usize]), 1..4)
+    prop::collection::vec(
+        (prop_oneof![Just(0usize), 1..80usize], prop_oneof![Just(1usize), 1..50usize]),
+        1..4,
+    )
 }
 
 proptest! {

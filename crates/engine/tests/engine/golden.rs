@@ -128,13 +128,19 @@ fn greedy_answers_leave_llama_cpp_and_the_reference_only_at_near_ties() {
         if let (Some(row), Some(id)) = (rows.get(reference), golden.greedy.get(reference)) {
             let (gap, f32_gap) = (row[ours[reference] as usize] - row[*id as usize], golden.gaps[reference]);
             println!("{name}: leaves f32 at {reference}: gap {gap}, in f32 {f32_gap}");
-            assert!(gap <= KERNELS_MAX && f32_gap <= KERNELS_MAX, "{name} leaves f32 where there is no near-tie");
+            assert!(
+                gap <= KERNELS_MAX && f32_gap <= KERNELS_MAX,
+                "{name} leaves f32 where there is no near-tie"
+            );
         }
     }
     println!("largest difference to llama.cpp in how far one logit is above another: {error}");
     for (name, at, ours, theirs) in ties {
         println!("{name}: leaves llama.cpp at {at}: gap {ours} here, {theirs} there");
-        assert!(ours <= error && theirs <= error, "{name} leaves llama.cpp at {at} where there is no near-tie");
+        assert!(
+            ours <= error && theirs <= error,
+            "{name} leaves llama.cpp at {at} where there is no near-tie"
+        );
     }
 }
 
