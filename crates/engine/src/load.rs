@@ -89,7 +89,9 @@ pub fn load(
             Err(Error::Options { field: "threads", reason: "must be at least 1".to_owned() })
         }
         Device::Cpu => load_on(Cpu::new(options.threads)?, files, progress),
-        Device::Reference => load_on(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"), files, progress),
+        Device::Reference => {
+            load_on(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"), files, progress)
+        }
         Device::Cuda(number) => load_on(cuda(number)?, files, progress),
         Device::Metal(number) => load_on(metal(number)?, files, progress),
     }
@@ -117,7 +119,8 @@ fn metal(number: usize) -> Result<Candle, Error> {
 
 #[cfg(not(all(feature = "cuda", feature = "metal")))]
 fn not_in_this_build(device: String, feature: &str) -> Error {
-    let reason = format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
+    let reason =
+        format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
     Error::Device { device, reason }
 }
 

@@ -31,7 +31,9 @@ pub(crate) struct Activations {
 
 impl Activations {
     fn get(&self) -> Result<&Tensor, Error> {
-        self.tensor.as_ref().ok_or_else(|| Error::Fault("an activation was read before it was written".to_owned()))
+        self.tensor
+            .as_ref()
+            .ok_or_else(|| Error::Fault("an activation was read before it was written".to_owned()))
     }
 
     fn set(&mut self, tensor: Tensor) {
@@ -70,7 +72,10 @@ impl Candle {
         let (len, total) = (q.dim(0)?, k.dim(0)?);
         let group = shape.num_heads / shape.num_kv_heads;
         // A group of query heads shares a KV head: [kv heads, group · len, dim] · [kv heads, dim, total].
-        let q = q.reshape((len, shape.num_kv_heads, group, shape.head_dim))?.permute((1, 2, 0, 3))?.contiguous()?;
+        let q = q
+            .reshape((len, shape.num_kv_heads, group, shape.head_dim))?
+            .permute((1, 2, 0, 3))?
+            .contiguous()?;
         let q = q.reshape((shape.num_kv_heads, group * len, shape.head_dim))?;
         let heads = |x: &Tensor| -> Result<Tensor, Error> {
             Ok(x.reshape((total, shape.num_kv_heads, shape.head_dim))?.transpose(0, 1)?.contiguous()?)
@@ -148,7 +153,13 @@ impl Backend for Candle {
         Ok(())
     }
 
-    fn rms_norm(&mut self, x: &Activations, weight: &Tensor, eps: f32, out: &mut Activations) -> Result<(), Error> {
+    fn rms_norm(
+        &mut self,
+        x: &Activations,
+        weight: &Tensor,
+        eps: f32,
+        out: &mut Activations,
+    ) -> Result<(), Error> {
         let x = x.get()?;
         let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
         out.set(x.broadcast_div(&scale)?.broadcast_mul(weight)?);
@@ -163,7 +174,12 @@ impl Backend for Candle {
         Ok(())
     }
 
-    fn rotate_to(&mut self, frequencies: &RopeFrequencies, batch: &Batch, out: &mut Rotation) -> Result<(), Error> {
+    fn rotate_to(
+        &mut self,
+        frequencies: &RopeFrequencies,
+        batch: &Batch,
+        out: &mut Rotation,
+    ) -> Result<(), Error> {
         let (tokens, pairs) = (batch.tokens.len(), frequencies.rotary_dims() / 2);
         let (mut cos, mut sin) = (vec![0.0; tokens * pairs], vec![0.0; tokens * pairs]);
         let rows = cos.chunks_exact_mut(pairs).zip(sin.chunks_exact_mut(pairs));
@@ -240,7 +256,13 @@ impl Backend for Candle {
         for slice in &batch.slices {
             let ids = Tensor::new(cache_rows(&slice.block_table, slice.start + slice.len), &self.device)?;
             let (k, v) = (cache.keys.index_select(&ids, 0)?, cache.values.index_select(&ids, 0)?);
-            outputs.push(self.attend_one(shape, slice.start, &q.get()?.narrow(0, row, slice.len)?, &k, &v)?);
+            outputs.push(self.attend_one(
+                shape,
+                slice.start,
+                &q.get()?.narrow(0, row, slice.len)?,
+                &k,
+                &v,
+            )?);
             row += slice.len;
         }
         out.set(Tensor::cat(&outputs, 0)?);

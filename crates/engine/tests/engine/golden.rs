@@ -1,7 +1,7 @@
 //! The real model against an independent f32 pass, and beside llama.cpp. See `tests/golden/README.md`.
 
-use crate::load_path;
-use engine::{Device, Model};
+use crate::{collect, load_path};
+use engine::{Device, Engine, EngineOptions, FinishReason, Model, SamplingParams, SequenceRequest, start};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,28 +82,36 @@ const REFERENCE_MAX: f32 = 2e-3;
 const KERNELS_RMS: f32 = 0.5;
 const KERNELS_MAX: f32 = 2.0;
 
-/// Greedy, one step at a time, with the logits of each step.
-fn greedy(model: &mut Model, prompt: &[u32], steps: usize) -> (Vec<u32>, Vec<Vec<f32>>) {
-    let (mut ids, mut rows) = (prompt.to_vec(), Vec::new());
-    // A step at a time would read the prompt anew each time; guesses that hold make it few passes.
-    while rows.len() < steps {
-        let row = model.logits(&ids, ids.len() - 1, 64).unwrap();
-        ids.push(largest(&row));
-        rows.push(row);
-    }
-    (ids.split_off(prompt.len()), rows)
+/// The engine's greedy answer, and the logits of each step: computed again, over the same tokens, by the model alone.
+fn greedy(engine: &Engine, model: &mut Model, prompt: &[u32], steps: usize) -> (Vec<u32>, Vec<Vec<f32>>) {
+    let request = SequenceRequest {
+        prompt: prompt.to_vec().into(),
+        sampling: SamplingParams::default(),
+        max_tokens: steps as u32,
+        stop_token_ids: Vec::new(),
+        cache_salt: [0; 32],
+    };
+    let (ids, reason) = collect(engine.submit(request).unwrap());
+    assert_eq!(reason, FinishReason::Length);
+    let tokens = [prompt, &ids[..steps - 1]].concat();
+    let logits = model.logits(&tokens, prompt.len() - 1, 64).unwrap();
+    let rows: Vec<Vec<f32>> = logits.chunks_exact(model.vocab_len()).map(<[f32]>::to_vec).collect();
+    let again: Vec<u32> = rows.iter().map(|row| largest(row)).collect();
+    assert_eq!(again, ids, "the engine and the model alone differ");
+    (ids, rows)
 }
 
 #[test]
 fn greedy_answers_leave_llama_cpp_and_the_reference_only_at_near_ties() {
     let Some(path) = testkit::model_path() else { return };
     let mut model = load_path(&path, Device::Cpu, 2).unwrap().model;
+    let engine = start(load_path(&path, Device::Cpu, 2).unwrap().model, EngineOptions::default()).unwrap();
     let peers: BTreeMap<String, Peer> = read("llama_cpp.json");
     let mut error = 0f32;
     let mut ties: Vec<(String, usize, f32, f32)> = Vec::new();
     for (name, golden) in goldens() {
         let peer = &peers[&name];
-        let (ours, rows) = greedy(&mut model, &golden.prompt, peer.greedy.len());
+        let (ours, rows) = greedy(&engine, &mut model, &golden.prompt, peer.greedy.len());
         let same = ours.iter().zip(&peer.greedy).take_while(|(a, b)| a == b).count();
         // The error is measured where the two agree, so that a divergence does not vouch for itself.
         for (row, top) in rows.iter().zip(&peer.top).take(same) {
@@ -120,13 +128,19 @@ fn greedy_answers_leave_llama_cpp_and_the_reference_only_at_near_ties() {
         if let (Some(row), Some(id)) = (rows.get(reference), golden.greedy.get(reference)) {
             let (gap, f32_gap) = (row[ours[reference] as usize] - row[*id as usize], golden.gaps[reference]);
             println!("{name}: leaves f32 at {reference}: gap {gap}, in f32 {f32_gap}");
-            assert!(gap <= KERNELS_MAX && f32_gap <= KERNELS_MAX, "{name} leaves f32 where there is no near-tie");
+            assert!(
+                gap <= KERNELS_MAX && f32_gap <= KERNELS_MAX,
+                "{name} leaves f32 where there is no near-tie"
+            );
         }
     }
     println!("largest difference to llama.cpp in how far one logit is above another: {error}");
     for (name, at, ours, theirs) in ties {
         println!("{name}: leaves llama.cpp at {at}: gap {ours} here, {theirs} there");
-        assert!(ours <= error && theirs <= error, "{name} leaves llama.cpp at {at} where there is no near-tie");
+        assert!(
+            ours <= error && theirs <= error,
+            "{name} leaves llama.cpp at {at} where there is no near-tie"
+        );
     }
 }
 
