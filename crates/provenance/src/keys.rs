@@ -106,9 +106,26 @@ impl RequestKey {
     /// The same over token ids, each as four bytes, little endian.
     #[must_use]
     pub fn commit_tokens(&self, token_ids: &[u32]) -> Commitment {
-        let bytes: Zeroizing<Vec<u8>> =
-            Zeroizing::new(token_ids.iter().flat_map(|id| id.to_le_bytes()).collect());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(token_ids.len().saturating_mul(4)));
+        token_ids.iter().for_each(|id| bytes.extend_from_slice(&id.to_le_bytes()));
         self.commit(&bytes)
+    }
+
+    /// The commitment to the prompts of a request: of one prompt [`RequestKey::commit_tokens`]; of several the same
+    /// over all of them, each preceded by its length in tokens as four bytes, little endian.
+    #[must_use]
+    pub fn commit_prompts(&self, prompts: &[&[u32]]) -> Commitment {
+        if let [prompt] = prompts {
+            return self.commit_tokens(prompt);
+        }
+        let mut ids: Zeroizing<Vec<u32>> = Zeroizing::new(Vec::new());
+        // Room for everything at once, so that no copy is left behind by growing.
+        ids.reserve_exact(prompts.iter().map(|p| p.len().saturating_add(1)).sum());
+        for prompt in prompts {
+            ids.push(u32::try_from(prompt.len()).unwrap_or(u32::MAX));
+            ids.extend_from_slice(prompt);
+        }
+        self.commit_tokens(&ids)
     }
 
     /// Lowercase hexadecimal, for the receipt.
