@@ -2,7 +2,7 @@
 //! one turns both into noise.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -204,19 +204,18 @@ impl KeyRing {
     /// [`Error::Io`] when the file cannot be written; then no key is given.
     pub fn subject(&self, epoch: u32, kind: SubjectKind, identity: &str) -> Result<SubjectKey> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if !file.epochs.contains_key(&epoch) {
-            let fresh = Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() };
-            file.epochs.insert(epoch, fresh);
-        }
-        let name = file.epochs.get(&epoch).map(|e| lookup(e, kind, identity)).unwrap_or_default();
-        let known = file.epochs.get(&epoch).and_then(|e| e.subjects.get(&name)).cloned();
-        if let Some(key) = known {
-            return Ok(SubjectKey { key, epoch });
+        let keys = match file.epochs.entry(epoch) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert(Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() })
+            }
+        };
+        let name = lookup(keys, kind, identity);
+        if let Some(key) = keys.subjects.get(&name) {
+            return Ok(SubjectKey { key: key.clone(), epoch });
         }
         let key = Secret::random()?;
-        if let Some(subjects) = file.epochs.get_mut(&epoch).map(|e| &mut e.subjects) {
-            subjects.insert(name.clone(), key.clone());
-        }
+        keys.subjects.insert(name.clone(), key.clone());
         // A crash before this is durable leaves no leaf that used the key.
         if let Err(error) = self.write(&file) {
             if let Some(subjects) = file.epochs.get_mut(&epoch).map(|e| &mut e.subjects) {

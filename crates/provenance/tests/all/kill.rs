@@ -31,15 +31,17 @@ fn child() {
     std::thread::scope(|scope| {
         for worker in 0..8 {
             let (log, key) = (log.clone(), key.clone());
-            scope.spawn(move || loop {
-                let request = block_on(log.admit(intent(ReceiptId::random().unwrap()))).unwrap();
-                say(request.intent().index, &request.intent().leaf_hash);
-                let alone = log.append(configuration()).unwrap().blocking_wait().unwrap();
-                say(alone.index, &alone.leaf_hash);
-                if worker % 2 == 0 {
-                    let receipt = block_on(request.seal(outcome(), &key)).unwrap();
-                    let sealed = &receipt.leaves[1];
-                    say(sealed.index, &leaf_hash(sealed.leaf.as_bytes()));
+            scope.spawn(move || {
+                loop {
+                    let request = block_on(log.admit(intent(ReceiptId::random().unwrap()))).unwrap();
+                    say(request.intent().index, &request.intent().leaf_hash);
+                    let alone = log.append(configuration()).unwrap().blocking_wait().unwrap();
+                    say(alone.index, &alone.leaf_hash);
+                    if worker % 2 == 0 {
+                        let receipt = block_on(request.seal(outcome(), &key)).unwrap();
+                        let sealed = &receipt.leaves[1];
+                        say(sealed.index, &leaf_hash(sealed.leaf.as_bytes()));
+                    }
                 }
             });
         }

@@ -21,7 +21,9 @@ fn keys_read_and_write_as_in_go() {
     assert_eq!(signer.verifier().to_string(), public);
     assert_eq!(signer.to_secret_text().as_str(), secret);
     assert_eq!(VerifierKey::parse(public).unwrap(), signer.verifier());
-    for broken in ["", "a+b", &public.replace("c74f", "c74e"), &public.replace("Peter", "Pete"), &public[..40]] {
+    for broken in
+        ["", "a+b", &public.replace("c74f", "c74e"), &public.replace("Peter", "Pete"), &public[..40]]
+    {
         assert!(VerifierKey::parse(broken).is_err(), "{broken}");
     }
 }

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
     Digest, EndReason, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf,
-    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, Pseudonym, ReceiptId, Recovered,
-    Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId,
-    Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials, UnauthenticatedReason,
-    UseCaseRef, Verdict,
+    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, Pseudonym, ReceiptId,
+    Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted,
+    ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials,
+    UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
 pub const ORIGIN: &str = "proeftuin.example/log";
