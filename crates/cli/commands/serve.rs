@@ -86,7 +86,10 @@ impl Running {
         };
         let (gateway, recovery) = office::open(places, purpose).await?;
         if !recovery.aborted.is_empty() {
-            tracing::warn!(requests = recovery.aborted.len(), "requests open at the last crash were sealed as aborted");
+            tracing::warn!(
+                requests = recovery.aborted.len(),
+                "requests open at the last crash were sealed as aborted"
+            );
         }
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
@@ -104,7 +107,12 @@ impl Running {
     }
 
     /// Fetches the model if it is not here, verifies it while loading, and serves it.
-    pub(crate) async fn load(&mut self, places: &Places, args: &EngineArgs, max_queued: u32) -> anyhow::Result<()> {
+    pub(crate) async fn load(
+        &mut self,
+        places: &Places,
+        args: &EngineArgs,
+        max_queued: u32,
+    ) -> anyhow::Result<()> {
         let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
         let settings = EngineSettings {
             threads: args.threads.map(usize::from),
@@ -119,11 +127,11 @@ impl Running {
             let bar = Bar::new("loading");
             let mut progress = |done, total| bar.set(done, total);
             let now_s = now_ms().div_euclid(1000);
-            gateway::load(&registry, &id, &store, &settings, now_s, &mut progress)
-                .map_err(anyhow::Error::new)
+            gateway::load(&registry, &id, &store, &settings, now_s, &mut progress).map_err(anyhow::Error::new)
         })
         .await
-        .context("loading the model was interrupted")??;
+        // What a task panicked with may hold text, so it is not shown.
+        .map_err(|_| anyhow::anyhow!("loading the model was interrupted"))??;
         tracing::info!(
             model = %self.model,
             sha256 = %hex::encode(report.engine.sha256),
@@ -205,7 +213,7 @@ async fn wait_for_signal(running: &mut Running) -> anyhow::Result<&'static str> 
         _ = terminate.recv() => Ok("sigterm"),
         _ = interrupt.recv() => Ok("sigint"),
         ended = &mut running.http => {
-            ended.context("the HTTP server was interrupted")?.context("the HTTP server failed")?;
+            ended.map_err(|_| anyhow::anyhow!("the HTTP server was interrupted"))?.context("the HTTP server failed")?;
             bail!("the HTTP server ended by itself")
         }
     }

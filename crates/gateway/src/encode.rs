@@ -136,6 +136,9 @@ mod tests {
         let sampling = sampling(&params).unwrap();
         assert_eq!(sampling.temperature, 0.7);
         assert_eq!(sampling.seed, 7);
-        assert_ne!(super::sampling(&Params::default()).unwrap().seed, super::sampling(&Params::default()).unwrap().seed);
+        assert_ne!(
+            super::sampling(&Params::default()).unwrap().seed,
+            super::sampling(&Params::default()).unwrap().seed
+        );
     }
 }

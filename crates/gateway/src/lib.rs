@@ -23,10 +23,10 @@ mod serving;
 mod stop;
 mod strip;
 
+pub use ::engine::isa;
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::Caller;
-pub use ::engine::isa;
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};

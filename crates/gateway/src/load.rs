@@ -138,7 +138,9 @@ pub fn load(
 fn tokenizer_of(id: &str, metadata: &registry::Metadata) -> Result<Tokenizer, LoadError> {
     let missing = |key: &str| LoadError::Metadata {
         id: id.to_owned(),
-        reason: format!("the metadata has no {key}, so there is no tokenizer; use a GGUF file that carries its own"),
+        reason: format!(
+            "the metadata has no {key}, so there is no tokenizer; use a GGUF file that carries its own"
+        ),
     };
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let model = metadata.string(&key("model")).ok_or_else(|| missing("tokenizer.ggml.model"))?;

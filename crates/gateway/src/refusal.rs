@@ -6,7 +6,7 @@ use thiserror::Error;
 /// without a key are counted, and the count is sealed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// Whether a key was missing or wrong (401), or the policy said no (403).
+    /// Whether a key was missing or wrong, the policy said no, or the allowance is used up.
     pub kind: DeniedKind,
     /// Id of the rule that decided.
     pub rule: String,
@@ -18,13 +18,15 @@ pub struct Denied {
     pub receipt_id: Option<String>,
 }
 
-/// Which of HTTP's two refusals a denial is.
+/// Which of HTTP's refusals a denial is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeniedKind {
     /// No valid key was shown: 401.
     Unauthenticated,
     /// The key is known and may not do this: 403.
     Forbidden,
+    /// The allowance of the use case is used up: 429.
+    Quota,
 }
 
 /// Why a request got no answer.
