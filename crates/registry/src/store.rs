@@ -192,3 +192,11 @@ impl Landing {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
     }
 }
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting holds a copy of the descriptor, and with
+        // it the lock, until it runs its program.
+        let _ = self.file.unlock();
+    }
+}
