@@ -32,10 +32,19 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = bind(serve.listen).await?;
+        if !serve.listen.ip().is_loopback() {
+            tracing::warn!(
+                "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
+            );
+        }
         let mut running = Running::start(places, listener, &serve.engine, serve.max_queued).await?;
         running.load(places, &serve.engine, serve.max_queued).await?;
         announce(&running, serve).await?;
         let reason = wait_for_signal(&mut running).await?;
+        tracing::info!(
+            drain_s = serve.drain_s,
+            "taking nothing new; running answers may finish, a second signal ends them"
+        );
         running.stop(reason, Duration::from_secs(serve.drain_s)).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -115,6 +124,7 @@ impl Running {
     ) -> anyhow::Result<()> {
         let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
         let settings = EngineSettings {
+            device: args.device,
             threads: args.threads.map(usize::from),
             kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
             max_running: usize::try_from(args.max_running)?,
@@ -151,8 +161,12 @@ impl Running {
     pub(crate) async fn stop(self, reason: &str, drain: Duration) -> anyhow::Result<()> {
         // An error means nobody serves any more.
         let _ = self.shutdown.send(true);
-        if tokio::time::timeout(drain, self.http).await.is_err() {
-            tracing::warn!("some requests did not finish in time and are sealed as aborted");
+        let drained = tokio::select! {
+            ended = tokio::time::timeout(drain, self.http) => ended.is_ok(),
+            _ = signal() => false,
+        };
+        if !drained {
+            tracing::warn!("some answers did not finish and are sealed as aborted");
         }
         for task in self.tasks {
             task.abort();
@@ -206,15 +220,20 @@ async fn demo_key(running: &Running, serve: &Serve) -> anyhow::Result<Option<Str
 
 /// SIGTERM and SIGINT end the server in order; a server that ends by itself is an error.
 async fn wait_for_signal(running: &mut Running) -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {
-        _ = terminate.recv() => Ok("sigterm"),
-        _ = interrupt.recv() => Ok("sigint"),
+        reason = signal() => reason,
         ended = &mut running.http => {
             ended.map_err(|_| anyhow::anyhow!("the HTTP server was interrupted"))?.context("the HTTP server failed")?;
             bail!("the HTTP server ended by itself")
         }
+    }
+}
+
+async fn signal() -> anyhow::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok("sigterm"),
+        _ = interrupt.recv() => Ok("sigint"),
     }
 }
