@@ -22,7 +22,7 @@ use crate::encode::choice_seed;
 use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::record;
-use crate::refusal::Refusal;
+use crate::refusal::{Bound, Refusal};
 
 /// An answer being made. See [`Answer::next`].
 pub struct Answer {
@@ -128,7 +128,7 @@ fn refusal(error: engine::SubmitError) -> Refusal {
     match error {
         E::QueueFull { retry_after_s, .. } => Refusal::Busy { retry_after_s },
         E::ContextOverflow { prompt_tokens, max_tokens, context_tokens } => {
-            Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens }
+            Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens, bound: Bound::Context }
         }
         E::InvalidSampling { field, reason } => {
             Refusal::Invalid { field: field.to_owned(), reason: reason.to_owned() }

@@ -33,6 +33,6 @@ pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
 pub use load::{EngineSettings, LoadError, LoadReport, load};
 pub use provenance::Receipt;
-pub use refusal::{Denied, DeniedKind, Refusal};
+pub use refusal::{Bound, Denied, DeniedKind, Refusal};
 pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
 pub use serving::{ModelCard, Serving};

@@ -29,6 +29,24 @@ pub enum DeniedKind {
     Quota,
 }
 
+/// What bounds the tokens of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The model.
+    Context,
+    /// The record of the use case.
+    UseCase,
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Context => "the context",
+            Self::UseCase => "the use case's limit",
+        })
+    }
+}
+
 /// Why a request got no answer.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -52,7 +70,7 @@ pub enum Refusal {
     },
     /// Prompt and answer do not fit the context window. Nothing is ever cut silently.
     #[error(
-        "the prompt has {prompt_tokens} tokens and max_tokens is {max_tokens}, together more than the context of \
+        "the prompt has {prompt_tokens} tokens and max_tokens is {max_tokens}, together more than {bound} of \
          {context_tokens}; shorten the prompt or lower max_tokens"
     )]
     ContextOverflow {
@@ -60,8 +78,10 @@ pub enum Refusal {
         prompt_tokens: usize,
         /// Tokens asked for.
         max_tokens: u32,
-        /// Tokens the model serves at most.
+        /// Tokens there is room for.
         context_tokens: usize,
+        /// Whose bound it is.
+        bound: Bound,
     },
     /// The queue is full.
     #[error("the server is busy; try again in {retry_after_s} s")]
