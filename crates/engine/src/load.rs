@@ -81,9 +81,7 @@ pub fn load(
             Err(Error::Options { field: "threads", reason: "must be at least 1".to_owned() })
         }
         Device::Cpu => load_on(Cpu::new(options.threads)?, files, progress),
-        Device::Reference => {
-            load_on(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"), files, progress)
-        }
+        Device::Reference => load_on(Candle::reference(), files, progress),
         Device::Cuda(number) => load_on(cuda(number)?, files, progress),
         Device::Metal(number) => load_on(metal(number)?, files, progress),
     }

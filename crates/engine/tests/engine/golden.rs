@@ -42,12 +42,15 @@ fn largest(logits: &[f32]) -> u32 {
     logits.iter().position(|logit| *logit == max).unwrap() as u32
 }
 
-/// Differences from the golden logits: root mean square over the sample, and the largest over sample and top.
+/// Differences from the golden logits: root mean square over the sample, and the largest over sample and top. A shift of
+/// all logits alike changes no probability, so the mean difference is taken out.
 fn differences(logits: &[f32], golden: &Golden) -> (f32, f32) {
     let sample = logits.iter().step_by(STRIDE).zip(&golden.sample).map(|(a, b)| a - b);
     let top = golden.top.iter().map(|(id, logit)| logits[*id as usize] - logit);
-    let rms = (sample.clone().map(|d| d * d).sum::<f32>() / golden.sample.len() as f32).sqrt();
-    (rms, sample.chain(top).fold(0f32, |max, d| max.max(d.abs())))
+    let count = golden.sample.len() as f32;
+    let mean = sample.clone().sum::<f32>() / count;
+    let rms = (sample.clone().map(|d| (d - mean).powi(2)).sum::<f32>() / count).sqrt();
+    (rms, sample.chain(top).fold(0f32, |max, d| max.max((d - mean).abs())))
 }
 
 /// The same mathematics in f32 by candle: only the order of sums differs, some 2^-20 a layer.
@@ -77,9 +80,17 @@ fn the_kernels_give_the_golden_logits_within_their_quantization() {
     }
 }
 
-/// Largest difference allowed between candle and numpy.
-const REFERENCE_MAX: f32 = 2e-3;
+/// Largest difference allowed between candle and numpy in f32. Measured: 4e-5.
+const REFERENCE_MAX: f32 = 2e-4;
+
+/// Differences allowed between the kernels and f32, in logits. What differs is that activations are rounded to 8 bits
+/// with a scale for each 32 (a step is 1/127 of the largest of them, so the error of one is about 0.7 % of their root mean
+/// square), four times a layer in thirty layers, and independent of each other: some 0.7 % · sqrt(120) = 8 % of what the
+/// layers add up to; logits here have a standard deviation of about 3, so 0.1 to 0.3 is expected. KV in binary16 adds a
+/// hundredth of that. Measured: KERNELS_MEASURED. llama.cpp rounds the same way and is as far off (printed by the
+/// test below). A wrong layer moves logits by their own size.
 const KERNELS_RMS: f32 = 0.5;
+/// As above, for the largest of some 3,100 differences; four standard deviations.
 const KERNELS_MAX: f32 = 2.0;
 
 /// The engine's greedy answer, and the logits of each step: computed again, over the same tokens, by the model alone.
@@ -124,6 +135,15 @@ fn greedy_answers_leave_llama_cpp_and_the_reference_only_at_near_ties() {
             ties.push((name.clone(), same, gap, of(peer.greedy[same]) - of(ours[same])));
         }
         let reference = ours.iter().zip(&golden.greedy).take_while(|(a, b)| a == b).count();
+        let top: Vec<(u32, f32)> =
+            golden.top.iter().copied().filter(|(id, _)| peer.top[0].iter().any(|(t, _)| t == id)).collect();
+        let mut theirs = vec![f32::NEG_INFINITY; model.vocab_len()];
+        peer.top[0].iter().for_each(|(id, logprob)| theirs[*id as usize] = *logprob);
+        println!(
+            "{name}: farthest from f32 in ten: {} here, {} llama.cpp",
+            pairwise(&rows[0], &top),
+            pairwise(&theirs, &top)
+        );
         println!("{name}: same as llama.cpp for {same}, as f32 for {reference} of {} tokens", ours.len());
         if let (Some(row), Some(id)) = (rows.get(reference), golden.greedy.get(reference)) {
             let (gap, f32_gap) = (row[ours[reference] as usize] - row[*id as usize], golden.gaps[reference]);
