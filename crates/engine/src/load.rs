@@ -87,31 +87,23 @@ pub fn load(
     }
 }
 
-#[cfg(feature = "cuda")]
 fn cuda(number: usize) -> Result<Candle, Error> {
+    in_this_build(cfg!(feature = "cuda"), format!("cuda:{number}"), "cuda")?;
     Ok(Candle::new(candle_core::Device::new_cuda(number)?, format!("candle-cuda-{number}")))
 }
 
-#[cfg(not(feature = "cuda"))]
-fn cuda(number: usize) -> Result<Candle, Error> {
-    Err(not_in_this_build(format!("cuda:{number}"), "cuda"))
-}
-
-#[cfg(feature = "metal")]
 fn metal(number: usize) -> Result<Candle, Error> {
+    in_this_build(cfg!(feature = "metal"), format!("metal:{number}"), "metal")?;
     Ok(Candle::new(candle_core::Device::new_metal(number)?, format!("candle-metal-{number}")))
 }
 
-#[cfg(not(feature = "metal"))]
-fn metal(number: usize) -> Result<Candle, Error> {
-    Err(not_in_this_build(format!("metal:{number}"), "metal"))
-}
-
-#[cfg(not(all(feature = "cuda", feature = "metal")))]
-fn not_in_this_build(device: String, feature: &str) -> Error {
+fn in_this_build(there: bool, device: String, feature: &str) -> Result<(), Error> {
+    if there {
+        return Ok(());
+    }
     let reason =
         format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
-    Error::Device { device, reason }
+    Err(Error::Device { device, reason })
 }
 
 /// `load` on a given device.
