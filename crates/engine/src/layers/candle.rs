@@ -1,4 +1,4 @@
-//! The layers' operations over candle's tensors, on any device candle has: weights dequantized to f32, K and V in f32.
+//! The layers' operations over candle's tensors, on any device candle has: weights dequantized to f32.
 //!
 //! On candle's CPU device this is the reference for the kernels; it makes no promise about bits.
 
@@ -13,12 +13,19 @@ use kernels::{DType, Pairing, RopeFrequencies};
 pub(crate) struct Candle {
     device: Device,
     name: String,
+    /// Type K and V are stored in; they are computed with in f32.
+    cache_element: Element,
 }
 
 impl Candle {
-    /// Arithmetic on `device`, reported as `name`.
+    /// Arithmetic on `device`, K and V in binary16.
     pub(crate) fn new(device: Device, name: impl Into<String>) -> Self {
-        Candle { device, name: name.into() }
+        Candle { device, name: name.into(), cache_element: Element::F16 }
+    }
+
+    /// The reference: candle's CPU device, and nothing rounded to less than f32.
+    pub(crate) fn reference() -> Self {
+        Candle { device: Device::Cpu, name: "candle-cpu-f32".to_owned(), cache_element: Element::F32 }
     }
 }
 
@@ -128,18 +135,18 @@ impl Backend for Candle {
     }
 
     fn page_bytes(&self, shape: &AttentionShape) -> usize {
-        2 * PAGE_TOKENS * shape.num_kv_heads * shape.head_dim * size_of::<f32>()
+        2 * PAGE_TOKENS * shape.num_kv_heads * shape.head_dim * self.cache_element.size_in_bytes()
     }
 
     fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Cache, Error> {
         let dims = (pages * PAGE_TOKENS, shape.num_kv_heads * shape.head_dim);
-        let zeros = || Tensor::zeros(dims, Element::F32, &self.device);
+        let zeros = || Tensor::zeros(dims, self.cache_element, &self.device);
         Ok(Cache { keys: zeros()?, values: zeros()? })
     }
 
     fn wipe(&mut self, shape: &AttentionShape, cache: &mut Cache, pages: &[u32]) -> Result<(), Error> {
         let dims = (PAGE_TOKENS, shape.num_kv_heads * shape.head_dim);
-        let zeros = Tensor::zeros(dims, Element::F32, &self.device)?;
+        let zeros = Tensor::zeros(dims, self.cache_element, &self.device)?;
         for page in pages {
             cache.keys.slice_set(&zeros, 0, *page as usize * PAGE_TOKENS)?;
             cache.values.slice_set(&zeros, 0, *page as usize * PAGE_TOKENS)?;
@@ -231,7 +238,10 @@ impl Backend for Candle {
         keys: &Activations,
         values: &Activations,
     ) -> Result<(), Error> {
-        let (keys, values) = (keys.get()?.contiguous()?, values.get()?.contiguous()?);
+        let stored = |x: &Activations| -> Result<Tensor, Error> {
+            Ok(x.get()?.to_dtype(self.cache_element)?.contiguous()?)
+        };
+        let (keys, values) = (stored(keys)?, stored(values)?);
         for (row, (page, slot)) in batch.places().enumerate() {
             let Some(page) = page else {
                 return Err(Error::Fault("a block table is shorter than its sequence".to_owned()));
@@ -255,7 +265,10 @@ impl Backend for Candle {
         let mut row = 0;
         for slice in &batch.slices {
             let ids = Tensor::new(cache_rows(&slice.block_table, slice.start + slice.len), &self.device)?;
-            let (k, v) = (cache.keys.index_select(&ids, 0)?, cache.values.index_select(&ids, 0)?);
+            let read = |pages: &Tensor| -> Result<Tensor, Error> {
+                Ok(pages.index_select(&ids, 0)?.to_dtype(Element::F32)?)
+            };
+            let (k, v) = (read(&cache.keys)?, read(&cache.values)?);
             outputs.push(self.attend_one(
                 shape,
                 slice.start,

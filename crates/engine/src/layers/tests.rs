@@ -121,7 +121,7 @@ macro_rules! on_both {
             $trial.results
         };
         let candle = {
-            let mut $trial = Trial::new(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"));
+            let mut $trial = Trial::new(Candle::new(candle_core::Device::Cpu, "candle-cpu"));
             $body;
             $trial.results
         };
@@ -163,12 +163,11 @@ proptest! {
         on_both!(2e-6, trial => trial.rope(seed, pairing, 2 * rotary, &slices));
     }
 
-    /// The kernels store K and V in binary16: half a unit of 11 bits, at most 2^-12 of numbers up to 1. In a score that is
-    /// at most 2^-12 · Σ|q| / 4 = 2^-10 for 16 dimensions, in the result (numbers up to 1) that and 2^-12 again.
+    /// Both store K and V in binary16, so what is read back is equal; what is left are sums and exponentials in f32.
     #[test]
     fn attention_over_pages_agrees(seed: u64, slices in slices(), kv in 1..4usize, group in 1..4usize) {
         let seed = seed >> 8;
         let shape = AttentionShape { num_heads: kv * group, num_kv_heads: kv, head_dim: 16, scale: 0.25 };
-        on_both!(2.5e-3, trial => trial.attention(seed, &shape, &slices));
+        on_both!(2e-5, trial => trial.attention(seed, &shape, &slices));
     }
 }
