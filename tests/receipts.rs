@@ -19,7 +19,8 @@ fn proven(receipt: &Value, key: &provenance::VerifierKey) -> (Receipt, Proven) {
 
 #[test]
 fn the_body_carries_a_receipt_that_verifies() {
-    let Some(Shared { server, key, place }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, place }) = shared.as_deref() else { return };
     let reply = server.chat(key, &question(false));
     let body = reply.ok();
     let (receipt, proven) = proven(&body["proeftuin"]["receipt"], &place.log_key());
@@ -39,7 +40,8 @@ fn the_body_carries_a_receipt_that_verifies() {
 
 #[test]
 fn the_last_chunk_carries_the_receipt_and_the_log_had_it_first() {
-    let Some(Shared { server, key, place }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, place }) = shared.as_deref() else { return };
     let mut events = server.stream(key, &question(true));
     let id = events.head.header("x-proeftuin-receipt").expect("a receipt's id").to_owned();
     let mut last = Value::Null;
@@ -61,7 +63,8 @@ fn the_last_chunk_carries_the_receipt_and_the_log_had_it_first() {
 
 #[test]
 fn a_changed_receipt_does_not_verify() {
-    let Some(Shared { server, key, place }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, place }) = shared.as_deref() else { return };
     let body = server.chat(key, &question(false)).ok();
     let mut receipt = body["proeftuin"]["receipt"].clone();
     let leaf = receipt["leaves"][1]["leaf"].as_str().unwrap();

@@ -16,7 +16,8 @@ fn text(body: &Value) -> &str {
 
 #[test]
 fn a_seed_gives_the_same_bytes_alone_and_beside_others() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let drawn = |seed: u64| {
         let more = json!({"seed": seed, "temperature": 1.1, "top_p": 0.95, "max_tokens": 24, "ignore_eos": true});
         text(&continue_with(server, key, "The river ran", more)).to_owned()
@@ -45,7 +46,8 @@ fn a_seed_gives_the_same_bytes_alone_and_beside_others() {
 
 #[test]
 fn each_choice_can_be_replayed_alone() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let more = |seed: u64, n: u64| json!({"seed": seed, "n": n, "temperature": 1.1, "max_tokens": 12});
     let both = continue_with(server, key, "At noon", more(7, 2));
     let second = continue_with(server, key, "At noon", more(8, 1));
@@ -54,7 +56,8 @@ fn each_choice_can_be_replayed_alone() {
 
 #[test]
 fn a_stop_string_ends_the_answer_and_is_not_shown() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let greedy = |more: Value| {
         let mut all = json!({"temperature": 0, "max_tokens": 32, "ignore_eos": true});
         all.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -83,7 +86,8 @@ fn a_stop_string_ends_the_answer_and_is_not_shown() {
 
 #[test]
 fn length_and_bias_are_obeyed() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let cut = continue_with(server, key, "Once", json!({"max_tokens": 5, "ignore_eos": true}));
     assert_eq!(cut["usage"]["completion_tokens"], 5);
     assert_eq!(cut["choices"][0]["finish_reason"], "length");

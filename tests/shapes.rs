@@ -68,7 +68,8 @@ fn chat_whole() {
 
 #[test]
 fn chat_streamed_is_the_same_text() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let whole = server.chat(key, &question(json!({}))).ok();
     let chunks = chunks(server.stream(key, &question(json!({"stream": true}))));
     assert_eq!(text(&chunks, 0, "/delta/content"), whole["choices"][0]["message"]["content"]);
@@ -81,7 +82,8 @@ fn chat_streamed_is_the_same_text() {
 
 #[test]
 fn usage_comes_in_a_chunk_of_its_own_when_asked_for() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let options = json!({"stream": true, "stream_options": {"include_usage": true}});
     let chunks = chunks(server.stream(key, &question(options)));
     let (last, before) = chunks.split_last().unwrap();
@@ -92,7 +94,8 @@ fn usage_comes_in_a_chunk_of_its_own_when_asked_for() {
 
 #[test]
 fn several_choices_are_told_apart() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let options = json!({"n": 2, "seed": 5, "temperature": 1.2});
     let whole = server.chat(key, &question(options.clone())).ok();
     let indices: Vec<_> = whole["choices"].as_array().unwrap().iter().map(|choice| choice["index"].clone()).collect();
@@ -111,7 +114,8 @@ fn several_choices_are_told_apart() {
 
 #[test]
 fn completions_whole_and_streamed() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let reply = server.complete(key, &prompt(json!({})));
     insta::assert_json_snapshot!("completion", snapshot(&reply));
     let streamed = crate::harness::stream(&server.address, "/v1/completions", key, &prompt(json!({"stream": true})));
@@ -125,7 +129,8 @@ fn completions_whole_and_streamed() {
 
 #[test]
 fn models_list_and_one() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let (address, key) = (&server.address, Some(key.as_str()));
     insta::assert_json_snapshot!("models", snapshot(&get(address, "/v1/models", key)));
     assert_eq!(get(address, &format!("/v1/models/{MODEL}"), key).ok()["id"], MODEL);
@@ -134,7 +139,8 @@ fn models_list_and_one() {
 
 #[test]
 fn what_is_not_offered_is_refused_by_name() {
-    let Some(Shared { server, key, .. }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let tool = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);
     for (name, more) in [
         ("tools", json!({"tools": tool})),
@@ -167,7 +173,8 @@ fn what_is_not_offered_is_refused_by_name() {
 
 #[test]
 fn what_does_not_fit_the_context_is_refused_with_both_numbers() {
-    let Some(Shared { server, key, place }) = shared().as_deref() else { return };
+    let shared = shared();
+    let Some(Shared { server, key, place }) = shared.as_deref() else { return };
     let card = get(&server.address, &format!("/v1/models/{MODEL}"), Some(key)).ok();
     let context = card["context_tokens"].as_u64().unwrap();
     let long = "tulip ".repeat(usize::try_from(context).unwrap());
