@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gateway::Device;
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -86,12 +87,28 @@ pub struct Serve {
     pub no_demo: bool,
 }
 
+/// `cpu`, `cuda`, `cuda:1`, `metal`: the devices that a build may have.
+fn device(text: &str) -> Result<Device, String> {
+    let (kind, number) = text.split_once(':').unwrap_or((text, "0"));
+    let number =
+        number.parse().map_err(|_| "the device number must be a small integer, as in cuda:0".to_owned())?;
+    match kind {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Ok(Device::Cuda(number)),
+        "metal" => Ok(Device::Metal(number)),
+        _ => Err("must be cpu, cuda, cuda:N, metal or metal:N".to_owned()),
+    }
+}
+
 /// What the engine may use.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
     /// Model to load [default: the default of models.toml]
     #[arg(long, env = "PROEFTUIN_MODEL", value_name = "ID")]
     pub model: Option<String>,
+    /// Where the model runs: cpu, cuda[:N] or metal[:N], as far as this build has it
+    #[arg(long, env = "PROEFTUIN_DEVICE", value_name = "DEVICE", default_value = "cpu", value_parser = device)]
+    pub device: Device,
     /// Threads of the engine [default: one a core]
     #[arg(long, env = "PROEFTUIN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

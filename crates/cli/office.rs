@@ -24,7 +24,8 @@ pub(crate) struct Use {
 pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
     let (policy, redactors) = places.policy()?;
     make_private(&places.state)?;
-    let (log, recovery) = Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
+    let (log, recovery) =
+        Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
     let parts = Parts {
         log,
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,

@@ -10,8 +10,11 @@ pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
     pub(crate) fn new(doing: &str) -> Self {
-        let target =
-            if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if std::io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(None, target).with_message(doing.to_owned());
         if let Ok(style) = ProgressStyle::with_template(
             "{msg:<12} [{bar:30}] {bytes:>10} of {total_bytes:<10} {binary_bytes_per_sec:>12} {eta:>4}",

@@ -53,9 +53,10 @@ pub(crate) fn run(places: &Places, args: &Chat) -> anyhow::Result<ExitCode> {
 fn is_local(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split('/').next().unwrap_or_default();
-    let host = authority.strip_prefix('[').and_then(|v6| v6.split(']').next()).unwrap_or_else(|| {
-        authority.rsplit_once(':').map_or(authority, |(host, _)| host)
-    });
+    let host = authority
+        .strip_prefix('[')
+        .and_then(|v6| v6.split(']').next())
+        .unwrap_or_else(|| authority.rsplit_once(':').map_or(authority, |(host, _)| host));
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -102,7 +103,8 @@ impl Session {
             .header("Authorization", format!("Bearer {}", self.key))
             .call()
             .context("the server cannot be reached")?;
-        let body: Value = serde_json::from_reader(response.body_mut().as_reader()).context("an unreadable reply")?;
+        let body: Value =
+            serde_json::from_reader(response.body_mut().as_reader()).context("an unreadable reply")?;
         match body.pointer("/data/0/id").and_then(Value::as_str) {
             Some(id) => Ok(id.to_owned()),
             None => bail!("{}", error_of(&body)),
@@ -218,7 +220,10 @@ fn converse(mut session: Session) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{} at {}. /help for help. The demonstration takes no personal data.", session.model, session.url);
+    println!(
+        "{} at {}. /help for help. The demonstration takes no personal data.",
+        session.model, session.url
+    );
     // History lives in this process only: what was typed is written nowhere.
     let mut editor = rustyline::DefaultEditor::new()?;
     let mut before = String::new();
@@ -238,7 +243,9 @@ fn converse(mut session: Session) -> anyhow::Result<ExitCode> {
                     if !session.command(text) {
                         return Ok(ExitCode::SUCCESS);
                     }
-                } else if !text.is_empty() && let Err(error) = session.ask(text) {
+                } else if !text.is_empty()
+                    && let Err(error) = session.ask(text)
+                {
                     eprintln!("{error:#}");
                 }
             }

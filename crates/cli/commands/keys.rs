@@ -18,7 +18,9 @@ pub(crate) fn run(places: &Places, keys: Keys) -> anyhow::Result<ExitCode> {
             use_case,
             actor,
             roles,
-            expires_ms: Some(now_ms().saturating_add(i64::from(days).saturating_mul(24 * i64::from(HOUR_MS)))),
+            expires_ms: Some(
+                now_ms().saturating_add(i64::from(days).saturating_mul(24 * i64::from(HOUR_MS))),
+            ),
             label,
         },
         Keys::List => AdminCommand::ListKeys,
@@ -41,7 +43,8 @@ pub(crate) fn administer(places: &Places, command: AdminCommand) -> anyhow::Resu
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let purpose = office::Use { places: 1, settings: "administration".to_owned(), isa: "none".to_owned() };
+        let purpose =
+            office::Use { places: 1, settings: "administration".to_owned(), isa: "none".to_owned() };
         let (gateway, _) = office::open(places, purpose).await?;
         let outcome = gateway.administer(command, rustix::process::getuid().as_raw()).await;
         gateway.stop("command").await;
@@ -53,12 +56,18 @@ fn print(outcome: AdminOutcome) {
     match outcome {
         AdminOutcome::Issued { id, prefix, secret } => {
             println!("{secret}");
-            eprintln!("key {id} ({prefix}): this is the only time it is shown; keep it as you keep a password");
+            eprintln!(
+                "key {id} ({prefix}): this is the only time it is shown; keep it as you keep a password"
+            );
         }
         AdminOutcome::Keys(rows) => {
-            println!("{:<14} {:<8} {:<24} {:<20} {:<20} PREFIX", "ID", "STATE", "USE CASE", "HOLDER", "EXPIRES");
+            println!(
+                "{:<14} {:<8} {:<24} {:<20} {:<20} PREFIX",
+                "ID", "STATE", "USE CASE", "HOLDER", "EXPIRES"
+            );
             for row in rows {
-                let expires = if row.ephemeral { "with the process".to_owned() } else { date(row.expires_ms) };
+                let expires =
+                    if row.ephemeral { "with the process".to_owned() } else { date(row.expires_ms) };
                 println!(
                     "{:<14} {:<8} {:<24} {:<20} {:<20} {}",
                     row.id,

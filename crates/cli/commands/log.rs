@@ -22,7 +22,9 @@ pub(crate) fn run(places: &Places, command: &LogCommand) -> anyhow::Result<ExitC
                 None => own_key(places)?,
             };
             let old = match against {
-                Some(path) => Some(std::fs::read_to_string(path).with_context(|| path.display().to_string())?),
+                Some(path) => {
+                    Some(std::fs::read_to_string(path).with_context(|| path.display().to_string())?)
+                }
                 None => None,
             };
             verify(places, &key, old.as_deref())
@@ -59,10 +61,18 @@ fn verify(places: &Places, key: &VerifierKey, against: Option<&str>) -> anyhow::
         writeln!(out, "  {event:<24} {count}")?;
     }
     if !report.open.is_empty() {
-        writeln!(out, "open        {} requests without an outcome: they run now, or ran at a crash", report.open.len())?;
+        writeln!(
+            out,
+            "open        {} requests without an outcome: they run now, or ran at a crash",
+            report.open.len()
+        )?;
     }
     if report.unfinished_bytes > 0 {
-        writeln!(out, "unfinished  {} bytes at the end of the journal, never acknowledged", report.unfinished_bytes)?;
+        writeln!(
+            out,
+            "unfinished  {} bytes at the end of the journal, never acknowledged",
+            report.unfinished_bytes
+        )?;
     }
     if let Some(size) = report.contains_checkpoint {
         writeln!(out, "contains    the history of the older checkpoint of {size} leaves")?;

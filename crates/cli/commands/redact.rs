@@ -48,8 +48,11 @@ fn as_json(redactor: &Redactor, explanation: &Explanation) -> serde_json::Value 
         .findings
         .iter()
         .map(|finding| {
-            let reasons: Vec<_> =
-                finding.reasons.iter().map(|reason| json!({"what": reason.what, "points": reason.points})).collect();
+            let reasons: Vec<_> = finding
+                .reasons
+                .iter()
+                .map(|reason| json!({"what": reason.what, "points": reason.points}))
+                .collect();
             json!({
                 "kind": finding.kind.id(),
                 "start": finding.start,

@@ -32,10 +32,19 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let listener = bind(serve.listen).await?;
+        if !serve.listen.ip().is_loopback() {
+            tracing::warn!(
+                "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
+            );
+        }
         let mut running = Running::start(places, listener, &serve.engine, serve.max_queued).await?;
         running.load(places, &serve.engine, serve.max_queued).await?;
         announce(&running, serve).await?;
         let reason = wait_for_signal(&mut running).await?;
+        tracing::info!(
+            drain_s = serve.drain_s,
+            "taking nothing new; running answers may finish, a second signal ends them"
+        );
         running.stop(reason, Duration::from_secs(serve.drain_s)).await
     })?;
     Ok(ExitCode::SUCCESS)
@@ -86,7 +95,10 @@ impl Running {
         };
         let (gateway, recovery) = office::open(places, purpose).await?;
         if !recovery.aborted.is_empty() {
-            tracing::warn!(requests = recovery.aborted.len(), "requests open at the last crash were sealed as aborted");
+            tracing::warn!(
+                requests = recovery.aborted.len(),
+                "requests open at the last crash were sealed as aborted"
+            );
         }
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
@@ -104,9 +116,15 @@ impl Running {
     }
 
     /// Fetches the model if it is not here, verifies it while loading, and serves it.
-    pub(crate) async fn load(&mut self, places: &Places, args: &EngineArgs, max_queued: u32) -> anyhow::Result<()> {
+    pub(crate) async fn load(
+        &mut self,
+        places: &Places,
+        args: &EngineArgs,
+        max_queued: u32,
+    ) -> anyhow::Result<()> {
         let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
         let settings = EngineSettings {
+            device: args.device,
             threads: args.threads.map(usize::from),
             kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
             max_running: usize::try_from(args.max_running)?,
@@ -119,11 +137,11 @@ impl Running {
             let bar = Bar::new("loading");
             let mut progress = |done, total| bar.set(done, total);
             let now_s = now_ms().div_euclid(1000);
-            gateway::load(&registry, &id, &store, &settings, now_s, &mut progress)
-                .map_err(anyhow::Error::new)
+            gateway::load(&registry, &id, &store, &settings, now_s, &mut progress).map_err(anyhow::Error::new)
         })
         .await
-        .context("loading the model was interrupted")??;
+        // What a task panicked with may hold text, so it is not shown.
+        .map_err(|_| anyhow::anyhow!("loading the model was interrupted"))??;
         tracing::info!(
             model = %self.model,
             sha256 = %hex::encode(report.engine.sha256),
@@ -143,8 +161,12 @@ impl Running {
     pub(crate) async fn stop(self, reason: &str, drain: Duration) -> anyhow::Result<()> {
         // An error means nobody serves any more.
         let _ = self.shutdown.send(true);
-        if tokio::time::timeout(drain, self.http).await.is_err() {
-            tracing::warn!("some requests did not finish in time and are sealed as aborted");
+        let drained = tokio::select! {
+            ended = tokio::time::timeout(drain, self.http) => ended.is_ok(),
+            _ = signal() => false,
+        };
+        if !drained {
+            tracing::warn!("some answers did not finish and are sealed as aborted");
         }
         for task in self.tasks {
             task.abort();
@@ -198,15 +220,20 @@ async fn demo_key(running: &Running, serve: &Serve) -> anyhow::Result<Option<Str
 
 /// SIGTERM and SIGINT end the server in order; a server that ends by itself is an error.
 async fn wait_for_signal(running: &mut Running) -> anyhow::Result<&'static str> {
+    tokio::select! {
+        reason = signal() => reason,
+        ended = &mut running.http => {
+            ended.map_err(|_| anyhow::anyhow!("the HTTP server was interrupted"))?.context("the HTTP server failed")?;
+            bail!("the HTTP server ended by itself")
+        }
+    }
+}
+
+async fn signal() -> anyhow::Result<&'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         _ = terminate.recv() => Ok("sigterm"),
         _ = interrupt.recv() => Ok("sigint"),
-        ended = &mut running.http => {
-            ended.context("the HTTP server was interrupted")?.context("the HTTP server failed")?;
-            bail!("the HTTP server ended by itself")
-        }
     }
 }

@@ -143,11 +143,18 @@ impl BlockManager {
     /// When free + owned + cached differs from total, or a page is in two places.
     pub(crate) fn assert_conserved(&self) {
         let owned = self.pages.iter().filter(|page| page.owners > 0).count();
-        assert_eq!(self.free.len() + owned + self.cached.len(), self.pages.len(), "pages were lost or doubled");
+        assert_eq!(
+            self.free.len() + owned + self.cached.len(),
+            self.pages.len(),
+            "pages were lost or doubled"
+        );
         let known = self.pages.iter().filter(|page| page.hash.is_some()).count();
         assert_eq!(known, self.by_hash.len(), "known pages and their hashes differ");
         let unowned = |id: &PageId| self.pages.get(*id as usize).is_some_and(|page| page.owners == 0);
-        assert!(self.free.iter().all(unowned) && self.cached.values().all(unowned), "an unowned page has an owner");
+        assert!(
+            self.free.iter().all(unowned) && self.cached.values().all(unowned),
+            "an unowned page has an owner"
+        );
     }
 
     /// The law when nothing runs: besides, nothing is owned.

@@ -143,7 +143,10 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
     let context_tokens = options.context_tokens.unwrap_or(trained.min(held));
     let refuse = |field, reason: String| Err(Error::Options { field, reason });
     if context_tokens < 2 || context_tokens > trained {
-        return refuse("context_tokens", format!("{context_tokens} is not between 2 and the model's {trained}"));
+        return refuse(
+            "context_tokens",
+            format!("{context_tokens} is not between 2 and the model's {trained}"),
+        );
     }
     if context_tokens > held {
         let reason = format!("holds {held} tokens, one sequence may have {context_tokens}; raise it");
@@ -187,7 +190,9 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
     let thread_shared = Arc::clone(&shared);
     std::thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || run(Stepper::new(model, scheduler, Arc::clone(&thread_shared)), &inbox, &thread_shared))
+        .spawn(move || {
+            run(Stepper::new(model, scheduler, Arc::clone(&thread_shared)), &inbox, &thread_shared)
+        })
         .map_err(Error::Thread)?;
     Ok(Engine { shared, commands })
 }
@@ -240,7 +245,8 @@ impl Engine {
     /// Takes a place in the bounded queue.
     fn take_place(&self) -> Result<(), SubmitError> {
         let max = self.shared.max_queued;
-        let taken = self.shared.queued.fetch_update(Relaxed, Relaxed, |queued| (queued < max).then_some(queued + 1));
+        let taken =
+            self.shared.queued.fetch_update(Relaxed, Relaxed, |queued| (queued < max).then_some(queued + 1));
         taken.map(|_| ()).map_err(|queued| {
             let turns = queued as u64 / self.shared.max_running as u64 + 1;
             let wait_ms = self.shared.sequence_ms.load(Relaxed).saturating_mul(turns);

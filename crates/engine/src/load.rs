@@ -89,36 +89,29 @@ pub fn load(
             Err(Error::Options { field: "threads", reason: "must be at least 1".to_owned() })
         }
         Device::Cpu => load_on(Cpu::new(options.threads)?, files, progress),
-        Device::Reference => load_on(Candle::new(candle_core::Device::Cpu, "candle-cpu-f32"), files, progress),
+        Device::Reference => load_on(Candle::reference(), files, progress),
         Device::Cuda(number) => load_on(cuda(number)?, files, progress),
         Device::Metal(number) => load_on(metal(number)?, files, progress),
     }
 }
 
-#[cfg(feature = "cuda")]
 fn cuda(number: usize) -> Result<Candle, Error> {
+    in_this_build(cfg!(feature = "cuda"), format!("cuda:{number}"), "cuda")?;
     Ok(Candle::new(candle_core::Device::new_cuda(number)?, format!("candle-cuda-{number}")))
 }
 
-#[cfg(not(feature = "cuda"))]
-fn cuda(number: usize) -> Result<Candle, Error> {
-    Err(not_in_this_build(format!("cuda:{number}"), "cuda"))
-}
-
-#[cfg(feature = "metal")]
 fn metal(number: usize) -> Result<Candle, Error> {
+    in_this_build(cfg!(feature = "metal"), format!("metal:{number}"), "metal")?;
     Ok(Candle::new(candle_core::Device::new_metal(number)?, format!("candle-metal-{number}")))
 }
 
-#[cfg(not(feature = "metal"))]
-fn metal(number: usize) -> Result<Candle, Error> {
-    Err(not_in_this_build(format!("metal:{number}"), "metal"))
-}
-
-#[cfg(not(all(feature = "cuda", feature = "metal")))]
-fn not_in_this_build(device: String, feature: &str) -> Error {
-    let reason = format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
-    Error::Device { device, reason }
+fn in_this_build(there: bool, device: String, feature: &str) -> Result<(), Error> {
+    if there {
+        return Ok(());
+    }
+    let reason =
+        format!("this build has no such device; build with the cargo feature `{feature}`, or use the cpu");
+    Err(Error::Device { device, reason })
 }
 
 /// `load` on a given device.

@@ -35,7 +35,9 @@ impl Batch {
     pub(crate) fn places(&self) -> impl Iterator<Item = (Option<u32>, usize)> {
         self.slices.iter().flat_map(|slice| {
             let positions = slice.start..slice.start + slice.len;
-            positions.map(|position| (slice.block_table.get(position / PAGE_TOKENS).copied(), position % PAGE_TOKENS))
+            positions.map(|position| {
+                (slice.block_table.get(position / PAGE_TOKENS).copied(), position % PAGE_TOKENS)
+            })
         })
     }
 
@@ -114,7 +116,8 @@ impl Model {
             return Err(Error::InvalidToken { vocab_len });
         }
         if tokens.is_empty() || tokens.len() > self.trained_context() || from >= tokens.len() {
-            let reason = format!("{} tokens from {from}, the context is {}", tokens.len(), self.trained_context());
+            let reason =
+                format!("{} tokens from {from}, the context is {}", tokens.len(), self.trained_context());
             return Err(Error::Options { field: "tokens", reason });
         }
         let pages = tokens.len().div_ceil(PAGE_TOKENS);

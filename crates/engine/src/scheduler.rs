@@ -8,6 +8,7 @@ use crate::FinishReason;
 use crate::block_manager::{BlockManager, PAGE_TOKENS};
 use crate::sequence::Sequence;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// The limits a scheduler keeps.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +76,7 @@ impl Scheduler {
         } else if let Some(index) = self.waiting.iter().position(|sequence| sequence.id == id)
             && let Some(sequence) = self.waiting.remove(index)
         {
-            self.dequeued += usize::from(!sequence.started);
+            self.dequeued += usize::from(sequence.started_at.is_none());
             sequence.finish(FinishReason::Aborted);
         }
     }
@@ -164,8 +165,8 @@ impl Scheduler {
                 return;
             }
             sequence.block_table.extend((0..pages).map_while(|_| self.blocks.allocate()));
-            self.dequeued += usize::from(!sequence.started);
-            sequence.started = true;
+            self.dequeued += usize::from(sequence.started_at.is_none());
+            sequence.started_at.get_or_insert_with(Instant::now);
             self.shared_tokens += shared as u64;
             *budget -= len;
             planned.push((sequence.id, len));
@@ -257,7 +258,6 @@ mod tests {
         events
     }
 
-
     /// What the pages would hold: by page and slot, the salt's owner and all tokens up to there.
     type Pages = HashMap<(u32, usize), Vec<u32>>;
 
@@ -267,16 +267,21 @@ mod tests {
         assert!(!slices.is_empty(), "a step without work");
         assert!(slices.iter().map(|slice| slice.len).sum::<usize>() <= scheduler.limits.max_batch_tokens);
         assert!(scheduler.running.len() <= scheduler.limits.max_running);
-        let _ = scheduler.blocks.take_wipes().into_iter().for_each(|page| pages.retain(|(id, _), _| *id != page));
+        scheduler.blocks.take_wipes().into_iter().for_each(|page| pages.retain(|(id, _), _| *id != page));
         let mut ended = Vec::new();
         for slice in slices {
             let sequence = &scheduler.running[slice.index];
             let tokens = sequence.tokens().to_vec();
             let salt = u32::from(cases[sequence.id as usize].salt);
-            let place = |position: usize| (sequence.block_table[position / PAGE_TOKENS], position % PAGE_TOKENS);
+            let place =
+                |position: usize| (sequence.block_table[position / PAGE_TOKENS], position % PAGE_TOKENS);
             let content = |position: usize| [&[salt], &tokens[..=position]].concat();
             for position in 0..sequence.computed {
-                assert_eq!(pages.get(&place(position)), Some(&content(position)), "a page holds something else");
+                assert_eq!(
+                    pages.get(&place(position)),
+                    Some(&content(position)),
+                    "a page holds something else"
+                );
             }
             for position in sequence.computed..sequence.computed + slice.len {
                 pages.insert(place(position), content(position));
@@ -323,8 +328,12 @@ mod tests {
             let mut stream = stream.expect("every case arrives");
             let mut events: Vec<TokenEvent> = std::iter::from_fn(|| stream.try_recv().ok()).collect();
             let last = events.pop();
-            let aborted = last == Some(TokenEvent::Finished(FinishReason::Aborted)) && case.aborted_at.is_some();
-            assert!(aborted || last == Some(TokenEvent::Finished(FinishReason::Length)), "ended with {last:?}");
+            let aborted =
+                last == Some(TokenEvent::Finished(FinishReason::Aborted)) && case.aborted_at.is_some();
+            assert!(
+                aborted || last == Some(TokenEvent::Finished(FinishReason::Length)),
+                "ended with {last:?}"
+            );
             let mut answer = expected(case).into_iter().map(|id| TokenEvent::Token { id });
             assert!(events.iter().all(|event| answer.next() == Some(*event)), "another answer");
             assert!(aborted || answer.next().is_none(), "the answer is too short");
@@ -359,7 +368,8 @@ mod tests {
             Limits { max_batch_tokens: 16, max_running: 4, prefix_sharing: true },
             BlockManager::new(32),
         );
-        let case = |len| Case { prompt: vec![1; len], max_tokens: 30, salt: 0, arrives_at: 0, aborted_at: None };
+        let case =
+            |len| Case { prompt: vec![1; len], max_tokens: 30, salt: 0, arrives_at: 0, aborted_at: None };
         let cases = [case(3), case(200)];
         let _streams = [submit(&mut scheduler, 0, &cases[0]), submit(&mut scheduler, 1, &cases[1])];
         let mut pages = Pages::new();

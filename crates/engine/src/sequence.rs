@@ -4,6 +4,7 @@ use crate::block_manager::{PAGE_TOKENS, PageId};
 use crate::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 use zeroize::Zeroizing;
 
@@ -30,8 +31,8 @@ pub(crate) struct Sequence {
     pub(crate) published: usize,
     /// How often each token occurs in the answer; kept only when a penalty asks for it.
     pub(crate) answer_counts: BTreeMap<u32, u32>,
-    /// Whether it has run before; a preempted sequence does not count as queued.
-    pub(crate) started: bool,
+    /// When it first ran; a preempted sequence does not count as queued.
+    pub(crate) started_at: Option<Instant>,
     events: Sender<TokenEvent>,
 }
 
@@ -54,7 +55,7 @@ impl Sequence {
             page_hashes: Vec::new(),
             published: 0,
             answer_counts: BTreeMap::new(),
-            started: false,
+            started_at: None,
             events,
         }
     }

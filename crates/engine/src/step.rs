@@ -55,8 +55,11 @@ impl Stepper {
             if !self.scheduler.advance(*slice) {
                 continue;
             }
-            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index)) else {
-                return Err(Error::Fault("the model returned fewer rows of logits than were asked for".to_owned()));
+            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index))
+            else {
+                return Err(Error::Fault(
+                    "the model returned fewer rows of logits than were asked for".to_owned(),
+                ));
             };
             generated += 1;
             match self.sampler.sample(row, sequence) {
@@ -70,6 +73,7 @@ impl Stepper {
         }
         ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
         for (index, reason) in ended {
+            self.note_duration(index);
             self.scheduler.finish(index, reason);
         }
         self.clean()?;
@@ -77,6 +81,14 @@ impl Stepper {
         self.shared.prefill_tokens.fetch_add((batch.tokens.len() - generated) as u64, Relaxed);
         self.shared.generated_tokens.fetch_add(generated as u64, Relaxed);
         Ok(())
+    }
+
+    /// Smooths how long sequences run; what a refused client is told to wait is guessed from it.
+    fn note_duration(&self, index: usize) {
+        let started_at = self.scheduler.running.get(index).and_then(|sequence| sequence.started_at);
+        let ran_ms = started_at.map_or(0, |at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let before_ms = self.shared.sequence_ms.load(Relaxed);
+        self.shared.sequence_ms.store(before_ms - before_ms / 8 + ran_ms / 8, Relaxed);
     }
 
     /// The tokens of the slices, with their pages.
@@ -88,7 +100,12 @@ impl Stepper {
             let (start, len) = (sequence.computed, slice.len);
             batch.tokens.extend(sequence.tokens().iter().skip(start).take(len));
             let wants_logits = sequence.remaining() == len;
-            batch.slices.push(BatchSlice { start, len, block_table: sequence.block_table.clone(), wants_logits });
+            batch.slices.push(BatchSlice {
+                start,
+                len,
+                block_table: sequence.block_table.clone(),
+                wants_logits,
+            });
         }
         batch
     }
@@ -101,11 +118,11 @@ impl Stepper {
         }
         let (scheduler, shared) = (&mut self.scheduler, &self.shared);
         shared.queued.fetch_sub(std::mem::take(&mut scheduler.dequeued), Relaxed);
-        shared.running.store(scheduler.running.len(), Relaxed);
         shared.pages_free.store(scheduler.blocks.free(), Relaxed);
         shared.pages_cached.store(scheduler.blocks.cached(), Relaxed);
         shared.preemptions.store(scheduler.preemptions, Relaxed);
         shared.shared_tokens.store(scheduler.shared_tokens, Relaxed);
+        shared.running.store(scheduler.running.len(), Relaxed);
         Ok(())
     }
 }

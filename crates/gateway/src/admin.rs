@@ -150,7 +150,11 @@ impl Gateway {
         let ephemeral = by.is_none();
         let issued = self
             .blocking(move || {
-                let issue = if ephemeral { ledger.issue_ephemeral_key(new, now_ms) } else { ledger.issue_key(new, now_ms) };
+                let issue = if ephemeral {
+                    ledger.issue_ephemeral_key(new, now_ms)
+                } else {
+                    ledger.issue_key(new, now_ms)
+                };
                 issue.map_err(Refusal::closed)
             })
             .await?;
@@ -159,7 +163,11 @@ impl Gateway {
             let _ = self.ledger().revoke_key(&issued.id, now_ms);
             return Err(closed);
         }
-        Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
+        Ok(AdminOutcome::Issued {
+            id: issued.id,
+            prefix: issued.prefix,
+            secret: issued.secret.as_str().to_owned(),
+        })
     }
 
     /// Seals that a key, or a new secret of it, was issued.
@@ -177,7 +185,11 @@ impl Gateway {
             .await?;
         // A new secret is an issue of the same key: the same leaf says so.
         self.seal_issue(&issued.id, Some(by), now_ms).await?;
-        Ok(AdminOutcome::Issued { id: issued.id, prefix: issued.prefix, secret: issued.secret.as_str().to_owned() })
+        Ok(AdminOutcome::Issued {
+            id: issued.id,
+            prefix: issued.prefix,
+            secret: issued.secret.as_str().to_owned(),
+        })
     }
 
     /// The leaf of a key as the ledger holds it.
@@ -204,7 +216,8 @@ impl Gateway {
 
     async fn revoke_key(&self, key: &str, by: AdminRef) -> Result<AdminOutcome, Refusal> {
         let (ledger, now_ms, wanted) = (self.ledger().clone(), self.now_ms(), key.to_owned());
-        let record = self.blocking(move || ledger.revoke_key(&wanted, now_ms).map_err(Refusal::closed)).await?;
+        let record =
+            self.blocking(move || ledger.revoke_key(&wanted, now_ms).map_err(Refusal::closed)).await?;
         self.append(Leaf::KeyRevoked(KeyRevoked { key_id: name(&record.id)?, by: Some(by) })).await?;
         Ok(AdminOutcome::Revoked { id: record.id })
     }

@@ -60,10 +60,10 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
     let stops: Vec<&str> = request.stop.iter().map(|stop| stop.as_str()).collect();
     facts.sampling = Some(record::sampling(&key, &sampling, &request.params, &stops));
     if let Some(input) = &mut facts.input {
-        // Prompts of a batch are committed to as one sequence; their lengths follow from the client's input.
-        let all: Zeroizing<Vec<u32>> = Zeroizing::new(token_ids.iter().flat_map(|ids| ids.iter().copied()).collect());
-        input.token_commit = Some(key.commit_tokens(&all));
-        input.tokens = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let prompts: Vec<&[u32]> = token_ids.iter().map(|ids| ids.as_slice()).collect();
+        input.token_commit = Some(key.commit_prompts(&prompts));
+        input.tokens = token_ids.iter().fold(0, |sum, ids| sum.saturating_add(count(ids.len())));
+        input.prompts = count(token_ids.len());
         input.rendered_at_ms = rendered_at_ms;
     }
     let demo = facts.demo;
@@ -88,6 +88,10 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         started: entered.started,
         _admitted: Durable,
     })
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Seals a refusal that is no decision of the policy (too long, too busy), and gives it back to say.
@@ -130,5 +134,5 @@ async fn reserve(gateway: &Gateway, prompts: &Prompts) -> Result<Allowance, Refu
             "het verzoek kan meer tokens nemen dan de toepassing vandaag over heeft; verlaag max_tokens of vraag de eigenaar",
         ),
     };
-    Err(deny::seal(gateway, entered.record.clone(), verdict).await)
+    Err(deny::seal(gateway, entered.record.clone(), verdict.quota()).await)
 }

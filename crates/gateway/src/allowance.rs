@@ -30,7 +30,8 @@ fn requests_this_minute(use_case: &str) -> Counter {
 
 /// Reads the counters of a use case. Blocks on the disk.
 pub(crate) fn used(ledger: &Ledger, use_case: &str, now_ms: i64) -> Result<Used, Refusal> {
-    let total = |counter: Counter| ledger.usage(&counter, now_ms).map(ledger::Usage::total).map_err(Refusal::closed);
+    let total =
+        |counter: Counter| ledger.usage(&counter, now_ms).map(ledger::Usage::total).map_err(Refusal::closed);
     Ok(Used {
         tokens_today: total(tokens_today(use_case))?,
         requests_this_minute: total(requests_this_minute(use_case))?,

@@ -81,7 +81,13 @@ pub(crate) async fn authenticate(
 }
 
 /// Nobody we know: counted, and the count is sealed at the end of the interval.
-fn stranger(gateway: &Gateway, reason: UnauthenticatedReason, rule: &str, remedy: &str, remedy_nl: &str) -> Refusal {
+fn stranger(
+    gateway: &Gateway,
+    reason: UnauthenticatedReason,
+    rule: &str,
+    remedy: &str,
+    remedy_nl: &str,
+) -> Refusal {
     gateway.strangers().count(reason);
     Refusal::Denied(Denied {
         kind: DeniedKind::Unauthenticated,

@@ -1,11 +1,9 @@
 //! One choice of an answer: token → text → screened → restored → stopped, always in this order.
 
-use std::sync::Arc;
-
 use engine::{FinishReason, TokenEvent};
 use provenance::{ChoiceFacts, RequestKey};
 use redact::{Restorer, Screen};
-use tokenizer::{Detokenizer, Tokenizer};
+use tokenizer::Detokenizer;
 use zeroize::Zeroizing;
 
 use crate::answer::Finish;
@@ -37,23 +35,25 @@ pub(crate) struct Choice {
     token_ids: Zeroizing<Vec<u32>>,
     shown: Zeroizing<String>,
     finish: Option<provenance::Finish>,
+    restored: u32,
 }
 
 impl Choice {
     pub(crate) fn new(
-        tokenizer: Arc<Tokenizer>,
+        detokenizer: Detokenizer,
         screen: Screen,
         restorer: Restorer,
         stops: Vec<Zeroizing<String>>,
     ) -> Self {
         Self {
-            detokenizer: Detokenizer::new(tokenizer),
+            detokenizer,
             screen,
             restorer: Some(restorer),
             stop: StopMatcher::new(stops),
             token_ids: Zeroizing::default(),
             shown: Zeroizing::default(),
             finish: None,
+            restored: 0,
         }
     }
 
@@ -75,7 +75,9 @@ impl Choice {
                 self.end(Finish::Stop)
             }
             TokenEvent::Finished(FinishReason::Length) => self.end(Finish::Length),
-            TokenEvent::Finished(FinishReason::Aborted | FinishReason::Failed) => Progress::Fail(Fault::Engine),
+            TokenEvent::Finished(FinishReason::Aborted | FinishReason::Failed) => {
+                Progress::Fail(Fault::Engine)
+            }
         };
         match &progress {
             Progress::Text(text) => self.shown.push_str(text),
@@ -114,6 +116,7 @@ impl Choice {
         let mut restored = String::new();
         if let Some(mut restorer) = self.restorer.take() {
             restored = restorer.push(&screened);
+            self.restored = restorer.restored();
             restored.push_str(&restorer.finish());
         }
         match self.stop.push(&restored) {
@@ -134,6 +137,11 @@ impl Choice {
             finish: self.finish.unwrap_or(provenance::Finish::Aborted),
             marked: true,
         }
+    }
+
+    /// Placeholders given back so far.
+    pub(crate) fn restored(&self) -> u32 {
+        self.restorer.as_ref().map_or(self.restored, redact::Restorer::restored)
     }
 
     /// Findings of the output screen, by kind.

@@ -1,6 +1,6 @@
 //! A denial is an outcome: it is sealed in the log first and told to the caller second.
 
-use policy::Denial;
+use policy::{Denial, DenialClass};
 use provenance::{DecisionFacts, Leaf, Name, RequestFacts, Stage};
 
 use crate::gateway::Gateway;
@@ -24,12 +24,20 @@ impl Verdict {
             rule: denial.rule.clone(),
             remedy: denial.remedy.clone(),
             remedy_nl: denial.remedy_nl.clone(),
-            kind: DeniedKind::Forbidden,
+            kind: match denial.class {
+                DenialClass::Quota => DeniedKind::Quota,
+                _ => DeniedKind::Forbidden,
+            },
         }
     }
 
     /// A denial that is built into the gate.
-    pub(crate) fn built_in(stage: Stage, rule: &str, remedy: impl Into<String>, remedy_nl: impl Into<String>) -> Self {
+    pub(crate) fn built_in(
+        stage: Stage,
+        rule: &str,
+        remedy: impl Into<String>,
+        remedy_nl: impl Into<String>,
+    ) -> Self {
         Self {
             stage,
             rule: rule.to_owned(),
@@ -42,6 +50,11 @@ impl Verdict {
     /// The same, said as 401: the key was known and no longer opens anything.
     pub(crate) fn unauthenticated(self) -> Self {
         Self { kind: DeniedKind::Unauthenticated, ..self }
+    }
+
+    /// The same, said as 429: the allowance is used up.
+    pub(crate) fn quota(self) -> Self {
+        Self { kind: DeniedKind::Quota, ..self }
     }
 }
 

@@ -5,7 +5,7 @@ use tokenizer::ChatMessage;
 use zeroize::Zeroizing;
 
 use crate::clear::Cleared;
-use crate::refusal::Refusal;
+use crate::refusal::{Bound, Refusal};
 use crate::request::{Input, Params};
 
 /// Token ids of every prompt, and how many choices each gets. Batches and `n` are one type.
@@ -71,6 +71,7 @@ fn max_tokens(prompt: usize, wish: Option<u32>, context: usize, limit: u64) -> R
         prompt_tokens: prompt,
         max_tokens,
         context_tokens: context.min(limit),
+        bound: if limit < context { Bound::UseCase } else { Bound::Context },
     };
     match wish {
         Some(wish) if wish > room => Err(overflow(wish)),
@@ -121,8 +122,12 @@ mod tests {
         assert_eq!(max_tokens(10, Some(90), 100, 1000).unwrap(), 90);
         assert_eq!(max_tokens(10, None, 100, 50).unwrap(), 40);
         for (prompt, wish) in [(10, Some(91)), (100, None), (101, Some(1))] {
-            let Err(Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens }) =
-                max_tokens(prompt, wish, 100, 1000)
+            let Err(Refusal::ContextOverflow {
+                prompt_tokens,
+                max_tokens,
+                context_tokens,
+                bound: Bound::Context,
+            }) = max_tokens(prompt, wish, 100, 1000)
             else {
                 panic!("fitted");
             };
@@ -136,6 +141,9 @@ mod tests {
         let sampling = sampling(&params).unwrap();
         assert_eq!(sampling.temperature, 0.7);
         assert_eq!(sampling.seed, 7);
-        assert_ne!(super::sampling(&Params::default()).unwrap().seed, super::sampling(&Params::default()).unwrap().seed);
+        assert_ne!(
+            super::sampling(&Params::default()).unwrap().seed,
+            super::sampling(&Params::default()).unwrap().seed
+        );
     }
 }

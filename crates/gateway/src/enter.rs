@@ -46,7 +46,8 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     let policy = gateway.policy();
     let now_ms = gateway.now_ms();
     let started = Instant::now();
-    let (mut record, key) = record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
+    let (mut record, key) =
+        record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
     let known = request.model == serving.facts.id;
     let model = if known { serving.facts.clone() } else { ModelFacts::unknown(request.model.clone()) };
     if known {
@@ -93,7 +94,9 @@ async fn quota(
     request: &GenerationRequest,
     now_ms: i64,
 ) -> Result<QuotaFacts, Refusal> {
-    let Some(use_case) = record.use_case.as_ref().and_then(|reference| policy.use_case(reference.id.as_str())) else {
+    let Some(use_case) =
+        record.use_case.as_ref().and_then(|reference| policy.use_case(reference.id.as_str()))
+    else {
         return Ok(QuotaFacts::default());
     };
     let used = gateway.usage(use_case.id.clone(), now_ms).await?;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use engine::{SequenceRequest, TokenEvent};
 use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
 use redact::RestorePolicy;
+use tokenizer::Detokenizer;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::admit::Admitted;
@@ -21,7 +22,7 @@ use crate::encode::choice_seed;
 use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::record;
-use crate::refusal::Refusal;
+use crate::refusal::{Bound, Refusal};
 
 /// An answer being made. See [`Answer::next`].
 pub struct Answer {
@@ -73,7 +74,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 }
             }
             choices.push(Choice::new(
-                admitted.serving.tokenizer.clone(),
+                detokenizer(&admitted, prompt),
                 redactor.screen(&admitted.vault),
                 admitted.vault.restorer(&policy),
                 admitted.stop.clone(),
@@ -108,6 +109,15 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     })
 }
 
+/// Whatever follows a prompt goes on where it ended: the tokenizer knows whether its last token wants a space after it.
+fn detokenizer(admitted: &Admitted, prompt: &[u32]) -> Detokenizer {
+    let tokenizer = admitted.serving.tokenizer.clone();
+    match prompt.last() {
+        Some(&last) => Detokenizer::following(tokenizer, last),
+        None => Detokenizer::new(tokenizer),
+    }
+}
+
 fn stop_tokens(admitted: &Admitted) -> Vec<u32> {
     if admitted.ignore_eos { Vec::new() } else { admitted.serving.tokenizer.end_of_generation().to_vec() }
 }
@@ -118,14 +128,18 @@ fn refusal(error: engine::SubmitError) -> Refusal {
     match error {
         E::QueueFull { retry_after_s, .. } => Refusal::Busy { retry_after_s },
         E::ContextOverflow { prompt_tokens, max_tokens, context_tokens } => {
-            Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens }
+            Refusal::ContextOverflow { prompt_tokens, max_tokens, context_tokens, bound: Bound::Context }
         }
-        E::InvalidSampling { field, reason } => Refusal::Invalid { field: field.to_owned(), reason: reason.to_owned() },
+        E::InvalidSampling { field, reason } => {
+            Refusal::Invalid { field: field.to_owned(), reason: reason.to_owned() }
+        }
         E::InvalidToken => Refusal::Invalid {
             field: "logit_bias".to_owned(),
             reason: "a token id is outside the vocabulary".to_owned(),
         },
-        E::EmptyPrompt => Refusal::Invalid { field: "prompt".to_owned(), reason: "must not be empty".to_owned() },
+        E::EmptyPrompt => {
+            Refusal::Invalid { field: "prompt".to_owned(), reason: "must not be empty".to_owned() }
+        }
         other => Refusal::closed(other),
     }
 }
@@ -241,8 +255,12 @@ impl Answer {
     fn fail(&mut self, fault: Fault) {
         self.streams.iter_mut().for_each(|slot| *slot = None);
         let (reason, why) = match fault {
-            Fault::Engine => (EndReason::Engine, "the engine failed or was stopped; the answer is incomplete"),
-            Fault::Screen => (EndReason::Screen, "the answer could not be screened for personal data and was stopped"),
+            Fault::Engine => {
+                (EndReason::Engine, "the engine failed or was stopped; the answer is incomplete")
+            }
+            Fault::Screen => {
+                (EndReason::Screen, "the answer could not be screened for personal data and was stopped")
+            }
         };
         self.end(Status::Failed, reason);
         self.ready.push_back(AnswerEvent::Failed { why: why.to_owned() });
@@ -284,7 +302,10 @@ impl Answer {
             status,
             reason,
             choices: self.choices.iter().map(|choice| choice.facts(&self.key)).collect(),
-            screen: Some(ScreenFacts { counts: record::counts(&counts), restored: 0 }),
+            screen: Some(ScreenFacts {
+                counts: record::counts(&counts),
+                restored: self.choices.iter().map(Choice::restored).fold(0, u32::saturating_add),
+            }),
             ms: ms_since(self.started),
             first_token_ms: self.first_token_ms,
             joules_milli: None,

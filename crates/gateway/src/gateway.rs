@@ -167,7 +167,8 @@ impl Gateway {
         if let policy::Decision::Deny(denial) = policy.enter(&entry) {
             let none = Trace { trace_id: [0; 16], parent_span_id: None };
             let (mut facts, _) = record::begin(self, &policy, caller, EndpointId::Models, &none, now_ms)?;
-            facts.determining = record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
+            facts.determining =
+                record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
             let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);
             return Err(deny::seal(self, facts, verdict).await);
         }
@@ -190,7 +191,9 @@ impl Gateway {
 
     /// Without a log there is no service.
     fn open_gate(&self) -> Result<(), Refusal> {
-        self.log.closed().map_or(Ok(()), |why| Err(Refusal::Closed { why: format!("the log is closed: {why}") }))
+        self.log
+            .closed()
+            .map_or(Ok(()), |why| Err(Refusal::Closed { why: format!("the log is closed: {why}") }))
     }
 
     /// Seals the count of callers without a valid key since the last call, if there were any. Call it once a minute.
@@ -230,7 +233,11 @@ impl Gateway {
         let mut gauges = vec![
             gauge("ready", "1 when requests are served.", u64::from(self.ready().is_ok())),
             gauge("places_taken", "Choices that run or wait.", self.places_total.saturating_sub(free) as u64),
-            gauge("log_open", "1 while the provenance log takes records.", u64::from(self.log.closed().is_none())),
+            gauge(
+                "log_open",
+                "1 while the provenance log takes records.",
+                u64::from(self.log.closed().is_none()),
+            ),
         ];
         gauges.extend(self.serving.get().map(|serving| serving.generator.gauges()).unwrap_or_default());
         gauges
@@ -269,7 +276,10 @@ impl Gateway {
     }
 
     pub(crate) fn serving(&self) -> Result<Arc<Serving>, Refusal> {
-        self.serving.get().cloned().ok_or_else(|| Refusal::closed("the model is being loaded; try again shortly"))
+        self.serving
+            .get()
+            .cloned()
+            .ok_or_else(|| Refusal::closed("the model is being loaded; try again shortly"))
     }
 
     pub(crate) fn redactor(&self, profile: &str) -> Result<Arc<Redactor>, Refusal> {
@@ -294,10 +304,15 @@ impl Gateway {
         if choices > self.places_total {
             return Err(Refusal::Invalid {
                 field: "n".to_owned(),
-                reason: format!("asks for {choices} choices at once; this server takes {}", self.places_total),
+                reason: format!(
+                    "asks for {choices} choices at once; this server takes {}",
+                    self.places_total
+                ),
             });
         }
-        Arc::clone(&self.places).try_acquire_many_owned(wanted).map_err(|_| Refusal::Busy { retry_after_s: 1 })
+        Arc::clone(&self.places)
+            .try_acquire_many_owned(wanted)
+            .map_err(|_| Refusal::Busy { retry_after_s: 1 })
     }
 
     pub(crate) async fn usage(&self, use_case: String, now_ms: i64) -> Result<Used, Refusal> {
@@ -310,7 +325,9 @@ impl Gateway {
         &self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::closed("a disk operation was interrupted"))?
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|_| Refusal::closed("a disk operation was interrupted"))?
     }
 
     /// Pages of the cache are shared within a use case and never beyond: the salt is this run's secret, not the
@@ -322,4 +339,3 @@ impl Gateway {
         hash.finalize().into()
     }
 }
-

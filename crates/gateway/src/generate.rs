@@ -79,10 +79,18 @@ impl Generate for Engine {
             gauge("sequences_queued", "Sequences that wait for the engine.", stats.queued as u64),
             gauge("kv_pages", "Pages of 32 tokens there are.", stats.pages_total as u64),
             gauge("kv_pages_free", "Pages that hold nothing.", stats.pages_free as u64),
-            gauge("kv_pages_cached", "Pages kept for their content and owned by none.", stats.pages_cached as u64),
+            gauge(
+                "kv_pages_cached",
+                "Pages kept for their content and owned by none.",
+                stats.pages_cached as u64,
+            ),
             counter("engine_steps_total", "Steps the engine has run.", stats.steps_total),
             counter("prefill_tokens_total", "Prompt positions computed.", stats.prefill_tokens_total),
-            counter("shared_tokens_total", "Prompt positions taken over from known pages.", stats.shared_tokens_total),
+            counter(
+                "shared_tokens_total",
+                "Prompt positions taken over from known pages.",
+                stats.shared_tokens_total,
+            ),
             counter("generated_tokens_total", "Tokens generated.", stats.generated_tokens_total),
             counter("preemptions_total", "Times a sequence gave up its pages.", stats.preemptions_total),
         ]

@@ -23,16 +23,16 @@ mod serving;
 mod stop;
 mod strip;
 
+pub use ::engine::{Device, isa};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::Caller;
-pub use ::engine::isa;
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
 pub use load::{EngineSettings, LoadError, LoadReport, load};
 pub use provenance::Receipt;
-pub use refusal::{Denied, DeniedKind, Refusal};
+pub use refusal::{Bound, Denied, DeniedKind, Refusal};
 pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
 pub use serving::{ModelCard, Serving};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{EngineOptions, LoadOptions};
+use engine::{Device, EngineOptions, LoadOptions};
 use provenance::{Assurance, Digest, FileRef, ModelRef, Name};
 use registry::Registry;
 use thiserror::Error;
@@ -38,6 +38,8 @@ pub enum LoadError {
 /// What the engine may use. Whoever starts a server says it without knowing the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineSettings {
+    /// Where the arithmetic runs.
+    pub device: Device,
     /// Threads; `None` is one a core.
     pub threads: Option<usize>,
     /// Memory for keys and values, in bytes.
@@ -51,7 +53,7 @@ pub struct EngineSettings {
 impl EngineSettings {
     fn load_options(&self) -> LoadOptions {
         let defaults = LoadOptions::default();
-        LoadOptions { threads: self.threads.unwrap_or(defaults.threads), ..defaults }
+        LoadOptions { threads: self.threads.unwrap_or(defaults.threads), device: self.device }
     }
 
     fn engine_options(&self, context_tokens: usize) -> EngineOptions {
@@ -138,7 +140,9 @@ pub fn load(
 fn tokenizer_of(id: &str, metadata: &registry::Metadata) -> Result<Tokenizer, LoadError> {
     let missing = |key: &str| LoadError::Metadata {
         id: id.to_owned(),
-        reason: format!("the metadata has no {key}, so there is no tokenizer; use a GGUF file that carries its own"),
+        reason: format!(
+            "the metadata has no {key}, so there is no tokenizer; use a GGUF file that carries its own"
+        ),
     };
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let model = metadata.string(&key("model")).ok_or_else(|| missing("tokenizer.ggml.model"))?;

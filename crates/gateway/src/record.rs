@@ -40,7 +40,8 @@ pub(crate) fn begin(
         tenant: None,
         use_case: use_case.map(reference).transpose()?,
         demo: use_case.is_some_and(|record| record.kind == policy::Kind::Demo),
-        processing_activity_id: use_case.and_then(|record| Name::new(record.processing_activity_id.clone()).ok()),
+        processing_activity_id: use_case
+            .and_then(|record| Name::new(record.processing_activity_id.clone()).ok()),
         action: name(&endpoint.to_string())?,
         key_id: Some(name(&caller.principal.key_id)?),
         actor_pseudonym: subject.pseudonym(),
@@ -95,14 +96,26 @@ pub(crate) fn engine(gateway: &Gateway, serving: &Serving) -> Result<EngineRef, 
 
 /// The client's input, before it is tokens.
 pub(crate) fn input(key: &RequestKey, client_input: &[u8]) -> InputFacts {
-    InputFacts { client_commit: key.commit(client_input), token_commit: None, tokens: 0, rendered_at_ms: None }
+    InputFacts {
+        client_commit: key.commit(client_input),
+        token_commit: None,
+        tokens: 0,
+        prompts: 0,
+        rendered_at_ms: None,
+    }
 }
 
 /// Sampling as resolved. Every number was rounded to thousandths before, so nothing is lost here.
-pub(crate) fn sampling(key: &RequestKey, sampling: &SamplingParams, params: &Params, stops: &[&str]) -> SamplingFacts {
+pub(crate) fn sampling(
+    key: &RequestKey,
+    sampling: &SamplingParams,
+    params: &Params,
+    stops: &[&str],
+) -> SamplingFacts {
     let commit = |parts: Vec<u8>| (!parts.is_empty()).then(|| key.commit(&parts));
     // Each with its length, so that two lists never commit alike.
-    let stops = stops.iter().flat_map(|s| (s.len() as u64).to_le_bytes().into_iter().chain(s.bytes())).collect();
+    let stops =
+        stops.iter().flat_map(|s| (s.len() as u64).to_le_bytes().into_iter().chain(s.bytes())).collect();
     let biases = sampling
         .logit_bias
         .iter()
@@ -143,21 +156,38 @@ pub(crate) fn redaction(detector_sha256: [u8; 32]) -> RedactionFacts {
 
 /// Findings as the policy judges them.
 pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
-    let total = |counts: &BTreeMap<Kind, u32>| counts.values().map(|&count| u64::from(count)).sum();
     FindingFacts {
         counts: redaction.counts.iter().map(|(kind, &count)| (kind.id().to_owned(), count.into())).collect(),
-        data_class: if redaction.counts.is_empty() { DataClass::None } else { DataClass::Personal },
+        data_class: redaction.counts.keys().map(|&kind| class(kind)).max().unwrap_or(DataClass::None),
+        // No recognizer finds these yet.
         special_categories: Vec::new(),
-        unresolved: 0,
-        refused: total(&redaction.refused),
+        unresolved: total(&redaction.unresolved).into(),
+        refused: total(&redaction.refused).into(),
         failed: false,
         profile: profile.to_owned(),
     }
 }
 
+/// How heavy a kind of data is.
+fn class(kind: Kind) -> DataClass {
+    match kind {
+        Kind::Bsn => DataClass::Identifier,
+        _ => DataClass::Personal,
+    }
+}
+
+/// All findings of a map together.
+pub(crate) fn total(counts: &BTreeMap<Kind, u32>) -> u32 {
+    counts.values().fold(0, |sum, &count| sum.saturating_add(count))
+}
+
 /// Counts by kind as the log takes them.
 pub(crate) fn counts(counts: &BTreeMap<Kind, u32>) -> BTreeMap<Name, u32> {
-    counts.iter().filter_map(|(kind, &count)| Some((Name::new(kind.id()).ok()?, count))).take(LIST_MAX).collect()
+    counts
+        .iter()
+        .filter_map(|(kind, &count)| Some((Name::new(kind.id()).ok()?, count)))
+        .take(LIST_MAX)
+        .collect()
 }
 
 /// Ids of the administrator's making; what the log cannot take as a name is named so.

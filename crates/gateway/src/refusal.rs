@@ -6,7 +6,7 @@ use thiserror::Error;
 /// without a key are counted, and the count is sealed).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// Whether a key was missing or wrong (401), or the policy said no (403).
+    /// Whether a key was missing or wrong, the policy said no, or the allowance is used up.
     pub kind: DeniedKind,
     /// Id of the rule that decided.
     pub rule: String,
@@ -18,13 +18,33 @@ pub struct Denied {
     pub receipt_id: Option<String>,
 }
 
-/// Which of HTTP's two refusals a denial is.
+/// Which of HTTP's refusals a denial is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeniedKind {
     /// No valid key was shown: 401.
     Unauthenticated,
     /// The key is known and may not do this: 403.
     Forbidden,
+    /// The allowance of the use case is used up: 429.
+    Quota,
+}
+
+/// What bounds the tokens of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The model.
+    Context,
+    /// The record of the use case.
+    UseCase,
+}
+
+impl std::fmt::Display for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Context => "the context",
+            Self::UseCase => "the use case's limit",
+        })
+    }
 }
 
 /// Why a request got no answer.
@@ -50,7 +70,7 @@ pub enum Refusal {
     },
     /// Prompt and answer do not fit the context window. Nothing is ever cut silently.
     #[error(
-        "the prompt has {prompt_tokens} tokens and max_tokens is {max_tokens}, together more than the context of \
+        "the prompt has {prompt_tokens} tokens and max_tokens is {max_tokens}, together more than {bound} of \
          {context_tokens}; shorten the prompt or lower max_tokens"
     )]
     ContextOverflow {
@@ -58,8 +78,10 @@ pub enum Refusal {
         prompt_tokens: usize,
         /// Tokens asked for.
         max_tokens: u32,
-        /// Tokens the model serves at most.
+        /// Tokens there is room for.
         context_tokens: usize,
+        /// Whose bound it is.
+        bound: Bound,
     },
     /// The queue is full.
     #[error("the server is busy; try again in {retry_after_s} s")]

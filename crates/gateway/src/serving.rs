@@ -60,7 +60,11 @@ impl Serving {
     }
 
     /// A conversation as token ids, opening the assistant's turn.
-    pub(crate) fn render(&self, messages: &[ChatMessage], now_ms: i64) -> Result<Zeroizing<Vec<u32>>, Refusal> {
+    pub(crate) fn render(
+        &self,
+        messages: &[ChatMessage],
+        now_ms: i64,
+    ) -> Result<Zeroizing<Vec<u32>>, Refusal> {
         let template = self.template.as_ref().ok_or_else(|| Refusal::Invalid {
             field: "messages".into(),
             reason: "this model has no chat template; use /v1/completions".into(),
@@ -71,8 +75,10 @@ impl Serving {
         let variables = serde_json::Map::new();
         let input =
             RenderInput { messages, tools: None, add_generation_prompt: true, variables: &variables, now };
-        let invalid =
-            |error: tokenizer::Error| Refusal::Invalid { field: "messages".into(), reason: error.to_string() };
+        let invalid = |error: tokenizer::Error| Refusal::Invalid {
+            field: "messages".into(),
+            reason: error.to_string(),
+        };
         let rendered = template.render(&input).map_err(invalid)?;
         self.tokenizer.encode_rendered(&rendered).map_err(invalid)
     }

@@ -70,7 +70,8 @@ mod tests {
     /// The rule, byte by byte: the first position at which some stop string has just been completed.
     fn whole(text: &str, stops: &[String]) -> String {
         for (end, _) in text.char_indices().skip(1).chain([(text.len(), ' ')]) {
-            let longest = stops.iter().filter(|stop| text[..end].ends_with(stop.as_str())).map(String::len).max();
+            let longest =
+                stops.iter().filter(|stop| text[..end].ends_with(stop.as_str())).map(String::len).max();
             if let Some(length) = longest {
                 return text[..end - length].to_owned();
             }

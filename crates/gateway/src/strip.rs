@@ -33,8 +33,12 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
             let verdict = Verdict::built_in(
                 Stage::Redact,
                 "personal-data-in-fixed-field",
-                format!("{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"),
-                format!("{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"),
+                format!(
+                    "{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"
+                ),
+                format!(
+                    "{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"
+                ),
             );
             return Err(deny::seal(gateway, entered.record, verdict).await);
         }
@@ -47,6 +51,7 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
     let findings = record::findings(&redaction, &entered.use_case.redaction_profile);
     if let Some(facts) = &mut entered.record.redaction {
         facts.counts = record::counts(&redaction.counts);
+        facts.unresolved = record::total(&redaction.unresolved);
     }
     replace(&mut entered.request.input, redaction.texts);
     Ok(Redacted { entered, findings, vault: redaction.vault, _stripped: Stripped })
@@ -71,7 +76,10 @@ fn replace(input: &mut Input, texts: Vec<Zeroizing<String>>) {
 }
 
 /// The first finding in a string that may not be rewritten: its pointer and kind.
-fn scan_fixed(redactor: &redact::Redactor, entered: &Entered) -> Result<Option<(String, String)>, redact::Error> {
+fn scan_fixed(
+    redactor: &redact::Redactor,
+    entered: &Entered,
+) -> Result<Option<(String, String)>, redact::Error> {
     let stops = entered.request.stop.iter().map(|text| ("/stop", text));
     let fixed = entered.request.scanned.iter().map(|field| (field.pointer.as_str(), &field.text));
     for (pointer, text) in stops.chain(fixed) {

@@ -70,5 +70,9 @@ impl Account {
 }
 
 fn same_config(said: Option<u64>, was: Option<u64>) -> std::result::Result<(), String> {
-    if said == was { Ok(()) } else { Err("its prev_config_event is not the configuration before it".to_owned()) }
+    if said == was {
+        Ok(())
+    } else {
+        Err("its prev_config_event is not the configuration before it".to_owned())
+    }
 }

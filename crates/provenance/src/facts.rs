@@ -118,11 +118,13 @@ pub struct RedactionFacts {
 pub struct InputFacts {
     /// Commitment to the bytes of the client's request body.
     pub client_commit: Commitment,
-    /// Commitment to the token ids given to the engine; absent when none were made.
+    /// [`crate::RequestKey::commit_prompts`] of the token ids given to the engine; absent when none were made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_commit: Option<Commitment>,
-    /// Number of tokens given to the engine.
+    /// Number of tokens given to the engine, over all prompts.
     pub tokens: u32,
+    /// Number of prompts; the choices are those of the first prompt, then those of the next.
+    pub prompts: u32,
     /// The instant the chat template was given as now, in ms since 1970, when it was given one.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub rendered_at_ms: Option<i64>,

@@ -162,9 +162,10 @@ impl<R: Read> Reader<R> {
         if !has_hole(seen) {
             return Err(damaged);
         }
-        let mut rest = vec![0u8; BODY_BYTES_MAX];
-        let got = self.fill(&mut rest)?;
-        rest.truncate(got);
+        let mut rest = Vec::new();
+        let limit = BODY_BYTES_MAX as u64;
+        let read = (&mut self.source).take(limit).read_to_end(&mut rest);
+        let got = read.map_err(|e| Error::io("read", "journal", &e))?;
         // A later record would mean that this one was acknowledged.
         if got == BODY_BYTES_MAX || rest.windows(MAGIC.len()).any(|w| w == MAGIC) {
             return Err(damaged);

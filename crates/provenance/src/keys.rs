@@ -2,7 +2,7 @@
 //! one turns both into noise.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
@@ -106,9 +106,26 @@ impl RequestKey {
     /// The same over token ids, each as four bytes, little endian.
     #[must_use]
     pub fn commit_tokens(&self, token_ids: &[u32]) -> Commitment {
-        let bytes: Zeroizing<Vec<u8>> =
-            Zeroizing::new(token_ids.iter().flat_map(|id| id.to_le_bytes()).collect());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(token_ids.len().saturating_mul(4)));
+        token_ids.iter().for_each(|id| bytes.extend_from_slice(&id.to_le_bytes()));
         self.commit(&bytes)
+    }
+
+    /// The commitment to the prompts of a request: of one prompt [`RequestKey::commit_tokens`]; of several the same
+    /// over all of them, each preceded by its length in tokens as four bytes, little endian.
+    #[must_use]
+    pub fn commit_prompts(&self, prompts: &[&[u32]]) -> Commitment {
+        if let [prompt] = prompts {
+            return self.commit_tokens(prompt);
+        }
+        let mut ids: Zeroizing<Vec<u32>> = Zeroizing::new(Vec::new());
+        // Room for everything at once, so that no copy is left behind by growing.
+        ids.reserve_exact(prompts.iter().map(|p| p.len().saturating_add(1)).sum());
+        for prompt in prompts {
+            ids.push(u32::try_from(prompt.len()).unwrap_or(u32::MAX));
+            ids.extend_from_slice(prompt);
+        }
+        self.commit_tokens(&ids)
     }
 
     /// Lowercase hexadecimal, for the receipt.
@@ -187,19 +204,18 @@ impl KeyRing {
     /// [`Error::Io`] when the file cannot be written; then no key is given.
     pub fn subject(&self, epoch: u32, kind: SubjectKind, identity: &str) -> Result<SubjectKey> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if !file.epochs.contains_key(&epoch) {
-            let fresh = Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() };
-            file.epochs.insert(epoch, fresh);
-        }
-        let name = file.epochs.get(&epoch).map(|e| lookup(e, kind, identity)).unwrap_or_default();
-        let known = file.epochs.get(&epoch).and_then(|e| e.subjects.get(&name)).cloned();
-        if let Some(key) = known {
-            return Ok(SubjectKey { key, epoch });
+        let keys = match file.epochs.entry(epoch) {
+            Entry::Occupied(there) => there.into_mut(),
+            Entry::Vacant(free) => {
+                free.insert(Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() })
+            }
+        };
+        let name = lookup(keys, kind, identity);
+        if let Some(key) = keys.subjects.get(&name) {
+            return Ok(SubjectKey { key: key.clone(), epoch });
         }
         let key = Secret::random()?;
-        if let Some(subjects) = file.epochs.get_mut(&epoch).map(|e| &mut e.subjects) {
-            subjects.insert(name.clone(), key.clone());
-        }
+        keys.subjects.insert(name.clone(), key.clone());
         // A crash before this is durable leaves no leaf that used the key.
         if let Err(error) = self.write(&file) {
             if let Some(subjects) = file.epochs.get_mut(&epoch).map(|e| &mut e.subjects) {

@@ -2,11 +2,7 @@
 
 use std::path::Path;
 
-use crate::{
-    Entry, Error, Result,
-    checkpoint::Checkpoint,
-    source::Place,
-};
+use crate::{Entry, Error, Result, checkpoint::Checkpoint, source::Place};
 
 /// One leaf as listed.
 #[derive(Debug, Clone, PartialEq, Eq)]

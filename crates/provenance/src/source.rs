@@ -44,7 +44,8 @@ impl Place {
 
     pub(crate) fn checkpoint(&self) -> Result<String> {
         let bytes = self.get(CHECKPOINT)?.ok_or_else(|| Error::Missing { path: CHECKPOINT.to_owned() })?;
-        String::from_utf8(bytes).map_err(|_| Error::Note { what: "checkpoint", why: "is not UTF-8".to_owned() })
+        String::from_utf8(bytes)
+            .map_err(|_| Error::Note { what: "checkpoint", why: "is not UTF-8".to_owned() })
     }
 
     /// A tile; where only a wider one is left, the beginning of that.

@@ -47,7 +47,7 @@ pub trait Store: Send {
 pub struct FolderStore {
     dir: PathBuf,
     journal: File,
-    _lock: File,
+    lock: File,
 }
 
 impl FolderStore {
@@ -76,7 +76,14 @@ impl FolderStore {
             // What a crash left half written; nothing refers to it.
             let _ = fs::remove_file(file.path());
         }
-        Ok(Self { dir: dir.to_owned(), journal, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), journal, lock })
+    }
+}
+
+impl Drop for FolderStore {
+    fn drop(&mut self) {
+        // Closing would do, unless a child process is being started right now and has our files for a moment.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -136,7 +136,7 @@ struct Check<'a> {
     place: &'a Place,
     files: &'a BTreeSet<Tile>,
     tree: Tree,
-    /// A bundle that differs from the journal: an error once the journal was found to lead to the signed root.
+    /// A bundle that differs from the leaves or is beyond them: an error once these were found to be the signed ones.
     pending: Option<Error>,
 }
 
@@ -161,7 +161,7 @@ impl Check<'_> {
             }
             if end {
                 self.bundles(number, &bundle)?;
-                self.beyond(number + 1)?;
+                self.beyond(number + 1);
                 return Ok(leaves.unfinished_bytes());
             }
         }
@@ -179,22 +179,23 @@ impl Check<'_> {
                 return Err(broken("its entries do not add up to its width".to_owned()));
             };
             if entries.len() > leaves.len() {
-                return Err(Error::Unexpected { path: tile.path() });
+                self.pending.get_or_insert(Error::Unexpected { path: tile.path() });
+                continue;
             }
             let differs = entries.iter().zip(leaves).position(|(a, b)| *a != b.as_slice());
             if let Some(at) = differs {
                 let leaf = index * TILE_WIDTH + at as u64;
-                self.pending.get_or_insert(broken(format!("leaf {leaf} in it is not the leaf that was signed")));
+                self.pending
+                    .get_or_insert(broken(format!("leaf {leaf} in it is not the leaf that was signed")));
             }
         }
         Ok(())
     }
 
-    fn beyond(&self, index: u64) -> Result<()> {
+    fn beyond(&mut self, index: u64) {
         let first = Tile { kind: Kind::Entries, index, width: 1 };
-        match self.files.range(first..).find(|t| t.kind == Kind::Entries) {
-            Some(tile) => Err(Error::Unexpected { path: tile.path() }),
-            None => Ok(()),
+        if let Some(tile) = self.files.range(first..).find(|t| t.kind == Kind::Entries) {
+            self.pending.get_or_insert(Error::Unexpected { path: tile.path() });
         }
     }
 

@@ -187,7 +187,11 @@ impl<'r> Work<'r> {
             return Err(Error::TooManyFindings { limit });
         }
         for s in &scored {
-            self.vault.saw(s.kind, s.canonical.as_str());
+            let rule = self.redactor.profile.rule(s.kind);
+            // What is cut never reaches the model, so its turning up in the output is no echo of the prompt.
+            if s.score < rule.threshold || rule.action == Action::Allow {
+                self.vault.left(s.kind, s.canonical.as_str());
+            }
         }
         Ok(detect::plan(scored, &look_alikes, &self.redactor.profile))
     }

@@ -42,11 +42,18 @@ pub struct Restorer {
     kinds: BTreeSet<Kind>,
     json: bool,
     held: Zeroizing<String>,
+    restored: u32,
 }
 
 impl Restorer {
     pub(crate) fn new(contents: Arc<Contents>, policy: &RestorePolicy) -> Self {
-        Self { contents, kinds: policy.kinds.clone(), json: false, held: Zeroizing::new(String::new()) }
+        Self {
+            contents,
+            kinds: policy.kinds.clone(),
+            json: false,
+            held: Zeroizing::new(String::new()),
+            restored: 0,
+        }
     }
 
     /// Values are written as the inside of a JSON string: for streamed tool-call arguments.
@@ -68,7 +75,8 @@ impl Restorer {
             joined = text;
             &joined
         };
-        let (out, rest) = self.restore(work);
+        let (out, rest, restored) = self.restore(work);
+        self.restored = self.restored.saturating_add(restored);
         self.held = Zeroizing::new(rest.to_owned());
         out
     }
@@ -92,8 +100,14 @@ impl Restorer {
         self.held.len()
     }
 
-    /// The restored text, and the tail that may still become a placeholder.
-    fn restore<'t>(&self, text: &'t str) -> (String, &'t str) {
+    /// Placeholders of personal data given back so far; the user's own look-alikes do not count.
+    pub const fn restored(&self) -> u32 {
+        self.restored
+    }
+
+    /// The restored text, the tail that may still become a placeholder, and how many values were given back.
+    fn restore<'t>(&self, text: &'t str) -> (String, &'t str, u32) {
+        let mut restored = 0_u32;
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find(OPEN) {
@@ -102,9 +116,10 @@ impl Restorer {
             match self.match_token(tail) {
                 Match::Token(len, entry) => {
                     self.write_value(&mut out, entry.value.as_str());
+                    restored = restored.saturating_add(u32::from(entry.kind.is_some()));
                     rest = tail.get(len..).unwrap_or_default();
                 }
-                Match::Prefix => return (out, tail),
+                Match::Prefix => return (out, tail, restored),
                 Match::Nothing => {
                     out.push(OPEN);
                     rest = tail.get(OPEN.len_utf8()..).unwrap_or_default();
@@ -112,7 +127,7 @@ impl Restorer {
             }
         }
         out.push_str(rest);
-        (out, "")
+        (out, "", restored)
     }
 
     /// What `tail`, which begins with [`OPEN`], begins with.

@@ -1,4 +1,4 @@
-//! Personal data in the output that was not in the prompt.
+//! Personal data in the output that the model was not given.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub const SCREEN_HOLD_BYTES_MAX: usize = 16 * 1024;
 /// Characters kept behind what was passed on, so that the context of what comes is whole.
 const KEEP_CHARS: usize = CANDIDATE_CHARS_MAX + CONTEXT_CHARS + REACH_CHARS;
 
-/// Masks personal data in one stream of output, unless the prompt held the same value.
+/// Masks personal data in one stream of output, unless the same value was left in the prompt the model was given.
 ///
 /// It reads the model's own text, before placeholders are restored, so what it finds was never given to the model.
 /// Whatever the split of the stream, the pieces returned join to the screening of the whole.
@@ -130,7 +130,7 @@ impl Screen {
         let rule = self.profile.rule(s.kind);
         s.score >= rule.threshold
             && rule.action != Action::Allow
-            && !self.known.seen.contains(&(s.kind, Secret::new(s.canonical.as_str())))
+            && !self.known.left.contains(&(s.kind, Secret::new(s.canonical.as_str())))
     }
 
     /// The first byte at which a candidate may start that further output could complete, change or rescore.

@@ -34,8 +34,8 @@ pub(crate) struct Entry {
 pub(crate) struct Contents {
     /// Token → value. Ordered, so that "is this the beginning of a token?" is one range query.
     pub(crate) tokens: BTreeMap<String, Entry>,
-    /// Canonical values of every candidate in the input, whatever its score.
-    pub(crate) seen: BTreeSet<(Kind, Secret)>,
+    /// Canonical values of the candidates that were left in the text: too uncertain to cut, or allowed.
+    pub(crate) left: BTreeSet<(Kind, Secret)>,
 }
 
 /// The values behind the placeholders of one request.
@@ -121,8 +121,8 @@ impl VaultBuilder {
     }
 
     /// Remembers that a value stood in the input, so that the output may repeat it.
-    pub(crate) fn saw(&mut self, kind: Kind, canonical: &str) {
-        self.contents.seen.insert((kind, Secret::new(canonical)));
+    pub(crate) fn left(&mut self, kind: Kind, canonical: &str) {
+        self.contents.left.insert((kind, Secret::new(canonical)));
     }
 
     pub(crate) fn finish(self) -> Vault {

@@ -133,9 +133,13 @@ impl Landing {
         progress: &mut dyn FnMut(u64),
     ) -> Result<std::io::Result<()>, Error> {
         let mut chunk = vec![0; CHUNK_BYTES];
+        let mut told = self.done;
         loop {
             let read = match reader.read(&mut chunk) {
-                Ok(0) => return Ok(Ok(())),
+                Ok(0) => {
+                    progress(self.done);
+                    return Ok(Ok(()));
+                }
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => return Ok(Err(error)),
@@ -147,7 +151,11 @@ impl Landing {
                 return Err(self.refuse());
             }
             self.file.write_all(part).map_err(Error::io("write", &self.temporary))?;
-            progress(self.done);
+            // Unpacking gives a few kilobytes at a time; nobody draws that often.
+            if self.done.saturating_sub(told) >= CHUNK_BYTES as u64 {
+                told = self.done;
+                progress(told);
+            }
         }
     }
 
@@ -182,5 +190,13 @@ impl Landing {
         std::fs::rename(&self.temporary, &self.pin.path).map_err(Error::io("rename", &self.temporary))?;
         let folder = self.pin.path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+    }
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that another thread is just starting holds a copy of the descriptor, and with
+        // it the lock, until it runs its program.
+        let _ = self.file.unlock();
     }
 }

@@ -206,13 +206,17 @@ fn pip_that_fails_or_is_missing_says_so() {
     };
     let mut missing = FetchOptions::from_env();
     missing.pip = vec!["/nonexistent/python3".to_owned(), "-m".to_owned(), "pip".to_owned()];
-    assert!(fails(&missing).contains("install Python 3 with pip"));
+    let error = fails(&missing);
+    assert!(error.contains("install Python 3 with pip"), "{error}");
     let none = fake_pip(folder.path(), "echo '/usr/bin/python3: No module named pip' >&2; exit 1");
-    assert!(fails(&none).contains("Python has no pip"));
+    let error = fails(&none);
+    assert!(error.contains("Python has no pip"), "{error}");
     let refuses = fake_pip(folder.path(), "echo one; echo 'ERROR: No matching distribution found'; exit 1");
-    assert!(fails(&refuses).contains("pack==1.0` failed: one; ERROR: No matching distribution found"));
+    let error = fails(&refuses);
+    assert!(error.contains("pack==1.0` failed: one; ERROR: No matching distribution found"), "{error}");
     let idle = fake_pip(folder.path(), "mkdir -p \"$dest\"");
-    assert!(fails(&idle).contains("no single wheel"));
+    let error = fails(&idle);
+    assert!(error.contains("no single wheel"), "{error}");
     assert!(names(&store.join("tulip")).iter().all(|name| name != ".pip"));
 }
 

@@ -124,7 +124,10 @@ pub fn ask(path: &Path, command: &AdminCommand) -> Result<Option<AdminOutcome>, 
     let mut stream = match std::os::unix::net::UnixStream::connect(path) {
         Ok(stream) => stream,
         // No file, or a file nobody listens on: no server runs here.
-        Err(error) if [std::io::ErrorKind::NotFound, std::io::ErrorKind::ConnectionRefused].contains(&error.kind()) => {
+        Err(error)
+            if [std::io::ErrorKind::NotFound, std::io::ErrorKind::ConnectionRefused]
+                .contains(&error.kind()) =>
+        {
             return Ok(None);
         }
         Err(error) => return Err(failed(error)),

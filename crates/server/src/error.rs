@@ -12,7 +12,10 @@ const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// An error on its way to a client.
 #[derive(Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Details>);
+
+#[derive(Debug)]
+struct Details {
     status: StatusCode,
     kind: &'static str,
     code: String,
@@ -41,8 +44,13 @@ struct Inner<'a> {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, kind: &'static str, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
+    fn new(
+        status: StatusCode,
+        kind: &'static str,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self(Box::new(Details {
             status,
             kind,
             code: code.into(),
@@ -51,15 +59,20 @@ impl ApiError {
             remedy_nl: None,
             receipt: None,
             retry_after_s: None,
-        }
+        }))
+    }
+
+    fn about(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into()).filter(|name| !name.is_empty());
+        self
     }
 
     /// 400 for one field.
     pub(crate) fn invalid(param: impl Into<String>, reason: impl Into<String>) -> Self {
         let (param, reason) = (param.into(), reason.into());
-        let message = if param.is_empty() { format!("the body {reason}") } else { format!("{param} {reason}") };
-        let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message);
-        Self { param: Some(param).filter(|name| !name.is_empty()), ..error }
+        let message =
+            if param.is_empty() { format!("the body {reason}") } else { format!("{param} {reason}") };
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message).about(param)
     }
 
     /// 413.
@@ -100,12 +113,12 @@ impl ApiError {
     fn body(&self) -> Body<'_> {
         Body {
             error: Inner {
-                message: &self.message,
-                r#type: self.kind,
-                param: self.param.as_deref(),
-                code: &self.code,
-                remedy_nl: self.remedy_nl.as_deref(),
-                receipt: self.receipt.as_deref(),
+                message: &self.0.message,
+                r#type: self.0.kind,
+                param: self.0.param.as_deref(),
+                code: &self.0.code,
+                remedy_nl: self.0.remedy_nl.as_deref(),
+                receipt: self.0.receipt.as_deref(),
             },
         }
     }
@@ -119,26 +132,29 @@ impl From<Refusal> for ApiError {
                 let (status, kind) = match denied.kind {
                     DeniedKind::Unauthenticated => (StatusCode::UNAUTHORIZED, "authentication_error"),
                     DeniedKind::Forbidden => (StatusCode::FORBIDDEN, "permission_error"),
+                    DeniedKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota"),
                 };
-                let error = Self::new(status, kind, denied.rule, message);
-                Self { remedy_nl: Some(denied.remedy_nl), receipt: denied.receipt_id, ..error }
+                let mut error = Self::new(status, kind, denied.rule, message);
+                error.0.remedy_nl = Some(denied.remedy_nl);
+                error.0.receipt = denied.receipt_id;
+                error
             }
             Refusal::UnknownModel { .. } => {
-                let error = Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message);
-                Self { param: Some("model".into()), ..error }
+                Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)
+                    .about("model")
             }
             Refusal::Invalid { field, .. } => {
-                let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message);
-                Self { param: Some(field), ..error }
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message)
+                    .about(field)
             }
             Refusal::ContextOverflow { .. } => {
                 let code = "context_length_exceeded";
-                let error = Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message);
-                Self { param: Some("messages".into()), ..error }
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message)
             }
             Refusal::Busy { retry_after_s } => {
-                let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "busy", message);
-                Self { retry_after_s: Some(retry_after_s), ..error }
+                let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "busy", message);
+                error.0.retry_after_s = Some(retry_after_s);
+                error
             }
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "closed", message),
         }
@@ -148,18 +164,20 @@ impl From<Refusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.body()).unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        let mut response =
+            (self.0.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         let headers = response.headers_mut();
-        if let Some(seconds) = self.retry_after_s {
+        if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status.is_client_error() && self.status != StatusCode::TOO_MANY_REQUESTS {
+        // Only a full queue empties by itself; every other refusal would be the same again.
+        if self.0.status.is_client_error() && self.0.retry_after_s.is_none() {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        if let Some(id) = self.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
+        if let Some(id) = self.0.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(RECEIPT, id);
         }
         response

@@ -25,12 +25,20 @@ impl Metrics {
             "# HELP proeftuin_responses_total Responses by endpoint and status.\n\
              # TYPE proeftuin_responses_total counter\n",
         );
-        for ((endpoint, status), count) in self.responses.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for ((endpoint, status), count) in
+            self.responses.lock().unwrap_or_else(PoisonError::into_inner).iter()
+        {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "proeftuin_responses_total{{endpoint=\"{endpoint}\",status=\"{status}\"}} {count}");
+            let _ = writeln!(
+                text,
+                "proeftuin_responses_total{{endpoint=\"{endpoint}\",status=\"{status}\"}} {count}"
+            );
         }
         for Gauge { name, help, kind, value } in gauges {
-            let _ = writeln!(text, "# HELP proeftuin_{name} {help}\n# TYPE proeftuin_{name} {kind}\nproeftuin_{name} {value}");
+            let _ = writeln!(
+                text,
+                "# HELP proeftuin_{name} {help}\n# TYPE proeftuin_{name} {kind}\nproeftuin_{name} {value}"
+            );
         }
         text
     }

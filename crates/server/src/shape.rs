@@ -110,7 +110,13 @@ impl Shape {
         }
     }
 
-    fn body(self, head: &Head, choices: Vec<(String, Option<Finish>)>, receipt: &Receipt, usage: Usage) -> String {
+    fn body(
+        self,
+        head: &Head,
+        choices: Vec<(String, Option<Finish>)>,
+        receipt: &Receipt,
+        usage: Usage,
+    ) -> String {
         let marks = Marks::new(head.demo, Some(receipt));
         match self {
             Self::Chat => json(&chat::Completion {
@@ -134,7 +140,9 @@ impl Shape {
                 choices: choices
                     .iter()
                     .enumerate()
-                    .map(|(index, (text, end))| completion::Choice::new(index, text, Some(end.unwrap_or(Finish::Stop))))
+                    .map(|(index, (text, end))| {
+                        completion::Choice::new(index, text, Some(end.unwrap_or(Finish::Stop)))
+                    })
                     .collect(),
                 usage: Some(usage.into()),
                 proeftuin: Some(marks),
@@ -145,9 +153,13 @@ impl Shape {
 
 fn chat_delta<'a>(piece: &Piece<'a>) -> Option<chat::DeltaChoice<'a>> {
     let (index, delta, end) = match piece {
-        Piece::Start { choice } => (*choice, chat::Delta { role: Some("assistant"), content: Some("") }, None),
+        Piece::Start { choice } => {
+            (*choice, chat::Delta { role: Some("assistant"), content: Some("") }, None)
+        }
         Piece::Text { choice, text } => (*choice, chat::Delta { role: None, content: Some(text) }, None),
-        Piece::Finish { choice, reason, .. } => (*choice, chat::Delta::default(), Some(finish_reason(*reason))),
+        Piece::Finish { choice, reason, .. } => {
+            (*choice, chat::Delta::default(), Some(finish_reason(*reason)))
+        }
         Piece::Usage { .. } => return None,
     };
     Some(chat::DeltaChoice { index, delta, logprobs: None, finish_reason: end })

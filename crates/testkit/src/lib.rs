@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, clippy::indexing_slicing, reason = "test support: it tells what it skips, and may stop a test")]
+#![allow(
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "test support: it tells what it skips, and may stop a test"
+)]
 
 mod gguf;
 mod paths;

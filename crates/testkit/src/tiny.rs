@@ -144,7 +144,8 @@ impl TinyModel {
 
 /// The byte-level alphabet of GPT-2: printable bytes stand for themselves, the others for 256, 257, …
 fn vocabulary(file: Gguf) -> Gguf {
-    let printable = |byte: u32| (33..=126).contains(&byte) || (161..=172).contains(&byte) || (174..=255).contains(&byte);
+    let printable =
+        |byte: u32| (33..=126).contains(&byte) || (161..=172).contains(&byte) || (174..=255).contains(&byte);
     let mut next = 256;
     let mut tokens: Vec<String> = SPECIALS.iter().map(|token| (*token).to_owned()).collect();
     for byte in 0..256 {

@@ -112,7 +112,7 @@ fn read_tensor<R: Read>(source: &mut Source<R>, alignment: u64) -> Result<Tensor
         Fault::new(format!("tensor {}: element type {id} is not one GGUF has now", printable(&name)))
     })?;
     let offset = source.u64()?;
-    if offset % alignment != 0 {
+    if !offset.is_multiple_of(alignment) {
         return Err(Fault::new(format!(
             "tensor {}: offset {offset} is not a multiple of the alignment {alignment}",
             printable(&name)

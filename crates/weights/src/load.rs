@@ -18,6 +18,9 @@ const PIECE_BYTES: usize = 8 << 20;
 /// From this size on a tensor is hashed on a second thread while the sink has it.
 const OVERLAP_BYTES_MIN: usize = 1 << 20;
 
+/// Takes one tensor after the other: the file's metadata, the tensor, its bytes.
+pub type Sink<'a> = dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError> + 'a;
+
 /// A file with the hash and the size it was approved with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinnedFile {
@@ -82,7 +85,7 @@ impl Verified {
 pub fn load(
     file: &PinnedFile,
     progress: &mut dyn FnMut(u64, u64),
-    sink: &mut dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError>,
+    sink: &mut Sink<'_>,
 ) -> Result<Verified, Error> {
     let mut reader = open_pinned(file)?;
     let outcome = stream(&mut reader, file, progress, sink);
@@ -163,7 +166,7 @@ fn stream<R: Read>(
     reader: &mut HashingReader<R>,
     file: &PinnedFile,
     progress: &mut dyn FnMut(u64, u64),
-    sink: &mut dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError>,
+    sink: &mut Sink<'_>,
 ) -> Result<(Metadata, Vec<TensorInfo>), Error> {
     let path = file.path.as_path();
     let io = |source| Error::Io { doing: "read", path: path.to_owned(), source };

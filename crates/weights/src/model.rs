@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, SinkError, printable};
-use crate::load::{PinnedFile, Verified, load, open_pinned, settle};
+use crate::load::{PinnedFile, Sink, Verified, load, open_pinned, settle};
 use crate::metadata::Metadata;
 use crate::tensor::TensorInfo;
 
@@ -73,7 +73,7 @@ pub fn read_pinned(file: &PinnedFile) -> Result<Vec<u8>, Error> {
 pub fn load_model(
     files: &[PinnedFile],
     progress: &mut dyn FnMut(u64, u64),
-    sink: &mut dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError>,
+    sink: &mut Sink<'_>,
 ) -> Result<Verified, Error> {
     let total = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.size_bytes));
     let (shards, beside): (Vec<_>, Vec<_>) = files.iter().partition(|file| {

@@ -52,8 +52,11 @@ impl<B: Backend> Attention<B> {
         out: &mut B::Activations,
     ) -> Result<(), Error> {
         let AttentionState { q, k, v, heads } = state;
-        let products =
-            &mut [(&*self.query.weight, &mut *q), (&*self.key.weight, &mut *k), (&*self.value.weight, &mut *v)];
+        let products = &mut [
+            (&*self.query.weight, &mut *q),
+            (&*self.key.weight, &mut *k),
+            (&*self.value.weight, &mut *v),
+        ];
         backend.linear(x, products)?;
         rope.forward(backend, q)?;
         rope.forward(backend, k)?;

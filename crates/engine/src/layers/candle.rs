@@ -1,4 +1,4 @@
-//! The layers' operations over candle's tensors, on any device candle has: weights dequantized to f32, K and V in f32.
+//! The layers' operations over candle's tensors, on any device candle has: weights dequantized to f32.
 //!
 //! On candle's CPU device this is the reference for the kernels; it makes no promise about bits.
 
@@ -13,12 +13,19 @@ use kernels::{DType, Pairing, RopeFrequencies};
 pub(crate) struct Candle {
     device: Device,
     name: String,
+    /// Type K and V are stored in; they are computed with in f32.
+    cache_element: Element,
 }
 
 impl Candle {
-    /// Arithmetic on `device`, reported as `name`.
+    /// Arithmetic on `device`, K and V in binary16.
     pub(crate) fn new(device: Device, name: impl Into<String>) -> Self {
-        Candle { device, name: name.into() }
+        Candle { device, name: name.into(), cache_element: Element::F16 }
+    }
+
+    /// The reference: candle's CPU device, and nothing rounded to less than f32.
+    pub(crate) fn reference() -> Self {
+        Candle { device: Device::Cpu, name: "candle-cpu-f32".to_owned(), cache_element: Element::F32 }
     }
 }
 
@@ -31,7 +38,9 @@ pub(crate) struct Activations {
 
 impl Activations {
     fn get(&self) -> Result<&Tensor, Error> {
-        self.tensor.as_ref().ok_or_else(|| Error::Fault("an activation was read before it was written".to_owned()))
+        self.tensor
+            .as_ref()
+            .ok_or_else(|| Error::Fault("an activation was read before it was written".to_owned()))
     }
 
     fn set(&mut self, tensor: Tensor) {
@@ -70,7 +79,10 @@ impl Candle {
         let (len, total) = (q.dim(0)?, k.dim(0)?);
         let group = shape.num_heads / shape.num_kv_heads;
         // A group of query heads shares a KV head: [kv heads, group · len, dim] · [kv heads, dim, total].
-        let q = q.reshape((len, shape.num_kv_heads, group, shape.head_dim))?.permute((1, 2, 0, 3))?.contiguous()?;
+        let q = q
+            .reshape((len, shape.num_kv_heads, group, shape.head_dim))?
+            .permute((1, 2, 0, 3))?
+            .contiguous()?;
         let q = q.reshape((shape.num_kv_heads, group * len, shape.head_dim))?;
         let heads = |x: &Tensor| -> Result<Tensor, Error> {
             Ok(x.reshape((total, shape.num_kv_heads, shape.head_dim))?.transpose(0, 1)?.contiguous()?)
@@ -123,18 +135,18 @@ impl Backend for Candle {
     }
 
     fn page_bytes(&self, shape: &AttentionShape) -> usize {
-        2 * PAGE_TOKENS * shape.num_kv_heads * shape.head_dim * size_of::<f32>()
+        2 * PAGE_TOKENS * shape.num_kv_heads * shape.head_dim * self.cache_element.size_in_bytes()
     }
 
     fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Cache, Error> {
         let dims = (pages * PAGE_TOKENS, shape.num_kv_heads * shape.head_dim);
-        let zeros = || Tensor::zeros(dims, Element::F32, &self.device);
+        let zeros = || Tensor::zeros(dims, self.cache_element, &self.device);
         Ok(Cache { keys: zeros()?, values: zeros()? })
     }
 
     fn wipe(&mut self, shape: &AttentionShape, cache: &mut Cache, pages: &[u32]) -> Result<(), Error> {
         let dims = (PAGE_TOKENS, shape.num_kv_heads * shape.head_dim);
-        let zeros = Tensor::zeros(dims, Element::F32, &self.device)?;
+        let zeros = Tensor::zeros(dims, self.cache_element, &self.device)?;
         for page in pages {
             cache.keys.slice_set(&zeros, 0, *page as usize * PAGE_TOKENS)?;
             cache.values.slice_set(&zeros, 0, *page as usize * PAGE_TOKENS)?;
@@ -148,7 +160,13 @@ impl Backend for Candle {
         Ok(())
     }
 
-    fn rms_norm(&mut self, x: &Activations, weight: &Tensor, eps: f32, out: &mut Activations) -> Result<(), Error> {
+    fn rms_norm(
+        &mut self,
+        x: &Activations,
+        weight: &Tensor,
+        eps: f32,
+        out: &mut Activations,
+    ) -> Result<(), Error> {
         let x = x.get()?;
         let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
         out.set(x.broadcast_div(&scale)?.broadcast_mul(weight)?);
@@ -163,7 +181,12 @@ impl Backend for Candle {
         Ok(())
     }
 
-    fn rotate_to(&mut self, frequencies: &RopeFrequencies, batch: &Batch, out: &mut Rotation) -> Result<(), Error> {
+    fn rotate_to(
+        &mut self,
+        frequencies: &RopeFrequencies,
+        batch: &Batch,
+        out: &mut Rotation,
+    ) -> Result<(), Error> {
         let (tokens, pairs) = (batch.tokens.len(), frequencies.rotary_dims() / 2);
         let (mut cos, mut sin) = (vec![0.0; tokens * pairs], vec![0.0; tokens * pairs]);
         let rows = cos.chunks_exact_mut(pairs).zip(sin.chunks_exact_mut(pairs));
@@ -215,7 +238,10 @@ impl Backend for Candle {
         keys: &Activations,
         values: &Activations,
     ) -> Result<(), Error> {
-        let (keys, values) = (keys.get()?.contiguous()?, values.get()?.contiguous()?);
+        let stored = |x: &Activations| -> Result<Tensor, Error> {
+            Ok(x.get()?.to_dtype(self.cache_element)?.contiguous()?)
+        };
+        let (keys, values) = (stored(keys)?, stored(values)?);
         for (row, (page, slot)) in batch.places().enumerate() {
             let Some(page) = page else {
                 return Err(Error::Fault("a block table is shorter than its sequence".to_owned()));
@@ -239,8 +265,17 @@ impl Backend for Candle {
         let mut row = 0;
         for slice in &batch.slices {
             let ids = Tensor::new(cache_rows(&slice.block_table, slice.start + slice.len), &self.device)?;
-            let (k, v) = (cache.keys.index_select(&ids, 0)?, cache.values.index_select(&ids, 0)?);
-            outputs.push(self.attend_one(shape, slice.start, &q.get()?.narrow(0, row, slice.len)?, &k, &v)?);
+            let read = |pages: &Tensor| -> Result<Tensor, Error> {
+                Ok(pages.index_select(&ids, 0)?.to_dtype(Element::F32)?)
+            };
+            let (k, v) = (read(&cache.keys)?, read(&cache.values)?);
+            outputs.push(self.attend_one(
+                shape,
+                slice.start,
+                &q.get()?.narrow(0, row, slice.len)?,
+                &k,
+                &v,
+            )?);
             row += slice.len;
         }
         out.set(Tensor::cat(&outputs, 0)?);

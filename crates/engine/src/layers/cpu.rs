@@ -4,7 +4,8 @@ use super::{AttentionShape, Backend};
 use crate::Error;
 use crate::model::Batch;
 use kernels::{
-    AttentionParams, AttentionSequence, DType, KvLayout, Matrix, PAGE_TOKENS, Pairing, Pool, RopeFrequencies, Scratch,
+    AttentionParams, AttentionSequence, DType, KvLayout, Matrix, PAGE_TOKENS, Pairing, Pool, RopeFrequencies,
+    Scratch,
 };
 
 /// The kernels with their pool of threads.
@@ -125,7 +126,12 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn rotate_to(&mut self, frequencies: &RopeFrequencies, batch: &Batch, out: &mut Angles) -> Result<(), Error> {
+    fn rotate_to(
+        &mut self,
+        frequencies: &RopeFrequencies,
+        batch: &Batch,
+        out: &mut Angles,
+    ) -> Result<(), Error> {
         out.pairs = frequencies.rotary_dims() / 2;
         out.cos.resize(batch.tokens.len() * out.pairs, 0.0);
         out.sin.resize(batch.tokens.len() * out.pairs, 0.0);
@@ -136,7 +142,13 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn rope(&mut self, pairing: Pairing, head_dim: usize, angles: &Angles, x: &mut Rows) -> Result<(), Error> {
+    fn rope(
+        &mut self,
+        pairing: Pairing,
+        head_dim: usize,
+        angles: &Angles,
+        x: &mut Rows,
+    ) -> Result<(), Error> {
         let cols = x.cols;
         let angles = angles.cos.chunks_exact(angles.pairs).zip(angles.sin.chunks_exact(angles.pairs));
         for (row, (cos, sin)) in x.values.chunks_exact_mut(cols).zip(angles) {

@@ -11,6 +11,8 @@ mod linear;
 mod mlp;
 mod rms_norm;
 mod rope;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attention::{Attention, AttentionState};
 pub(crate) use candle::Candle;
@@ -71,7 +73,12 @@ pub(crate) trait Backend: Send + 'static {
     fn wipe(&mut self, shape: &AttentionShape, cache: &mut Self::Cache, pages: &[u32]) -> Result<(), Error>;
 
     /// `out[t] = table[tokens[t]]`.
-    fn embed(&mut self, table: &Self::Matrix, tokens: &[u32], out: &mut Self::Activations) -> Result<(), Error>;
+    fn embed(
+        &mut self,
+        table: &Self::Matrix,
+        tokens: &[u32],
+        out: &mut Self::Activations,
+    ) -> Result<(), Error>;
     /// `out[t] = x[t] / sqrt(mean(x[t]²) + eps) · weight`.
     fn rms_norm(
         &mut self,
@@ -87,8 +94,12 @@ pub(crate) trait Backend: Send + 'static {
         products: &mut [(&Self::Matrix, &mut Self::Activations)],
     ) -> Result<(), Error>;
     /// The angles of the batch's positions.
-    fn rotate_to(&mut self, frequencies: &RopeFrequencies, batch: &Batch, out: &mut Self::Rotation)
-    -> Result<(), Error>;
+    fn rotate_to(
+        &mut self,
+        frequencies: &RopeFrequencies,
+        batch: &Batch,
+        out: &mut Self::Rotation,
+    ) -> Result<(), Error>;
     /// Turns every head of every token, in place; `x` is `[tokens, heads · head_dim]`.
     fn rope(
         &mut self,
@@ -120,7 +131,12 @@ pub(crate) trait Backend: Send + 'static {
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Activations, y: &Self::Activations) -> Result<(), Error>;
     /// `out[i] = x[rows[i]]`.
-    fn select(&mut self, x: &Self::Activations, rows: &[usize], out: &mut Self::Activations) -> Result<(), Error>;
+    fn select(
+        &mut self,
+        x: &Self::Activations,
+        rows: &[usize],
+        out: &mut Self::Activations,
+    ) -> Result<(), Error>;
     /// The numbers, in host memory.
     fn read<'a>(&mut self, x: &'a mut Self::Activations) -> Result<&'a [f32], Error>;
 }

@@ -91,7 +91,8 @@ impl Config {
         let num_heads = keys.count("attention.head_count", None)?;
         let num_kv_heads = keys.count("attention.head_count_kv", Some(num_heads))?;
         if num_heads % num_kv_heads != 0 {
-            return keys.bad("attention.head_count_kv", format!("{num_kv_heads} does not divide {num_heads}"));
+            return keys
+                .bad("attention.head_count_kv", format!("{num_kv_heads} does not divide {num_heads}"));
         }
         let head_dim = keys.count("attention.key_length", Some((hidden / num_heads).max(1)))?;
         if keys.count("attention.value_length", Some(head_dim))? != head_dim {

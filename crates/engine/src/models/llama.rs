@@ -3,7 +3,8 @@
 use super::Config;
 use crate::Error;
 use crate::layers::{
-    Attention, AttentionShape, AttentionState, Backend, Embedding, Linear, LmHead, Mlp, MlpState, RmsNorm, Rope,
+    Attention, AttentionShape, AttentionState, Backend, Embedding, Linear, LmHead, Mlp, MlpState, RmsNorm,
+    Rope,
 };
 use crate::model::Batch;
 use crate::tensors::Tensors;
@@ -55,8 +56,12 @@ impl<B: Backend> Llama<B> {
             true => Some(tensors.values(backend, "rope_freqs.weight", config.rotary_dims / 2)?),
             false => None,
         };
-        let frequencies =
-            RopeFrequencies::new(config.rotary_dims, config.rope_base, config.rope_scale, factors.as_deref())?;
+        let frequencies = RopeFrequencies::new(
+            config.rotary_dims,
+            config.rope_base,
+            config.rope_scale,
+            factors.as_deref(),
+        )?;
         let attention_shape = AttentionShape {
             num_heads: config.num_heads,
             num_kv_heads: config.num_kv_heads,
@@ -69,7 +74,10 @@ impl<B: Backend> Llama<B> {
         Ok(Llama {
             embedding: Embedding::new(embedding),
             blocks,
-            norm: RmsNorm::new(tensors.vector(backend, "output_norm.weight", config.hidden)?, config.norm_eps),
+            norm: RmsNorm::new(
+                tensors.vector(backend, "output_norm.weight", config.hidden)?,
+                config.norm_eps,
+            ),
             head: LmHead::new(head),
             // GGUF's llama has the rows of Q and K permuted for neighbouring pairs.
             rope: Rope::new(frequencies, Pairing::Interleaved, config.head_dim),

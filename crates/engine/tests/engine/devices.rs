@@ -8,11 +8,12 @@ fn tokens(len: usize) -> Vec<u32> {
     (0..len as u32).map(|i| 3 + (i * 37 + i * i) % 250).collect()
 }
 
-/// With F32 matrices nothing is quantized on either side. What is left is the rounding of K and V to binary16 in the
-/// kernels' pages: half a unit of 11 bits, 2^-12 of each number on average, which two layers and a head average out to a
-/// few 2^-12 of the largest logit. Sums in another order add some 2^-20. A wrong index, angle, head or mask moves
-/// logits by as much as they are large. Measured at first writing: 1.6e-4 of the largest logit.
-const TOLERANCE: f32 = 1e-3;
+/// With F32 matrices nothing is quantized on either side. What is left is that the kernels' pages hold K and V in
+/// binary16 (relative error up to 2^-11, each layer anew) and the reference's hold f32; the layers' own tests compare the
+/// two with equal pages, to 2e-5. Random layers amplify: measured 0.4e-3 to 1.2e-3 of the largest logit, which is
+/// 1 to 2.5 roundings; allowed are 4e-3, eight roundings. A wrong index, angle, head or mask moves logits by as much as
+/// they are large.
+const TOLERANCE: f32 = 4e-3;
 
 #[test]
 fn both_implementations_give_the_same_logits() {

@@ -1,7 +1,9 @@
 //! The same request gives the same bits: whatever runs beside it, however it is cut up, on any number of threads.
 
 use crate::{collect, load_bytes};
-use engine::{Device, Engine, EngineOptions, EngineStats, FinishReason, SamplingParams, SequenceRequest, start};
+use engine::{
+    Device, Engine, EngineOptions, EngineStats, FinishReason, SamplingParams, SequenceRequest, start,
+};
 use proptest::prelude::*;
 use testkit::{TinyModel, tiny_gguf};
 
@@ -34,18 +36,17 @@ fn sampling() -> impl Strategy<Value = SamplingParams> {
         min_p,
         ..SamplingParams::default()
     });
-    let penalized =
-        (1.0f32..1.5, 0.0f32..1.0, 0.0f32..1.0, any::<u64>()).prop_map(|(repetition, presence, frequency, seed)| {
-            SamplingParams {
-                temperature: 1.0,
-                seed,
-                repetition_penalty: repetition,
-                presence_penalty: presence,
-                frequency_penalty: frequency,
-                logit_bias: vec![(5, 2.0)],
-                ..SamplingParams::default()
-            }
-        });
+    let penalized = (1.0f32..1.5, 0.0f32..1.0, 0.0f32..1.0, any::<u64>()).prop_map(
+        |(repetition, presence, frequency, seed)| SamplingParams {
+            temperature: 1.0,
+            seed,
+            repetition_penalty: repetition,
+            presence_penalty: presence,
+            frequency_penalty: frequency,
+            logit_bias: vec![(5, 2.0)],
+            ..SamplingParams::default()
+        },
+    );
     prop_oneof![Just(SamplingParams::default()), hot, penalized]
 }
 
@@ -54,7 +55,11 @@ fn case() -> impl Strategy<Value = Case> {
     // Half the prompts begin alike for up to 80 tokens, so that pages are shared.
     let prompt = (prop::collection::vec(3..vocab, 1..40), prop_oneof![Just(0usize), 1..80usize])
         .prop_map(|(own, shared)| [vec![65; shared], own].concat());
-    (prompt, sampling(), 1..40u32).prop_map(|(prompt, sampling, max_tokens)| Case { prompt, sampling, max_tokens })
+    (prompt, sampling(), 1..40u32).prop_map(|(prompt, sampling, max_tokens)| Case {
+        prompt,
+        sampling,
+        max_tokens,
+    })
 }
 
 fn engine(file: &[u8], threads: usize, options: EngineOptions) -> Engine {
@@ -69,8 +74,12 @@ fn together(engine: &Engine, cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
 
 /// One after the other on a fresh engine each: one thread, the whole prompt in one step, no company.
 fn alone(file: &[u8], cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
-    let options = || EngineOptions { max_batch_tokens: 512, max_running: 1, prefix_sharing: false, ..small(16) };
-    cases.iter().map(|case| together(&engine(file, 1, options()), std::slice::from_ref(case)).remove(0)).collect()
+    let options =
+        || EngineOptions { max_batch_tokens: 512, max_running: 1, prefix_sharing: false, ..small(16) };
+    cases
+        .iter()
+        .map(|case| together(&engine(file, 1, options()), std::slice::from_ref(case)).remove(0))
+        .collect()
 }
 
 /// Room for so many pages of the tiny model.
@@ -141,7 +150,11 @@ fn preempted_sequences_answer_as_if_nothing_had_happened() {
 #[test]
 fn shared_pages_answer_as_computed_ones() {
     assert_eq!(stats_after(64, false, 2).shared_tokens_total, 0);
-    assert_eq!(stats_after(64, true, 2).shared_tokens_total, 4 * 64, "two full pages each in the second round");
+    assert_eq!(
+        stats_after(64, true, 2).shared_tokens_total,
+        4 * 64,
+        "two full pages each in the second round"
+    );
 }
 
 #[test]

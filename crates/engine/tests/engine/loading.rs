@@ -39,13 +39,17 @@ fn one_flipped_bit_anywhere_is_refused_with_both_hashes() {
         let hex = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
         let message = error.to_string();
         assert!(matches!(error, Error::Weights(weights::Error::HashMismatch { .. })), "byte {at}: {message}");
-        assert!(message.contains(&hex(pinned.sha256)) && message.contains(&hex(pin(&path).sha256)), "{message}");
+        assert!(
+            message.contains(&hex(pinned.sha256)) && message.contains(&hex(pin(&path).sha256)),
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn missing_and_surplus_tensors_are_named() {
-    for name in ["token_embd.weight", "blk.1.ffn_down.weight", "blk.0.attn_norm.weight", "output_norm.weight"] {
+    for name in ["token_embd.weight", "blk.1.ffn_down.weight", "blk.0.attn_norm.weight", "output_norm.weight"]
+    {
         let file = TinyModel { without: Some(name.to_owned()), ..TinyModel::default() }.build();
         match refused(&file) {
             Error::MissingTensor { name: missing } => assert_eq!(missing, name),
@@ -84,17 +88,24 @@ fn a_tensor_of_another_shape_is_named_with_both_shapes() {
 #[test]
 fn an_unknown_architecture_and_bad_metadata_are_named() {
     let other = Gguf::new().string("general.architecture", "mamba").tensor("x", &[1], 0, &[0; 4]).build();
-    assert!(matches!(refused(&other), Error::UnknownArchitecture { architecture, .. } if architecture == "mamba"));
+    assert!(
+        matches!(refused(&other), Error::UnknownArchitecture { architecture, .. } if architecture == "mamba")
+    );
     let none = Gguf::new().tensor("x", &[1], 0, &[0; 4]).build();
     assert!(matches!(refused(&none), Error::MissingMetadata { key } if key == "general.architecture"));
     let heads = TinyModel { num_kv_heads: 3, ..TinyModel::default() }.build();
-    assert!(matches!(refused(&heads), Error::BadMetadata { key, .. } if key == "llama.attention.head_count_kv"));
+    assert!(
+        matches!(refused(&heads), Error::BadMetadata { key, .. } if key == "llama.attention.head_count_kv")
+    );
     let scaled = TinyModel::default().gguf().string("llama.rope.scaling.type", "yarn").build();
     assert!(matches!(refused(&scaled), Error::BadMetadata { key, .. } if key == "llama.rope.scaling.type"));
     let experts = TinyModel::default().gguf().u32("llama.expert_count", 8).build();
     assert!(matches!(refused(&experts), Error::BadMetadata { key, .. } if key == "llama.expert_count"));
-    let huge = TinyModel { blocks: 2, ..TinyModel::default() }.gguf().u32("llama.attention.key_length", u32::MAX);
-    assert!(matches!(refused(&huge.build()), Error::BadMetadata { key, .. } if key == "llama.attention.key_length"));
+    let huge =
+        TinyModel { blocks: 2, ..TinyModel::default() }.gguf().u32("llama.attention.key_length", u32::MAX);
+    assert!(
+        matches!(refused(&huge.build()), Error::BadMetadata { key, .. } if key == "llama.attention.key_length")
+    );
 }
 
 #[test]
@@ -109,5 +120,8 @@ fn devices_that_this_build_lacks_are_refused_with_the_way_out() {
         let error = load_bytes(&tiny_gguf(0), Device::Metal(0), 1).unwrap_err();
         assert!(error.to_string().contains("cargo feature `metal`"), "{error}");
     }
-    assert!(matches!(load_bytes(&tiny_gguf(0), Device::Cpu, 0), Err(Error::Options { field: "threads", .. })));
+    assert!(matches!(
+        load_bytes(&tiny_gguf(0), Device::Cpu, 0),
+        Err(Error::Options { field: "threads", .. })
+    ));
 }

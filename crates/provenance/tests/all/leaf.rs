@@ -61,13 +61,39 @@ fn every_field_of_the_governance_record_has_its_place() {
     let bytes = entry(Leaf::Intent(Box::new(request))).encode().unwrap();
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     for pointer in [
-        "/v", "/seq", "/ts_ms", "/event", "/trace_id", "/span_id", "/parent_span_id", "/tenant",
-        "/use_case/id", "/use_case/rev", "/use_case/sha256", "/processing_activity_id", "/actor_pseudonym",
-        "/decision/verdict", "/policy_pack_sha256", "/determining/0", "/model/id", "/model/manifest_sha256",
-        "/model/template_sha256", "/model/tokenizer_sha256", "/engine/build_sha256", "/engine/config_sha256",
-        "/engine/isa", "/sampling/seed", "/sampling/temperature_milli", "/redaction/detector_sha256",
-        "/redaction/counts/BSN", "/redaction/failed", "/in/client_commit", "/in/token_commit", "/in/tokens",
-        "/data_subject_pseudonym", "/prev_config_event",
+        "/v",
+        "/seq",
+        "/ts_ms",
+        "/event",
+        "/trace_id",
+        "/span_id",
+        "/parent_span_id",
+        "/tenant",
+        "/use_case/id",
+        "/use_case/rev",
+        "/use_case/sha256",
+        "/processing_activity_id",
+        "/actor_pseudonym",
+        "/decision/verdict",
+        "/policy_pack_sha256",
+        "/determining/0",
+        "/model/id",
+        "/model/manifest_sha256",
+        "/model/template_sha256",
+        "/model/tokenizer_sha256",
+        "/engine/build_sha256",
+        "/engine/config_sha256",
+        "/engine/isa",
+        "/sampling/seed",
+        "/sampling/temperature_milli",
+        "/redaction/detector_sha256",
+        "/redaction/counts/BSN",
+        "/redaction/failed",
+        "/in/client_commit",
+        "/in/token_commit",
+        "/in/tokens",
+        "/data_subject_pseudonym",
+        "/prev_config_event",
     ] {
         assert!(value.pointer(pointer).is_some(), "{pointer}");
     }
@@ -75,8 +101,13 @@ fn every_field_of_the_governance_record_has_its_place() {
     let bytes = entry(Leaf::Outcome(Box::new(sealed))).encode().unwrap();
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     for pointer in [
-        "/choices/0/client_commit", "/choices/0/token_commit", "/choices/0/tokens", "/choices/0/finish",
-        "/choices/0/marked", "/ms", "/joules_milli",
+        "/choices/0/client_commit",
+        "/choices/0/token_commit",
+        "/choices/0/tokens",
+        "/choices/0/finish",
+        "/choices/0/marked",
+        "/ms",
+        "/joules_milli",
     ] {
         assert!(value.pointer(pointer).is_some(), "{pointer}");
     }

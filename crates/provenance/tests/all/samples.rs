@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
     Digest, EndReason, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf,
-    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, Pseudonym, ReceiptId, Recovered,
-    Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId,
-    Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials, UnauthenticatedReason,
-    UseCaseRef, Verdict,
+    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, Pseudonym, ReceiptId,
+    Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted,
+    ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials,
+    UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
 pub const ORIGIN: &str = "proeftuin.example/log";
@@ -93,6 +93,7 @@ pub fn request(id: ReceiptId) -> RequestFacts {
             client_commit: Commitment([15; 32]),
             token_commit: Some(Commitment([16; 32])),
             tokens: 42,
+            prompts: 1,
             rendered_at_ms: Some(START_MS),
         }),
     }
@@ -191,6 +192,13 @@ pub fn options() -> LogOptions {
 
 pub fn open(dir: &Path) -> (Log, Recovery) {
     Log::open(dir, options()).unwrap()
+}
+
+/// A folder that is gone after the test; in memory where there is one, because the tests sync thousands of times and
+/// none of them cuts the power.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -2,16 +2,8 @@ use proptest::prelude::*;
 use provenance::tree::{Hash, Tree, consistent, empty_root, leaf_hash, node_hash, root_from_inclusion};
 
 /// The eight leaves of the test data that RFC 6962 implementations share.
-const LEAVES: [&str; 8] = [
-    "",
-    "00",
-    "10",
-    "2021",
-    "3031",
-    "40414243",
-    "5051525354555657",
-    "606162636465666768696a6b6c6d6e6f",
-];
+const LEAVES: [&str; 8] =
+    ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
 
 /// Roots of the trees of their first 1 to 8.
 const ROOTS: [&str; 8] = [
@@ -70,10 +62,7 @@ fn naive_path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
 
 #[test]
 fn rfc_6962_vectors() {
-    assert_eq!(
-        hex::encode(empty_root()),
-        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    );
+    assert_eq!(hex::encode(empty_root()), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     let mut tree = Tree::new();
     for (leaf, root) in LEAVES.iter().zip(ROOTS) {
         tree.push(leaf_hash(&hex::decode(leaf).unwrap()));

@@ -42,11 +42,9 @@ fn walk(endpoint: &Endpoint, value: &Value, pointer: &mut String, found: &mut Ve
     };
     match value {
         Value::String(text) if !endpoint.is_text(pointer) => keep(text, pointer),
-        Value::Number(number) if number.as_i64().is_some_and(|n| n.unsigned_abs() >= 1_000_000) => {
-            // A seed is drawn by machines and never reaches the model.
-            if pointer != "/seed" {
-                keep(&number.to_string(), pointer);
-            }
+        // A seed is drawn by machines and never reaches the model.
+        Value::Number(number) if pointer != "/seed" && number.as_f64().is_some_and(|n| n.abs() >= 1e6) => {
+            keep(&number.to_string(), pointer);
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -56,7 +54,10 @@ fn walk(endpoint: &Endpoint, value: &Value, pointer: &mut String, found: &mut Ve
         Value::Object(map) => {
             for (key, item) in map {
                 // A key is named by its parent: its own pointer would repeat it.
-                found.push(Scanned { pointer: format!("{pointer} (a key)"), text: Zeroizing::new(key.clone()) });
+                found.push(Scanned {
+                    pointer: format!("{pointer} (a key)"),
+                    text: Zeroizing::new(key.clone()),
+                });
                 descend(endpoint, item, pointer, &key.replace('~', "~0").replace('/', "~1"), found);
             }
         }

@@ -31,7 +31,8 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     if items.is_empty() || items.len() > MESSAGES_MAX {
         return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
     }
-    let messages = items.into_iter().enumerate().map(|(i, item)| message(i, item)).collect::<Result<_, _>>()?;
+    let messages =
+        items.into_iter().enumerate().map(|(i, item)| message(i, item)).collect::<Result<_, _>>()?;
     let parsed = Parsed {
         model,
         input: Input::Chat(messages),
@@ -85,7 +86,8 @@ fn content_text(fields: &Fields, content: Value) -> Result<Zeroizing<String>, Ap
         if part.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
             return Err(fields.error("content", "offers only parts of type \"text\""));
         }
-        let text = part.text("text")?.ok_or_else(|| fields.error("content", "has a text part without text"))?;
+        let text =
+            part.text("text")?.ok_or_else(|| fields.error("content", "has a text part without text"))?;
         part.finish()?;
         if index > 0 {
             joined.push('\n');

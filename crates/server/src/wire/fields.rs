@@ -67,7 +67,10 @@ impl Fields {
     /// A finite number in `low..=high`.
     pub(crate) fn number(&mut self, name: &str, low: f32, high: f32) -> Result<Option<f32>, ApiError> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        #[expect(clippy::cast_possible_truncation, reason = "sampling parameters are f32; the range is checked after")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "sampling parameters are f32; the range is checked after"
+        )]
         match value.as_f64().map(|number| number as f32).filter(|number| (low..=high).contains(number)) {
             Some(number) => Ok(Some(number)),
             None => Err(self.error(name, format!("must be a number from {low} to {high}"))),

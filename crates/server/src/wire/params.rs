@@ -27,7 +27,9 @@ pub(crate) struct Delivery {
 
 pub(crate) fn delivery(fields: &mut Fields) -> Result<Delivery, ApiError> {
     let stream = fields.boolean("stream")?;
-    let Some(options) = fields.take("stream_options") else { return Ok(Delivery { stream, include_usage: false }) };
+    let Some(options) = fields.take("stream_options") else {
+        return Ok(Delivery { stream, include_usage: false });
+    };
     if !stream {
         return Err(fields.error("stream_options", "is for streams; set stream to true or leave it out"));
     }
@@ -94,7 +96,9 @@ pub(crate) fn stop(fields: &mut Fields) -> Result<Vec<Zeroizing<String>>, ApiErr
     stops
         .into_iter()
         .map(|stop| match stop {
-            Value::String(text) if !text.is_empty() && text.len() <= STOP_BYTES_MAX => Ok(Zeroizing::new(text)),
+            Value::String(text) if !text.is_empty() && text.len() <= STOP_BYTES_MAX => {
+                Ok(Zeroizing::new(text))
+            }
             _ => Err(fields.error("stop", "must hold strings of 1 to 256 bytes")),
         })
         .collect()
@@ -105,7 +109,11 @@ pub(crate) fn refuse_unoffered(fields: &mut Fields) -> Result<(), ApiError> {
     let none = [json!([]), json!({})];
     fields.only("tools", &none, "is not offered by this server yet; leave it out")?;
     fields.only("functions", &none, "is not offered; leave it out")?;
-    fields.only("tool_choice", &[json!("none"), json!("auto")], "is not offered without tools; leave it out")?;
+    fields.only(
+        "tool_choice",
+        &[json!("none"), json!("auto")],
+        "is not offered without tools; leave it out",
+    )?;
     fields.only("function_call", &[json!("none"), json!("auto")], "is not offered; leave it out")?;
     fields.only("parallel_tool_calls", &[json!(true), json!(false)], "must be true or false")?;
     fields.only("logprobs", &[json!(false)], "is not offered by this server yet; leave it out")?;

@@ -66,7 +66,7 @@ impl Gguf {
 
     /// A tensor with its data, at the next aligned place. Dimensions in GGUF's order, fastest first.
     pub fn tensor(mut self, name: &str, dims: &[u64], kind: u32, data: &[u8]) -> Self {
-        while self.data.len() % self.alignment != 0 {
+        while !self.data.len().is_multiple_of(self.alignment) {
             self.data.push(0xee);
         }
         let offset = self.data.len() as u64;
@@ -81,7 +81,7 @@ impl Gguf {
         bytes.extend(self.pair_count.to_le_bytes());
         bytes.extend(&self.pairs);
         bytes.extend(&self.tensors);
-        while bytes.len() % self.alignment != 0 {
+        while !bytes.len().is_multiple_of(self.alignment) {
             bytes.push(0xcc);
         }
         bytes.extend(&self.data);
@@ -142,8 +142,11 @@ pub fn safetensors(header: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Names and bytes, in the order the sink had them.
+pub type Tensors = Vec<(String, Vec<u8>)>;
+
 /// Loads with a sink that keeps every tensor.
-pub fn load_all(file: &PinnedFile) -> Result<(weights::Verified, Vec<(String, Vec<u8>)>), weights::Error> {
+pub fn load_all(file: &PinnedFile) -> Result<(weights::Verified, Tensors), weights::Error> {
     let mut seen = Vec::new();
     let verified = weights::load(file, &mut |_, _| {}, &mut |_, tensor, bytes| {
         seen.push((tensor.name.clone(), bytes.to_vec()));
