@@ -17,10 +17,10 @@ fn kill_9_amid_fifty_streams_leaves_no_request_open() {
     let key = place.key("pilot-test").secret;
     let before = place.root().join("before");
     std::fs::write(&before, place.run(&["log", "checkpoint"]).ok()).unwrap();
-    let running = AtomicUsize::new(0);
+    let (running, address) = (AtomicUsize::new(0), server.address.clone());
     std::thread::scope(|scope| {
         for number in 0..STREAMS {
-            let (address, key, running) = (&server.address, &key, &running);
+            let (address, key, running) = (&address, &key, &running);
             scope.spawn(move || {
                 // Far more than can be generated until the kill, and less than memory for keys and values holds.
                 let mut events = stream(

@@ -10,7 +10,7 @@ mod store;
 
 pub use http::{Events, Reply, get, post, request, stream};
 pub use log::Leaves;
-pub use place::{Key, Place, Server};
+pub use place::{Place, Server};
 pub use shared::{Shared, shared};
 pub use program::{Ran, finish, proeftuin, run, which};
 

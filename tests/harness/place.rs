@@ -40,11 +40,6 @@ impl Place {
         Self { store: dir.path().join("store"), dir, models: None }
     }
 
-    /// The same with a store of its own.
-    pub fn with_store(store: &Path) -> Self {
-        Self { store: store.to_owned(), ..Self::without_model() }
-    }
-
     /// Where everything of this place lies.
     pub fn root(&self) -> &Path {
         self.dir.path()
@@ -208,12 +203,6 @@ impl Server {
         self.signal(Signal::TERM);
         let status = self.wait();
         assert!(status.success(), "{status}\n{}", self.errors());
-    }
-
-    /// Ends it as a power cut would.
-    pub fn kill(mut self) {
-        self.signal(Signal::KILL);
-        self.wait();
     }
 }
 
