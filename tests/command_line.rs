@@ -100,7 +100,7 @@ fn a_wrong_models_toml_is_refused_by_key_and_line() {
     std::fs::write(&path, text.replace("license =", "licence =")).unwrap();
     place.models = Some(path.clone());
     let said = place.run(&["models", "list"]).refused();
-    assert!(said.contains("licence") && said.contains(&format!("models.toml:{line}")), "line {line}: {said}");
+    assert!(said.contains("licence") && said.contains(&format!("models.toml line {line}:")), "line {line}: {said}");
     // A model that is not approved is not served, and the message says which status it has.
     for status in ["proposed", "suspended", "revoked"] {
         std::fs::write(&path, text.replace("status = \"approved\"", &format!("status = \"{status}\""))).unwrap();
@@ -205,7 +205,7 @@ fn chat_through_a_pipe() {
 #[test]
 fn chat_starts_a_private_server_where_none_runs() {
     let Some(place) = Place::new() else { return };
-    let mut command = place.command(&["chat", "--max-tokens", "6", "--threads", "2", "--kv-mib", "64"]);
+    let mut command = place.command(&["chat", "--max-tokens", "6", "--threads", "2", "--kv-mib", "256"]);
     let out = finish(&mut command, "Hello\n").ok();
     assert!(!out.trim().is_empty());
     place.run(&["log", "verify"]).ok();

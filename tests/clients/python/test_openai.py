@@ -67,7 +67,9 @@ def a_conversation_goes_on(answer):
 def completions():
     answer = client.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, temperature=0)
     assert answer.object == "text_completion" and answer.choices[0].text
-    stream = client.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, temperature=0, stream=True)
+    # The client's type has no null finish_reason here, although that is what the API sends before the last chunk.
+    lenient = openai.OpenAI()
+    stream = lenient.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, temperature=0, stream=True)
     assert "".join(chunk.choices[0].text for chunk in stream) == answer.choices[0].text
 
 
@@ -99,7 +101,7 @@ def errors():
     assert "111222333" not in str(error)
     error = refused(openai.BadRequestError, extra_body={"temprature": 1})
     assert error.param == "temprature"
-    error = refused(openai.BadRequestError, max_tokens=10_000_000)
+    error = refused(openai.BadRequestError, max_tokens=8192)
     assert error.code == "context_length_exceeded"
     sent.clear()
     try:
