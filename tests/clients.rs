@@ -44,7 +44,15 @@ fn installed(what: &str, ran: &Ran) -> bool {
 
 fn pip(requirement: &str, dir: &Path) -> bool {
     let mut command = Command::new("python3");
-    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--target"]);
+    command.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--target",
+    ]);
     installed(requirement, &finish(command.arg(dir).arg(requirement), ""))
 }
 
@@ -81,7 +89,8 @@ fn python() {
 fn node() -> Option<(PathBuf, PathBuf)> {
     if let (Some(node), Some(npm)) = (which("node"), which("npm")) {
         let version = finish(Command::new(&node).arg("--version"), "").out;
-        let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+        let major =
+            version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
         if major.is_some_and(|major: u32| major >= NODE_MAJOR_MIN) {
             return Some((node, npm));
         }

@@ -40,7 +40,12 @@ fn help_of_every_command() {
 #[test]
 fn exit_codes_are_0_1_and_2() {
     assert_eq!(run(&["--version"]).code, 0);
-    for wrong in [&["frobnicate"][..], &["serve", "--listen", "here"], &["keys", "issue"], &["models", "verify", "--fast"]] {
+    for wrong in [
+        &["frobnicate"][..],
+        &["serve", "--listen", "here"],
+        &["keys", "issue"],
+        &["models", "verify", "--fast"],
+    ] {
         let ran = run(wrong);
         assert_eq!(ran.code, 2, "{wrong:?}");
         assert!(ran.err.contains("Usage") || ran.err.contains("--help"), "{}", ran.err);
@@ -60,7 +65,9 @@ fn man_page_and_completions_come_from_the_same_table() {
     for command in ["serve", "chat", "models", "keys", "redact", "log", "completions"] {
         assert!(page.contains(command), "{command} is not in the manual");
     }
-    for (shell, mark) in [("bash", "_proeftuin()"), ("zsh", "#compdef proeftuin"), ("fish", "complete -c proeftuin")] {
+    for (shell, mark) in
+        [("bash", "_proeftuin()"), ("zsh", "#compdef proeftuin"), ("fish", "complete -c proeftuin")]
+    {
         let script = run(&["completions", shell]).ok();
         assert!(script.contains(mark) && script.contains("max-queued"), "{shell}");
     }
@@ -100,10 +107,14 @@ fn a_wrong_models_toml_is_refused_by_key_and_line() {
     std::fs::write(&path, text.replace("license =", "licence =")).unwrap();
     place.models = Some(path.clone());
     let said = place.run(&["models", "list"]).refused();
-    assert!(said.contains("licence") && said.contains(&format!("models.toml line {line}:")), "line {line}: {said}");
+    assert!(
+        said.contains("licence") && said.contains(&format!("models.toml line {line}:")),
+        "line {line}: {said}"
+    );
     // A model that is not approved is not served, and the message says which status it has.
     for status in ["proposed", "suspended", "revoked"] {
-        std::fs::write(&path, text.replace("status = \"approved\"", &format!("status = \"{status}\""))).unwrap();
+        std::fs::write(&path, text.replace("status = \"approved\"", &format!("status = \"{status}\"")))
+            .unwrap();
         let said = place.run(&["serve", "--listen", "127.0.0.1:0"]).refused();
         assert!(said.contains(status) && said.contains(MODEL), "{said}");
     }
@@ -115,7 +126,8 @@ fn personal_data_is_stripped_from_standard_input() {
     let strip = |args: &[&str]| finish(proeftuin().arg("redact").args(args), text).ok();
     assert_eq!(strip(&[]), "Mijn BSN is ⟦BSN_1⟧, mijn rekening ⟦IBAN_1⟧.\n");
     let found: Value = serde_json::from_str(&strip(&["--format", "json"])).unwrap();
-    let kinds: Vec<_> = found["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].clone()).collect();
+    let kinds: Vec<_> =
+        found["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].clone()).collect();
     assert_eq!(kinds, ["bsn", "iban"]);
     assert_eq!(found["findings"][0]["start"], 12);
     assert!(strip(&["--format", "explain"]).contains("«111222333»"));
@@ -164,7 +176,9 @@ fn keys_without_a_server() {
 fn keys_through_a_running_server() {
     let Some(place) = Place::new() else { return };
     let server = place.serve();
-    the_life_of_a_key(&place, |secret| crate::harness::get(&server.address, "/v1/models", Some(secret)).status == 200);
+    the_life_of_a_key(&place, |secret| {
+        crate::harness::get(&server.address, "/v1/models", Some(secret)).status == 200
+    });
     server.stop();
 }
 
@@ -184,8 +198,13 @@ fn chat_through_a_pipe() {
     let Some(shared) = shared() else { return };
     let url = format!("http://{}/v1", shared.server.address);
     let mut command = proeftuin();
-    command.args(["chat", "--url", &url, "--max-tokens", "8", "--temperature", "0"]).env("PROEFTUIN_KEY", &shared.key);
-    let ran = finish(&mut command, "What is a tulip?\n/receipt\n/nonsense\n/clear\nAnd a rose?\n/quit\nnever read\n");
+    command
+        .args(["chat", "--url", &url, "--max-tokens", "8", "--temperature", "0"])
+        .env("PROEFTUIN_KEY", &shared.key);
+    let ran = finish(
+        &mut command,
+        "What is a tulip?\n/receipt\n/nonsense\n/clear\nAnd a rose?\n/quit\nnever read\n",
+    );
     let out = ran.ok();
     assert!(out.contains("\"request_key\""), "{out}");
     assert!(out.contains("there is no /nonsense"), "{out}");
@@ -195,7 +214,8 @@ fn chat_through_a_pipe() {
     let answer = shared.server.chat(&shared.key, &body).ok()["choices"][0]["message"]["content"].clone();
     assert!(answer.as_str().unwrap().starts_with(&first), "{first:?} is not the answer {answer}");
 
-    let elsewhere = finish(proeftuin().args(["chat", "--url", "http://example.com/v1", "--key", "ptk_x"]), "");
+    let elsewhere =
+        finish(proeftuin().args(["chat", "--url", "http://example.com/v1", "--key", "ptk_x"]), "");
     assert!(elsewhere.refused().contains("on this machine"));
     let mut denied = proeftuin();
     denied.args(["chat", "--url", &url, "--key", "ptk_wrong"]);

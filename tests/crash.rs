@@ -58,7 +58,8 @@ fn kill_9_amid_fifty_streams_leaves_no_request_open() {
     }
     assert_eq!(leaves.of("recovery").last().unwrap()["sealed_aborted"], STREAMS.to_string());
     // And it goes on from there.
-    let body = json!({"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "Hello again."}]});
+    let body =
+        json!({"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": "Hello again."}]});
     server.chat(&key, &body).ok();
     server.stop();
     place.run(&["log", "verify"]).ok();

@@ -32,7 +32,10 @@ fn sealed(place: &Place, receipt: &str, stage: &str, rule: &str) {
     assert_eq!(leaf["decision"]["verdict"], "deny");
     assert_eq!(leaf["decision"]["stage"], stage);
     assert_eq!(leaf["decision"]["rule"], rule);
-    assert!(leaves.of("intent").iter().all(|intent| intent["id"] != receipt), "a denied request was admitted");
+    assert!(
+        leaves.of("intent").iter().all(|intent| intent["id"] != receipt),
+        "a denied request was admitted"
+    );
 }
 
 /// A key whose days are over, put into the ledger before the server runs: the command line issues none.
@@ -53,7 +56,8 @@ fn expired_key(place: &Place) -> String {
 fn callers_without_a_valid_key_are_refused_and_counted() {
     let Some(place) = Place::new() else { return };
     let server = place.serve();
-    let strangers = [None, None, Some("ptk_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), Some("sk-something-else")];
+    let strangers =
+        [None, None, Some("ptk_aaaaaaaa_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"), Some("sk-something-else")];
     for key in strangers {
         let rule = if key.is_none() { "missing-key" } else { "unknown-key" };
         let reply = crate::harness::post(&server.address, "/v1/chat/completions", key, &question());
@@ -83,7 +87,8 @@ fn a_revoked_or_expired_key_is_refused_at_once_and_sealed() {
     place.run(&["keys", "revoke", &key.id]).ok();
     let receipt = refused(&server.chat(&key.secret, &question()), 401, "key-revoked").expect("a receipt");
     sealed(&place, &receipt, "key", "key-revoked");
-    let receipt = refused(&get(&server.address, "/v1/models", Some(&key.secret)), 401, "key-revoked").expect("a receipt");
+    let receipt = refused(&get(&server.address, "/v1/models", Some(&key.secret)), 401, "key-revoked")
+        .expect("a receipt");
     sealed(&place, &receipt, "key", "key-revoked");
     // It stays so after a restart.
     server.stop();

@@ -19,7 +19,8 @@ fn a_seed_gives_the_same_bytes_alone_and_beside_others() {
     let shared = shared();
     let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let drawn = |seed: u64| {
-        let more = json!({"seed": seed, "temperature": 1.1, "top_p": 0.95, "max_tokens": 24, "ignore_eos": true});
+        let more =
+            json!({"seed": seed, "temperature": 1.1, "top_p": 0.95, "max_tokens": 24, "ignore_eos": true});
         text(&continue_with(server, key, "The river ran", more)).to_owned()
     };
     let alone = drawn(42);
@@ -29,7 +30,8 @@ fn a_seed_gives_the_same_bytes_alone_and_beside_others() {
         let others: Vec<_> = (0..8)
             .map(|number| {
                 scope.spawn(move || {
-                    let more = json!({"seed": number, "temperature": 1.0, "max_tokens": 40, "ignore_eos": true});
+                    let more =
+                        json!({"seed": number, "temperature": 1.0, "max_tokens": 40, "ignore_eos": true});
                     let prompt = "One more story about a ship, ".repeat(usize::try_from(number).unwrap() + 1);
                     continue_with(server, key, &prompt, more)
                 })

@@ -50,7 +50,12 @@ fn until_the_model_is_loaded_it_answers_503_and_says_why() {
     let mut server = place
         .command(&["serve", "--listen", &address])
         .env("PIP_INDEX_URL", format!("http://{}/simple", silent.local_addr().unwrap()))
-        .envs([("PIP_RETRIES", "0"), ("PIP_NO_INDEX", "0"), ("PIP_FIND_LINKS", ""), ("PIP_NO_CACHE_DIR", "1")])
+        .envs([
+            ("PIP_RETRIES", "0"),
+            ("PIP_NO_INDEX", "0"),
+            ("PIP_FIND_LINKS", ""),
+            ("PIP_NO_CACHE_DIR", "1"),
+        ])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

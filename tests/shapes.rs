@@ -26,7 +26,9 @@ fn shape(value: &Value) -> Value {
             .iter()
             .map(|(name, value)| {
                 let hidden = match name.as_str() {
-                    "id" | "created" | "receipt" | "content" | "text" | "sha256" => !value.is_null() && value != "",
+                    "id" | "created" | "receipt" | "content" | "text" | "sha256" => {
+                        !value.is_null() && value != ""
+                    }
                     _ => false,
                 };
                 let shown = if hidden && value != MODEL { json!(format!("[{name}]")) } else { shape(value) };
@@ -88,7 +90,11 @@ fn usage_comes_in_a_chunk_of_its_own_when_asked_for() {
     let chunks = chunks(server.stream(key, &question(options)));
     let (last, before) = chunks.split_last().unwrap();
     insta::assert_json_snapshot!("chat_stream_usage", shape(last));
-    assert!(before.iter().all(|chunk| chunk["usage"].is_null() && chunk["choices"].as_array().unwrap().len() == 1));
+    assert!(
+        before
+            .iter()
+            .all(|chunk| chunk["usage"].is_null() && chunk["choices"].as_array().unwrap().len() == 1)
+    );
     assert_eq!(last["usage"]["completion_tokens"], 8);
 }
 
@@ -98,7 +104,8 @@ fn several_choices_are_told_apart() {
     let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let options = json!({"n": 2, "seed": 5, "temperature": 1.2});
     let whole = server.chat(key, &question(options.clone())).ok();
-    let indices: Vec<_> = whole["choices"].as_array().unwrap().iter().map(|choice| choice["index"].clone()).collect();
+    let indices: Vec<_> =
+        whole["choices"].as_array().unwrap().iter().map(|choice| choice["index"].clone()).collect();
     assert_eq!(indices, [0, 1]);
     assert_eq!(whole["usage"]["completion_tokens"], 16);
     let mut streamed = question(options);
@@ -118,7 +125,8 @@ fn completions_whole_and_streamed() {
     let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
     let reply = server.complete(key, &prompt(json!({})));
     insta::assert_json_snapshot!("completion", snapshot(&reply));
-    let streamed = crate::harness::stream(&server.address, "/v1/completions", key, &prompt(json!({"stream": true})));
+    let streamed =
+        crate::harness::stream(&server.address, "/v1/completions", key, &prompt(json!({"stream": true})));
     let chunks = chunks(streamed);
     assert_eq!(text(&chunks, 0, "/text"), reply.json()["choices"][0]["text"]);
     insta::assert_json_snapshot!("completion_stream", json!({"last": shape(chunks.last().unwrap())}));
@@ -192,6 +200,7 @@ fn what_does_not_fit_the_context_is_refused_with_both_numbers() {
         assert!(message.contains("the prompt has "), "{message}");
     }
     let leaves = place.leaves();
-    let denied = leaves.of("denied").into_iter().filter(|leaf| leaf["decision"]["rule"] == "request-does-not-fit");
+    let denied =
+        leaves.of("denied").into_iter().filter(|leaf| leaf["decision"]["rule"] == "request-does-not-fit");
     assert_eq!(denied.count(), 2, "each is sealed");
 }

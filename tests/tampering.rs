@@ -74,7 +74,8 @@ fn a_changed_hash_in_models_toml_refuses_the_model_with_both_hashes() {
     let pinned = pinned();
     let digit = if pinned.starts_with('0') { "1" } else { "0" };
     let changed = format!("{digit}{}", &pinned[1..]);
-    let manifest = std::fs::read_to_string(checkout().join("models.toml")).unwrap().replace(&pinned, &changed);
+    let manifest =
+        std::fs::read_to_string(checkout().join("models.toml")).unwrap().replace(&pinned, &changed);
     let path = place.root().join("models.toml");
     std::fs::write(&path, manifest).unwrap();
     place.models = Some(path);

@@ -102,7 +102,13 @@ pub fn stream(address: &str, path: &str, key: &str, body: &Value) -> Events {
     Events { head, body: Box::new(BufReader::new(body)) }
 }
 
-fn send(address: &str, method: &str, path: &str, key: Option<&str>, body: &str) -> (Reply, Box<dyn Read + Send>) {
+fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    key: Option<&str>,
+    body: &str,
+) -> (Reply, Box<dyn Read + Send>) {
     let mut socket = TcpStream::connect(address).expect("the server listens");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
@@ -111,7 +117,10 @@ fn send(address: &str, method: &str, path: &str, key: Option<&str>, body: &str) 
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    socket.write_all(head.as_bytes()).and_then(|()| socket.write_all(body.as_bytes())).expect("a request is sent");
+    socket
+        .write_all(head.as_bytes())
+        .and_then(|()| socket.write_all(body.as_bytes()))
+        .expect("a request is sent");
     let mut socket = BufReader::new(socket);
     let mut line = String::new();
     socket.read_line(&mut line).expect("a status line");
@@ -127,7 +136,9 @@ fn send(address: &str, method: &str, path: &str, key: Option<&str>, body: &str) 
     let length = reply.header("content-length").map(|length| length.parse().expect("a length"));
     let body: Box<dyn Read + Send> = match length {
         Some(length) => Box::new(socket.take(length)),
-        None if reply.header("transfer-encoding") == Some("chunked") => Box::new(Chunked { socket, left: 0, end: false }),
+        None if reply.header("transfer-encoding") == Some("chunked") => {
+            Box::new(Chunked { socket, left: 0, end: false })
+        }
         None => Box::new(socket),
     };
     (reply, body)

@@ -11,8 +11,8 @@ mod store;
 pub use http::{Events, Reply, get, post, request, stream};
 pub use log::Leaves;
 pub use place::{Place, Server};
-pub use shared::{Shared, shared};
 pub use program::{Ran, finish, proeftuin, run, which};
+pub use shared::{Shared, shared};
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -35,7 +35,8 @@ impl Place {
 
     /// A place whose store is empty.
     pub fn without_model() -> Self {
-        let dir = tempfile::Builder::new().prefix("place-").tempdir_in(super::target_tmp()).expect("a folder");
+        let dir =
+            tempfile::Builder::new().prefix("place-").tempdir_in(super::target_tmp()).expect("a folder");
         policy::write(&dir.path().join("policy"));
         Self { store: dir.path().join("store"), dir, models: None }
     }

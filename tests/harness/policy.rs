@@ -16,7 +16,13 @@ struct UseCase {
 const USE_CASES: [UseCase; 4] = [
     UseCase { id: "pilot-test", model: MODEL, not_after: "2099-01-01", restore: true, evidence: EVIDENCE },
     UseCase { id: "ended-test", model: MODEL, not_after: "2021-01-01", restore: false, evidence: EVIDENCE },
-    UseCase { id: "narrow-test", model: "another-model", not_after: "2099-01-01", restore: false, evidence: EVIDENCE },
+    UseCase {
+        id: "narrow-test",
+        model: "another-model",
+        not_after: "2099-01-01",
+        restore: false,
+        evidence: EVIDENCE,
+    },
     UseCase { id: "bare-test", model: MODEL, not_after: "2099-01-01", restore: false, evidence: "" },
 ];
 

@@ -25,7 +25,8 @@ fn fill() -> Option<PathBuf> {
     std::fs::create_dir_all(&store).expect("the store's folder");
     let lock = File::create(target_tmp().join("models.lock")).expect("the store's lock");
     lock.lock().expect("the store's lock");
-    let fetched = proeftuin().args(["models", "fetch", "--store"]).arg(&store).output().expect("the program starts");
+    let fetched =
+        proeftuin().args(["models", "fetch", "--store"]).arg(&store).output().expect("the program starts");
     if fetched.status.success() {
         return Some(store);
     }
