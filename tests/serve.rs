@@ -1,6 +1,6 @@
 //! One command serves, says how to call it, says what is in its way, and ends in order.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -45,22 +45,29 @@ fn until_the_model_is_loaded_it_answers_503_and_says_why() {
     let place = Place::without_model();
     let key = place.key("pilot-test").secret;
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{port}");
-    let mut server = place
-        .command(&["serve", "--listen", &address])
-        .env("PIP_INDEX_URL", format!("http://{}/simple", silent.local_addr().unwrap()))
-        .envs([
-            ("PIP_RETRIES", "0"),
-            ("PIP_NO_INDEX", "0"),
-            ("PIP_FIND_LINKS", ""),
-            ("PIP_NO_CACHE_DIR", "1"),
-        ])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    until("the port", || std::net::TcpStream::connect(&address).ok());
+    let (address, mut server) = until("a server on a free port", || {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("127.0.0.1:{port}");
+        let mut server = place
+            .command(&["serve", "--listen", &address])
+            .env("PIP_INDEX_URL", format!("http://{}/simple", silent.local_addr().unwrap()))
+            .envs([
+                ("PIP_RETRIES", "0"),
+                ("PIP_NO_INDEX", "0"),
+                ("PIP_FIND_LINKS", ""),
+                ("PIP_NO_CACHE_DIR", "1"),
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("the port", || {
+            // Somebody else may have taken the port in between: then the server has ended, and another is tried.
+            let ended = server.try_wait().unwrap().is_some();
+            (ended || TcpStream::connect(&address).is_ok()).then_some(())
+        });
+        server.try_wait().unwrap().is_none().then_some((address, server))
+    });
     let body = json!({"model": MODEL, "messages": [{"role": "user", "content": "hello"}]});
     let replies = [
         get(&address, "/readyz", None),
@@ -116,7 +123,7 @@ fn sigterm_lets_a_running_stream_finish() {
     server.signal(Signal::TERM);
     assert_eq!(events.rest().last().map(String::as_str), Some("[DONE]"));
     assert_eq!(server.wait().code(), Some(0), "{}", server.errors());
-    assert!(std::net::TcpStream::connect(&server.address).is_err(), "the port is still open");
+    assert!(TcpStream::connect(&server.address).is_err(), "the port is still open");
     place.run(&["log", "verify"]).ok();
     let leaves = place.leaves();
     assert_eq!(leaves.of("outcome")[0]["status"], "completed");

@@ -107,13 +107,18 @@ impl Place {
     }
 
     /// The command that serves here, on a free port.
-    pub fn serving(&self) -> Command {
+    fn serving(&self) -> Command {
         self.command(&["serve", "--listen", "127.0.0.1:0", "--threads", "2", "--kv-mib", "256"])
     }
 
     /// Starts a server and waits until it says that it serves.
     pub fn serve(&self) -> Server {
-        Server::start(&mut self.serving(), self.root())
+        self.serve_with(&[])
+    }
+
+    /// The same, with more arguments.
+    pub fn serve_with(&self, args: &[&str]) -> Server {
+        Server::start(self.serving().args(args), self.root())
     }
 }
 
