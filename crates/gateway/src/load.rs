@@ -61,7 +61,9 @@ impl EngineSettings {
             context_tokens: Some(context_tokens),
             kv_bytes: self.kv_bytes,
             max_running: self.max_running,
-            max_queued: self.max_queued,
+            // The gateway's places are the one bound, taken before the intent is written. The engine counts what it
+            // has not looked at yet as queued, so in a burst all of them may be.
+            max_queued: self.max_queued.saturating_add(self.max_running),
             ..EngineOptions::default()
         }
     }

@@ -8,8 +8,12 @@
 
 mod gguf;
 mod paths;
+#[cfg(feature = "recording")]
+mod recording;
 mod tiny;
 
 pub use gguf::Gguf;
 pub use paths::{model_path, shared_dir};
+#[cfg(feature = "recording")]
+pub use recording::RecordingGenerate;
 pub use tiny::{TinyModel, tiny_gguf};

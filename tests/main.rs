@@ -1,0 +1,26 @@
+//! End to end: the program as its users meet it, over its own command line and its own port, with the real model.
+//!
+//! `harness/` starts servers and speaks HTTP; every other file is named for what it proves. Tests share nothing but
+//! the model store, so they run one after the other or all at once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test that meets the unexpected has failed"
+)]
+
+mod busy;
+mod clients;
+mod command_line;
+mod crash;
+mod gate;
+mod hang_up;
+mod harness;
+mod privacy;
+mod receipts;
+mod sampling;
+mod serve;
+mod shapes;
+mod tampering;
