@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
 
-use engine::{SequenceRequest, TokenEvent};
+use engine::{FinishReason, SequenceRequest, TokenEvent};
 use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
 use redact::RestorePolicy;
 use tokenizer::Detokenizer;
@@ -210,7 +210,11 @@ impl Answer {
                         self.turn = at.wrapping_add(1);
                         return Poll::Ready(Some((at, event)));
                     }
-                    Poll::Ready(None) => *slot = None,
+                    // A stream that ended in order is gone from its slot: this one broke off without a last word.
+                    Poll::Ready(None) => {
+                        *slot = None;
+                        return Poll::Ready(Some((at, TokenEvent::Finished(FinishReason::Failed))));
+                    }
                     Poll::Pending => open = true,
                 }
             }

@@ -55,7 +55,7 @@ pub enum Refusal {
     #[error("denied by rule {}: {}", .0.rule, .0.remedy)]
     Denied(Denied),
     /// No such model for this key.
-    #[error("the model {model:?} is not served here; GET /v1/models lists what is")]
+    #[error("this model is not served here; GET /v1/models lists what is")]
     UnknownModel {
         /// The id asked for.
         model: String,

@@ -3,17 +3,23 @@
 #![allow(
     clippy::print_stdout,
     clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     reason = "test support: it tells what it skips, and may stop a test"
 )]
 
 mod gguf;
+#[cfg(feature = "gateway")]
+mod house;
 mod paths;
-#[cfg(feature = "recording")]
-mod recording;
 mod tiny;
 
 pub use gguf::Gguf;
+#[cfg(feature = "gateway")]
+pub use house::{
+    Act, Collected, FailingStore, Gate, House, HouseBuilder, NOW_MS, RecordingGenerate, ScriptedGenerate,
+    StoreFault, TestClock, chat, collect, complete, until, within,
+};
 pub use paths::{model_path, shared_dir};
-#[cfg(feature = "recording")]
-pub use recording::RecordingGenerate;
 pub use tiny::{TinyModel, tiny_gguf};

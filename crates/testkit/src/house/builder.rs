@@ -1,0 +1,225 @@
+//! Puts a house together.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
+
+use gateway::{EngineSettings, Gateway, Generate, Parts, Serving};
+use ledger::{Ledger, NewKey};
+use policy::{ModelFacts, PolicyFiles, PolicySet};
+use provenance::note::NoteSigner;
+use provenance::store::FolderStore;
+use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
+use redact::{Profile, Redactor};
+use registry::Registry;
+use sha2::{Digest as _, Sha256};
+use tokenizer::Tokenizer;
+
+use super::failing_store::{FailingStore, StoreFault};
+use super::generators::{RecordingGenerate, ScriptedGenerate};
+use super::records::{PILOT, models_toml};
+use super::{House, NOW_MS, TestClock};
+use crate::TinyModel;
+
+const ORIGIN: &str = "proeftuin.invalid/log/test";
+
+type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
+
+/// What a [`House`] is to be.
+pub struct HouseBuilder {
+    places: usize,
+    use_cases: Vec<(String, String)>,
+    /// Keys of use cases that have no record.
+    strays: Vec<String>,
+    profiles: Vec<(String, String)>,
+    facts: Box<dyn FnOnce(&mut ModelFacts)>,
+    generator: Option<MakeGenerator>,
+    serve: bool,
+}
+
+impl Default for HouseBuilder {
+    fn default() -> Self {
+        let demo = policy::EMBEDDED.iter().find(|(path, _)| *path == "use-cases/demo.toml").expect("a demo");
+        let demo = demo.1.replace("smollm2-135m-instruct", "tiny");
+        let default =
+            policy::EMBEDDED.iter().find(|(path, _)| *path == "redaction/default.toml").expect("a profile");
+        Self {
+            places: 256,
+            use_cases: vec![("pilot".to_owned(), PILOT.to_owned()), ("demo".to_owned(), demo)],
+            strays: Vec::new(),
+            profiles: vec![("default".to_owned(), default.1.to_owned())],
+            facts: Box::new(|_| {}),
+            generator: None,
+            serve: true,
+        }
+    }
+}
+
+impl HouseBuilder {
+    /// Choices that may run or wait.
+    pub fn places(mut self, places: usize) -> Self {
+        self.places = places;
+        self
+    }
+
+    /// One more use case: the pilot's record with `from` replaced by `to` for each pair. A `from` that is not there
+    /// fails the test.
+    pub fn pilot(mut self, id: &str, changes: &[(&str, &str)]) -> Self {
+        let mut record = PILOT.replace("id = \"pilot\"\nkind", &format!("id = \"{id}\"\nkind"));
+        for (from, to) in changes {
+            assert!(record.contains(from), "the pilot's record has no {from}");
+            record = record.replace(from, to);
+        }
+        self.use_cases.push((id.to_owned(), record));
+        self
+    }
+
+    /// A key whose use case has no record.
+    pub fn stray_key(mut self, use_case: &str) -> Self {
+        self.strays.push(use_case.to_owned());
+        self
+    }
+
+    /// One more redaction profile.
+    pub fn profile(mut self, id: &str, toml: &str) -> Self {
+        self.profiles.push((id.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// What the policy is told of the model.
+    pub fn facts(mut self, change: impl FnOnce(&mut ModelFacts) + 'static) -> Self {
+        self.facts = Box::new(change);
+        self
+    }
+
+    /// Another generator than the tiny engine.
+    pub fn generator(mut self, make: impl FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate> + 'static) -> Self {
+        self.generator = Some(Box::new(make));
+        self
+    }
+
+    /// A script that says `text` to everybody, a byte a token where no merge applies.
+    pub fn saying(self, text: &str) -> Self {
+        let text = text.to_owned();
+        self.generator(move |tokenizer| {
+            Arc::new(ScriptedGenerate::tokens(&tokenizer.encode(&text).expect("a text of the vocabulary")))
+        })
+    }
+
+    /// The model is held back until [`House::serve`].
+    pub fn still_loading(mut self) -> Self {
+        self.serve = false;
+        self
+    }
+
+    /// Opens the durable parts in a new temporary folder and starts the gateway.
+    pub async fn start(self) -> House {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = TestClock(Arc::new(AtomicI64::new(NOW_MS)));
+        let disk = StoreFault::default();
+        let log = open_log(&folder.path().join("log"), &clock, &disk);
+        let verifier = log.verifier_key().clone();
+        let ledger = Ledger::open(folder.path().join("ledger.sqlite")).expect("a new ledger");
+        let keys = issue_keys(&ledger, &self);
+        let parts = Parts {
+            log,
+            ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
+            ledger,
+            policy: load_policy(&self),
+            redactors: redactors(&self.profiles),
+            places: self.places,
+            configuration: Configuration {
+                build_sha256: Digest([1; 32]),
+                config_sha256: Digest([2; 32]),
+                isa: Name::new("test").expect("a name"),
+                prev_config_event: None,
+            },
+            clock: clock.clock(),
+        };
+        let gateway = Gateway::start(parts).await.expect("an open log");
+        let mut serving = load(folder.path());
+        let tokenizer = Arc::clone(&serving.tokenizer);
+        let inner = match self.generator {
+            Some(make) => make(&tokenizer),
+            None => Arc::clone(&serving.generator),
+        };
+        let generator = Arc::new(RecordingGenerate::new(inner));
+        serving.generator = Arc::clone(&generator) as Arc<dyn Generate>;
+        (self.facts)(&mut serving.facts);
+        let house = House {
+            gateway: Arc::new(gateway),
+            generator,
+            tokenizer,
+            clock,
+            disk,
+            verifier,
+            unserved: Mutex::new(Some(serving)),
+            keys,
+            folder,
+        };
+        if self.serve {
+            house.serve().await;
+        }
+        house
+    }
+}
+
+fn open_log(dir: &Path, clock: &TestClock, disk: &StoreFault) -> Log {
+    let store = FolderStore::open(dir).expect("a new log");
+    let signer = NoteSigner::from_seed(ORIGIN, &[7; 32]).expect("a key");
+    let options = LogOptions { clock: clock.clock(), ..LogOptions::new(ORIGIN) };
+    let store = Box::new(FailingStore::new(store, disk.clone()));
+    Log::open_with(store, signer, options).expect("a new log").0
+}
+
+fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
+    let ids = house.use_cases.iter().map(|(id, _)| id).chain(&house.strays);
+    ids.map(|id| {
+        let role = if id == "demo" { "demo" } else { "writer" };
+        let new = NewKey {
+            use_case: id.clone(),
+            actor: format!("actor of {id}"),
+            roles: vec![role.to_owned()],
+            expires_ms: None,
+            label: "of the house".to_owned(),
+        };
+        let issued = ledger.issue_key(new, NOW_MS).expect("a new key");
+        (id.clone(), issued.secret.as_str().to_owned())
+    })
+    .collect()
+}
+
+fn load_policy(house: &HouseBuilder) -> PolicySet {
+    let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
+    let built_in = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned()));
+    let records = house.use_cases.iter().map(|(id, text)| (format!("use-cases/{id}.toml"), text.clone()));
+    let files = PolicyFiles::from_entries(built_in.chain(records)).expect("files the policy reads");
+    PolicySet::load(&files).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn redactors(profiles: &[(String, String)]) -> BTreeMap<String, Arc<Redactor>> {
+    let build =
+        |text: &str| Redactor::new(Profile::from_toml(text).expect("a profile")).expect("recognizers");
+    profiles.iter().map(|(id, text)| (id.clone(), Arc::new(build(text)))).collect()
+}
+
+/// Through the same door as any model: pinned, hashed, packed.
+fn load(folder: &Path) -> Serving {
+    let bytes = TinyModel { context: 4096, ..TinyModel::default() }.build();
+    let store = folder.join("models");
+    std::fs::create_dir_all(store.join("tiny")).expect("a temporary folder");
+    std::fs::write(store.join("tiny").join("tiny.gguf"), &bytes).expect("a temporary folder");
+    let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+    let models = models_toml(&hash(&bytes), bytes.len(), &hash(crate::tiny::CHATML.as_bytes()));
+    let registry = Registry::parse(&models, "models.toml").unwrap_or_else(|error| panic!("{error}"));
+    let settings = EngineSettings {
+        threads: Some(1),
+        kv_bytes: 16 << 20,
+        max_running: 32,
+        max_queued: 256,
+        device: gateway::Device::Cpu,
+    };
+    let loaded = gateway::load(&registry, "tiny", &store, &settings, NOW_MS / 1000, &mut |_, _| {});
+    loaded.unwrap_or_else(|error| panic!("{error}")).0
+}

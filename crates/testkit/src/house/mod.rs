@@ -1,0 +1,156 @@
+//! A whole gateway over the tiny model, in a temporary folder, with a fixed clock.
+
+mod ask;
+mod builder;
+mod failing_store;
+mod generators;
+mod records;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use gateway::{AdminCommand, AdminOutcome, Caller, EndpointId, Gateway, Origin, Refusal, Serving};
+use provenance::{Clock, Entry, Leaf, VerifierKey};
+use tempfile::TempDir;
+use tokenizer::Tokenizer;
+
+pub use ask::{Collected, chat, collect, complete, until, within};
+pub use builder::HouseBuilder;
+pub use failing_store::{FailingStore, StoreFault};
+pub use generators::{Act, Gate, RecordingGenerate, ScriptedGenerate};
+
+/// The moment at which every house stands: 1 June 2026, 10:00 UTC.
+pub const NOW_MS: i64 = 1_780_308_000_000;
+
+/// A clock that stands still until it is moved.
+#[derive(Debug, Clone)]
+pub struct TestClock(Arc<AtomicI64>);
+
+impl TestClock {
+    /// Moves it forward.
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0);
+        Clock::from_fn(move || now.load(Ordering::SeqCst))
+    }
+}
+
+/// A gateway with everything around it. Its use cases are `pilot` (full evidence, restores placeholders), `demo`,
+/// and whatever the builder was told; its one model is `tiny`.
+pub struct House {
+    /// The gateway.
+    pub gateway: Arc<Gateway>,
+    /// What the generator was asked and what it gave.
+    pub generator: Arc<RecordingGenerate>,
+    /// The tiny model's tokenizer.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Time.
+    pub clock: TestClock,
+    /// Makes the log's disk fail.
+    pub disk: StoreFault,
+    /// The log's public key.
+    pub verifier: VerifierKey,
+    /// Not served yet, when the builder was told so.
+    unserved: std::sync::Mutex<Option<Serving>>,
+    keys: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+impl House {
+    /// One with the defaults and the real tiny engine.
+    pub async fn new() -> Self {
+        HouseBuilder::default().start().await
+    }
+
+    /// One to change first.
+    pub fn builder() -> HouseBuilder {
+        HouseBuilder::default()
+    }
+
+    /// The temporary folder of log, ledger and keys.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// The key of a use case, issued before the gateway started.
+    pub fn key(&self, use_case: &str) -> &str {
+        &self.keys.iter().find(|(id, _)| id == use_case).expect("a use case of this house").1
+    }
+
+    /// Who holds the key of a use case, calling from this machine.
+    pub async fn caller(&self, use_case: &str) -> Caller {
+        self.authenticate(Some(self.key(use_case))).await.expect("a good key")
+    }
+
+    /// Shows a key at the chat endpoint.
+    ///
+    /// # Errors
+    /// As the gateway does.
+    pub async fn authenticate(&self, key: Option<&str>) -> Result<Caller, Refusal> {
+        self.gateway.authenticate(key, EndpointId::ChatCompletions, Origin { loopback: true }).await
+    }
+
+    /// Does what an administrator with uid 1000 asks.
+    pub async fn administer(&self, command: AdminCommand) -> AdminOutcome {
+        self.gateway.administer(command, 1000).await.expect("a command the gateway takes")
+    }
+
+    /// Serves the model that the builder was told to hold back.
+    pub async fn serve(&self) {
+        let serving = self.unserved.lock().expect("one thread").take().expect("a model held back");
+        self.gateway.serve(serving).await.expect("an open log");
+    }
+
+    /// Every durable leaf, oldest first.
+    pub fn leaves(&self) -> Vec<Entry> {
+        let mut leaves = Vec::new();
+        provenance::show(&self.folder.path().join("log"), |shown| {
+            leaves.push(shown.entry);
+            true
+        })
+        .expect("a readable log");
+        leaves
+    }
+
+    /// The text of every durable leaf, for canaries.
+    pub fn leaves_text(&self) -> String {
+        let mut text = String::new();
+        provenance::show(&self.folder.path().join("log"), |shown| {
+            text.push_str(&shown.json);
+            text.push('\n');
+            true
+        })
+        .expect("a readable log");
+        text
+    }
+
+    /// The newest leaf.
+    pub fn last_leaf(&self) -> Leaf {
+        self.leaves().pop().expect("a log with leaves").leaf
+    }
+
+    /// The outcomes so far.
+    pub fn outcomes(&self) -> Vec<provenance::Outcome> {
+        let leaves = self.leaves().into_iter().map(|entry| entry.leaf);
+        leaves
+            .filter_map(|leaf| if let Leaf::Outcome(outcome) = leaf { Some(*outcome) } else { None })
+            .collect()
+    }
+
+    /// The denials so far.
+    pub fn denials(&self) -> Vec<provenance::Denied> {
+        let leaves = self.leaves().into_iter().map(|entry| entry.leaf);
+        leaves.filter_map(|leaf| if let Leaf::Denied(denied) = leaf { Some(*denied) } else { None }).collect()
+    }
+
+    /// Stops the gateway and verifies its log from the public key alone; every intent must have its outcome.
+    pub async fn stop_and_verify(&self) {
+        self.gateway.stop("test").await;
+        let report =
+            provenance::verify(&self.folder.path().join("log"), &self.verifier, None).expect("a sound log");
+        assert!(report.open.is_empty(), "requests left open: {:?}", report.open);
+    }
+}

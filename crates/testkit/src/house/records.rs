@@ -1,0 +1,48 @@
+//! Policy records of the test houses.
+
+/// A pilot with all its evidence, under the id `pilot`.
+pub(super) const PILOT: &str = r#"
+id = "pilot"
+kind = "pilot"
+revision = 1
+title = "Plain language in letters"
+purpose = "Suggest plainer wording for draft letters."
+legal_basis = "GDPR art. 6(1)(e)"
+organisation = "Ministry of Examples"
+owner = "Head of Correspondence"
+status = "pilot"
+models = ["tiny"]
+allowed_roles = ["writer"]
+max_data_class = "identifier"
+redaction_profile = "default"
+special_category_action = "refuse"
+restore_placeholders = true
+processing_activity_id = "letters-2026"
+window = { not_before = 2026-02-01T00:00:00+01:00, not_after = 2026-12-01T00:00:00+01:00 }
+limits = { tokens_per_request = 4096, requests_per_minute = 1000, tokens_per_day = 1_000_000 }
+
+[evidence]
+dpia = { sha256 = "1111111111111111111111111111111111111111111111111111111111111111", date = 2025-11-03T09:00:00+01:00, review_by = 2027-11-03T09:00:00+01:00 }
+iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222222", date = 2025-11-10T09:00:00+01:00, review_by = 2027-11-10T09:00:00+01:00 }
+cio_advice = { sha256 = "3333333333333333333333333333333333333333333333333333333333333333", date = 2025-12-01T09:00:00+01:00, by = "CIO", outcome = "positive" }
+fg_advice = { sha256 = "4444444444444444444444444444444444444444444444444444444444444444", date = 2025-12-02T09:00:00+01:00, by = "FG", outcome = "positive" }
+owner_decision = { sha256 = "5555555555555555555555555555555555555555555555555555555555555555", date = 2026-01-15T09:00:00+01:00, by = "Head of Correspondence", outcome = "positive" }
+"#;
+
+/// An approved `models.toml` with the tiny model alone.
+pub(super) fn models_toml(sha256: &str, size_bytes: usize, template_sha256: &str) -> String {
+    format!(
+        r#"[[model]]
+id = "tiny"
+default = true
+status = "approved"
+source = {{ file = "/nowhere/tiny.gguf" }}
+files = [{{ path = "tiny.gguf", sha256 = "{sha256}", size_bytes = {size_bytes} }}]
+chat_template = {{ embedded = true, sha256 = "{template_sha256}" }}
+license = "CC0-1.0"
+weights_open = true
+training_data = "none: random weights"
+limits = {{ context_tokens = 4096, languages = ["nl"] }}
+"#
+    )
+}
