@@ -15,7 +15,7 @@ use gateway::Device;
 #[command(after_help = "Exit codes: 0 done, 1 failed or refused, 2 wrong usage.")]
 pub struct Arguments {
     /// Where settings and state come from.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Places")]
     pub places: Places,
     /// What to do.
     #[command(subcommand)]
@@ -73,7 +73,7 @@ pub struct Serve {
     #[arg(long, env = "PROEFTUIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Engine settings.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Engine")]
     pub engine: EngineArgs,
     /// Requests that may wait for the engine; more are answered 429
     #[arg(long, env = "PROEFTUIN_MAX_QUEUED", value_name = "N", default_value_t = 64,
@@ -141,7 +141,7 @@ pub struct Chat {
     #[arg(long, value_name = "T", default_value_t = 0.7)]
     pub temperature: f32,
     /// Engine settings of the private server.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Engine of the private server")]
     pub engine: EngineArgs,
 }
 

@@ -51,7 +51,10 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
     let choices = prompts.token_ids.len().saturating_mul(prompts.cleared.entered().request.params.n as usize);
     let place = match gateway.place(choices) {
         Ok(place) => place,
-        Err(refusal) => return Err(bounded(gateway, record, "queue-full", refusal).await),
+        Err(refusal @ Refusal::Busy { .. }) => {
+            return Err(bounded(gateway, record, "queue-full", refusal).await);
+        }
+        Err(refusal) => return Err(bounded(gateway, record, "too-many-choices", refusal).await),
     };
     let allowance = reserve(gateway, &prompts).await?;
     let Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, .. } = prompts;
