@@ -1,0 +1,29 @@
+//! Tests of the whole path over the public API, on the tiny model: one file for each promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code fails by panicking"
+)]
+
+mod closed;
+mod denials;
+mod fixed_fields;
+mod places;
+mod privacy;
+mod quota;
+mod receipts;
+mod sealing;
+mod seeds;
+
+use gateway::{Denied, Refusal};
+
+/// The denial that a refusal has to be.
+fn denied<T>(outcome: Result<T, Refusal>) -> Denied {
+    match outcome {
+        Err(Refusal::Denied(denied)) => denied,
+        Err(other) => panic!("refused otherwise: {other}"),
+        Ok(_) => panic!("let through"),
+    }
+}
