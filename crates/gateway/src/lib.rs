@@ -36,3 +36,60 @@ pub use provenance::Receipt;
 pub use refusal::{Bound, Denied, DeniedKind, Refusal};
 pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
 pub use serving::{ModelCard, Serving};
+
+/// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
+///
+/// ```
+/// use gateway::{Answer, Caller, Gateway, GenerationRequest, Refusal};
+/// async fn the_one_path(gateway: &Gateway, caller: Caller, request: GenerationRequest) -> Result<Answer, Refusal> {
+///     gateway.generate(caller, request).await
+/// }
+/// ```
+///
+/// Not a request that was let in:
+///
+/// ```compile_fail,E0603
+/// use gateway::enter::Entered;
+/// ```
+///
+/// Not a request that was stripped:
+///
+/// ```compile_fail,E0603
+/// use gateway::strip::Redacted;
+/// ```
+///
+/// Not a request that was cleared:
+///
+/// ```compile_fail,E0603
+/// use gateway::clear::Cleared;
+/// ```
+///
+/// Not prompts:
+///
+/// ```compile_fail,E0603
+/// use gateway::encode::Prompts;
+/// ```
+///
+/// Not an admitted request:
+///
+/// ```compile_fail,E0603
+/// use gateway::admit::Admitted;
+/// ```
+///
+/// A caller is found, not made:
+///
+/// ```compile_fail,E0451
+/// fn anybody(caller: gateway::Caller) -> gateway::Caller {
+///     gateway::Caller { origin: gateway::Origin { loopback: true }, ..caller }
+/// }
+/// ```
+///
+/// Nor is an answer:
+///
+/// ```compile_fail,E0451
+/// fn another(answer: gateway::Answer) -> gateway::Answer {
+///     gateway::Answer { model: String::new(), ..answer }
+/// }
+/// ```
+#[cfg(doctest)]
+struct NoStageIsSkipped;
