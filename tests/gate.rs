@@ -123,7 +123,7 @@ fn what_no_rule_permits_is_refused_and_sealed() {
         (place.key_with_role("pilot-test", "visitor").secret, question(), "enter", "role-not-allowed"),
         (pilot.clone(), with("user", json!("BSN 111222333")), "redact", "personal-data-in-fixed-field"),
         (pilot.clone(), with("stop", json!("NL91ABNA0417164300")), "redact", "personal-data-in-fixed-field"),
-        (server.demo_key(), personal(), "clear", "data-class-too-high"),
+        (server.demo_key(), personal(), "clear", "demo-no-personal-data"),
     ];
     for (key, body, stage, rule) in table {
         let receipt = refused(&server.chat(&key, &body), 403, rule).expect("a receipt");
@@ -146,11 +146,11 @@ fn personal() -> Value {
 /// A demo takes no personal data at all: all rules that say so are in the leaf, and nothing of what they found.
 fn the_demo_is_refused_for_being_one(server: &Server, place: &Place) {
     let reply = server.chat(&server.demo_key(), &personal());
-    let receipt = refused(&reply, 403, "data-class-too-high").unwrap();
+    let receipt = refused(&reply, 403, "demo-no-personal-data").unwrap();
     assert!(!reply.text().contains("111222333"));
     let leaves = place.leaves();
     let leaf = leaves.about("denied", &receipt);
-    assert!(leaf["determining"].as_array().unwrap().contains(&json!("demo-no-personal-data")), "{leaf}");
+    assert!(leaf["determining"].as_array().unwrap().contains(&json!("data-class-too-high")), "{leaf}");
     assert_eq!(leaf["demo"], true);
     assert_eq!(leaf["redaction"]["counts"], json!({"bsn": 1}));
 }

@@ -72,9 +72,6 @@ pub struct Serve {
     /// Address to listen on
     #[arg(long, env = "PROEFTUIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Engine settings.
-    #[command(flatten, next_help_heading = "Engine")]
-    pub engine: EngineArgs,
     /// Requests that may wait for the engine; more are answered 429
     #[arg(long, env = "PROEFTUIN_MAX_QUEUED", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -85,6 +82,9 @@ pub struct Serve {
     /// Mint no demonstration key
     #[arg(long)]
     pub no_demo: bool,
+    /// Engine settings.
+    #[command(flatten, next_help_heading = "Engine")]
+    pub engine: EngineArgs,
 }
 
 /// `cpu`, `cuda`, `cuda:1`, `metal`: the devices that a build may have.

@@ -158,10 +158,10 @@ async fn a_model_that_is_not_here_is_named_by_rule_and_not_by_the_clients_string
 async fn the_demo_takes_neither_strangers_nor_personal_data() {
     let house = House::new().await;
     for text in ["Mail mij: jan@voorbeeld.nl", BSN] {
-        // The record of the demo allows no class of personal data, and that rule stands first; both are recorded.
-        check(&house, "data-class-too-high", &ask(&house, "demo", chat(text)).await);
+        // The record of the demo allows no class of personal data either; the demo's own rule stands first.
+        check(&house, "demo-no-personal-data", &ask(&house, "demo", chat(text)).await);
         let Leaf::Denied(leaf) = house.last_leaf() else { panic!() };
-        assert!(leaf.request.determining.iter().any(|rule| rule.as_str() == "demo-no-personal-data"));
+        assert!(leaf.request.determining.iter().any(|rule| rule.as_str() == "data-class-too-high"));
     }
     let origin = Origin { loopback: false };
     let key = Some(house.key("demo"));
