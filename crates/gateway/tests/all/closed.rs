@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway::{AdminCommand, Refusal};
-use testkit::{Act, Gate, House, ScriptedGenerate, chat, collect};
+use testkit::{Act, Gate, House, ScriptedGenerate, chat, collect, until};
 
 fn closed<T>(outcome: Result<T, Refusal>) -> String {
     match outcome {
@@ -23,6 +23,8 @@ async fn a_log_that_cannot_be_written_closes_the_gate() {
     let leaves = house.leaves().len();
     house.disk.strike();
     closed(house.gateway.generate(caller.clone(), chat("Dag.")).await);
+    // The writer's thread tells whoever waits first, and closes the log a moment later.
+    until(|| house.gateway.ready().is_err()).await;
     for _ in 0..3 {
         assert!(
             closed(house.gateway.generate(caller.clone(), chat("Dag.")).await)

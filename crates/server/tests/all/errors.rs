@@ -57,8 +57,12 @@ async fn every_class_of_error() {
     site.house.administer(AdminCommand::RevokeKey { key: prefix }).await;
     tell("a revoked key", &site.chat(&chat("Dag.")).await);
     site.house.disk.strike();
-    // The first request after the fault finds out; the answer is the same from then on.
+    // The first request after the fault finds out; the writer's thread closes the log.
     let _ = site.send("POST", CHAT, &[("authorization", &poor)], good.as_bytes()).await;
+    testkit::until(|| {
+        site.house.gateway.gauges().iter().any(|gauge| gauge.name == "log_open" && gauge.value == 0)
+    })
+    .await;
     tell("a closed log", &site.chat(&chat("Dag.")).await);
     tell("not ready", &site.get("/readyz").await);
     insta::assert_snapshot!(shown);
