@@ -49,6 +49,10 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         Err(refusal) => return Err(bounded(gateway, record, "request-does-not-fit", refusal).await),
     };
     let choices = prompts.token_ids.len().saturating_mul(prompts.cleared.entered().request.params.n as usize);
+    if choices == 0 {
+        let nothing = Refusal::Invalid { field: "n".to_owned(), reason: "must be at least 1".to_owned() };
+        return Err(bounded(gateway, record, "no-choices", nothing).await);
+    }
     let place = match gateway.place(choices) {
         Ok(place) => place,
         Err(refusal @ Refusal::Busy { .. }) => {
