@@ -74,8 +74,8 @@ pub(crate) async fn authenticate(
         }
     };
     let caller = Caller::new(record, origin);
-    let none = Trace { trace_id: [0; 16], parent_span_id: None };
-    let (facts, _) = record::begin(gateway, &gateway.policy(), &caller, endpoint, &none, gateway.now_ms())?;
+    let (facts, _) =
+        record::begin(gateway, &gateway.policy(), &caller, endpoint, &Trace::NONE, gateway.now_ms())?;
     let verdict = Verdict::built_in(Stage::Key, rule, remedy, remedy_nl).unauthenticated();
     Err(deny::seal(gateway, facts, verdict).await)
 }

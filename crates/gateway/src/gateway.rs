@@ -165,8 +165,8 @@ impl Gateway {
             quota: policy::QuotaFacts::default(),
         };
         if let policy::Decision::Deny(denial) = policy.enter(&entry) {
-            let none = Trace { trace_id: [0; 16], parent_span_id: None };
-            let (mut facts, _) = record::begin(self, &policy, caller, EndpointId::Models, &none, now_ms)?;
+            let (mut facts, _) =
+                record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
             facts.determining =
                 record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
             let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);

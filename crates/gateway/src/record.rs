@@ -75,7 +75,7 @@ fn first_half(id: &ReceiptId) -> [u8; 8] {
 
 /// The caller's trace, or one of our own: the receipt's id serves, since both are 16 random bytes.
 fn trace_id(trace: &Trace, id: &ReceiptId) -> TraceId {
-    TraceId(if trace.trace_id == [0; 16] { id.0 } else { trace.trace_id })
+    TraceId(if trace.trace_id == Trace::NONE.trace_id { id.0 } else { trace.trace_id })
 }
 
 /// A use case as the log names it.

@@ -85,10 +85,15 @@ pub struct Params {
 /// W3C Trace Context identifiers of a request, for correlation with the caller's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    /// 16 bytes, never zero.
+    /// 16 bytes; all zero stands for none, see [`Trace::NONE`].
     pub trace_id: [u8; 16],
     /// The caller's span, when a `traceparent` header was sent.
     pub parent_span_id: Option<[u8; 8]>,
+}
+
+impl Trace {
+    /// No trace was sent: the log then takes the receipt's id for one.
+    pub const NONE: Self = Self { trace_id: [0; 16], parent_span_id: None };
 }
 
 /// Where a request comes from, as the listener saw it.

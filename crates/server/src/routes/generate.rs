@@ -56,7 +56,7 @@ pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError
 /// The caller's `traceparent` (W3C Trace Context, level 1), or no trace: the gateway then draws an id.
 fn trace(headers: &HeaderMap) -> Trace {
     let given = headers.get("traceparent").and_then(|value| value.to_str().ok()).and_then(parse_traceparent);
-    given.unwrap_or(Trace { trace_id: [0; 16], parent_span_id: None })
+    given.unwrap_or(Trace::NONE)
 }
 
 fn parse_traceparent(value: &str) -> Option<Trace> {
