@@ -74,27 +74,33 @@ impl Kernel for RmsNorm<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let n = self.weight.len();
-        let (weights, weight_rest) = self.weight.as_chunks::<LANES>();
         for (x, out) in self.x.chunks_exact(n).zip(self.out.chunks_exact_mut(n)) {
-            let (lanes, rest) = x.as_chunks::<LANES>();
-            let mut squares = simd.splat(0.0);
-            for x in lanes {
-                let x = simd.load(x);
-                squares = simd.fma(x, x, squares);
-            }
-            let last = load_part(simd, rest, 0.0);
-            squares = simd.fma(last, last, squares);
-            let mean = simd.sum(squares) / n as f32;
-            let factor = simd.splat(1.0 / (mean + self.eps).sqrt());
-            let (out, out_rest) = out.as_chunks_mut::<LANES>();
-            for ((x, weight), out) in lanes.iter().zip(weights).zip(out) {
-                let normal = simd.mul(simd.load(x), factor);
-                simd.store(simd.mul(normal, simd.load(weight)), out);
-            }
-            let normal = simd.mul(last, factor);
-            store_part(simd, simd.mul(normal, load_part(simd, weight_rest, 0.0)), out_rest);
+            rms_norm_row(simd, x, self.weight, self.eps, out);
         }
     }
+}
+
+/// One row of [`rms_norm`].
+#[inline(always)]
+pub(crate) fn rms_norm_row<S: Simd>(simd: S, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let (lanes, rest) = x.as_chunks::<LANES>();
+    let mut squares = simd.splat(0.0);
+    for x in lanes {
+        let x = simd.load(x);
+        squares = simd.fma(x, x, squares);
+    }
+    let last = load_part(simd, rest, 0.0);
+    squares = simd.fma(last, last, squares);
+    let mean = simd.sum(squares) / x.len() as f32;
+    let factor = simd.splat(1.0 / (mean + eps).sqrt());
+    let (weights, weight_rest) = weight.as_chunks::<LANES>();
+    let (out, out_rest) = out.as_chunks_mut::<LANES>();
+    for ((x, weight), out) in lanes.iter().zip(weights).zip(out) {
+        let normal = simd.mul(simd.load(x), factor);
+        simd.store(simd.mul(normal, simd.load(weight)), out);
+    }
+    let normal = simd.mul(last, factor);
+    store_part(simd, simd.mul(normal, load_part(simd, weight_rest, 0.0)), out_rest);
 }
 
 struct SiluMul<'a> {
@@ -122,6 +128,19 @@ impl Kernel for SiluMul<'_> {
         let (gate, up) = (load_part(simd, gate_rest, 0.0), load_part(simd, up_rest, 0.0));
         store_part(simd, silu_mul_lanes(simd, gate, up), gate_rest);
     }
+}
+
+/// One row of [`silu_mul`], out of place.
+#[inline(always)]
+pub(crate) fn silu_mul_row<S: Simd>(simd: S, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    let (gates, gate_rest) = gate.as_chunks::<LANES>();
+    let (ups, up_rest) = up.as_chunks::<LANES>();
+    let (out, out_rest) = out.as_chunks_mut::<LANES>();
+    for ((gate, up), out) in gates.iter().zip(ups).zip(out) {
+        simd.store(silu_mul_lanes(simd, simd.load(gate), simd.load(up)), out);
+    }
+    let (gate, up) = (load_part(simd, gate_rest, 0.0), load_part(simd, up_rest, 0.0));
+    store_part(simd, silu_mul_lanes(simd, gate, up), out_rest);
 }
 
 struct Softmax<'a> {

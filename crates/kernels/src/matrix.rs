@@ -3,8 +3,9 @@
 //! Rows are taken 16 at a time (the last group is filled with rows of zeros). Within a group, of quantized types:
 //! for each 32 or 256 columns the 16 binary16 `d`, then the 16 `dmin` where the type has minima; then for each 32
 //! columns the 16 scales and 16 minima of each sub-block where the type has them, then the codes, 64 bytes at a time:
-//! 4 columns of 16 rows. Nibbles hold columns 0..16 in their low and 16..32 in their high halves. Float types lie
-//! column by column, 16 rows to a column.
+//! a *chunk*, 4 columns of 16 rows. Nibbles hold columns 0..16 in their low and 16..32 in their high halves; the fifth
+//! bits follow in 64 bytes (bit `c` of a byte is chunk `c`'s), or the upper two of six bits in twice 64 (bits `2c` and up).
+//! Signed codes are stored with 128 added. Float types lie column by column, 16 rows to a column.
 
 use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
 use crate::half::{bf16_to_f32, f16_to_f32};
@@ -36,7 +37,9 @@ impl Packing {
         let (blocks, scales) = if shape.sub_scales { (8, LANES * subs * vectors) } else { (1, 0) };
         let codes = match shape.codes {
             Codes::Nibble | Codes::Table => LANES * BLOCK / 2,
-            Codes::Unsigned | Codes::Signed => LANES * BLOCK,
+            Codes::FiveBits => LANES * BLOCK / 2 + LANES * BLOCK / 8,
+            Codes::SixBits => LANES * BLOCK / 2 + LANES * BLOCK / 4,
+            Codes::Signed => LANES * BLOCK,
         };
         Packing { blocks, header: 2 * LANES * vectors, subs, scales, codes }
     }
@@ -69,8 +72,8 @@ pub struct Matrix {
 
 impl Matrix {
     /// Packs a row-major GGUF tensor: F32, F16, BF16, `Q4_0` to `Q8_0`, `Q2_K` to `Q6_K`, `IQ4_*` and `TQ*`.
-    /// Types of 4 bits and more keep their size, but for those of 5 and 6 bits, which take a byte; types of less
-    /// than 4 bits take 4.
+    /// Types of 4 bits and more keep their size (scales of sub-blocks take a byte each); types of less than 4 bits
+    /// take 4.
     ///
     /// # Errors
     /// When the type has no kernel, a row is no whole number of blocks, `raw` has another length than the shape
@@ -216,15 +219,48 @@ fn pack_block(shape: Shape, packing: &Packing, parts: &Parts, index: usize, lane
             }
         }
     }
-    let codes = &parts.codes[index * BLOCK..(index + 1) * BLOCK];
-    for (chunk, packed) in packed.as_chunks_mut::<64>().0.iter_mut().enumerate() {
-        for byte in 0..4 {
-            let column = 4 * chunk + byte;
-            packed[4 * lane + byte] = match shape.codes {
-                Codes::Nibble | Codes::Table => codes[column] | codes[column + 16] << 4,
-                Codes::Unsigned | Codes::Signed => codes[column],
-            };
+    let Some(codes) = parts.codes[index * BLOCK..].first_chunk() else { unreachable!("blocks are whole") };
+    pack_codes(shape.codes, codes, lane, packed);
+}
+
+/// Packs 32 codes as row `lane`.
+#[inline(always)]
+fn pack_codes(kind: Codes, codes: &[u8; BLOCK], lane: usize, packed: &mut [u8]) {
+    let columns = codes.as_chunks::<4>().0;
+    let place = |chunk: usize| 64 * chunk + 4 * lane;
+    if kind == Codes::Signed {
+        for (chunk, columns) in columns.iter().enumerate() {
+            packed[place(chunk)..][..4].copy_from_slice(&columns.map(|code| code ^ 0x80));
         }
+        return;
+    }
+    for chunk in 0..4 {
+        for byte in 0..4 {
+            packed[place(chunk) + byte] = columns[chunk][byte] & 15 | columns[chunk + 4][byte] << 4;
+        }
+    }
+    for (chunk, columns) in columns.iter().enumerate() {
+        for (byte, code) in columns.iter().enumerate() {
+            match kind {
+                Codes::FiveBits => packed[place(4) + byte] |= (code >> 4) << chunk,
+                Codes::SixBits => packed[place(4 + chunk / 4) + byte] |= (code >> 4) << (2 * (chunk % 4)),
+                Codes::Nibble | Codes::Table | Codes::Signed => {}
+            }
+        }
+    }
+}
+
+/// Code `column` of row `lane`: the inverse of [`pack_codes`].
+fn unpack_code(kind: Codes, packed: &[u8], lane: usize, column: usize) -> u8 {
+    let (chunk, byte) = (column / 4, 4 * lane + column % 4);
+    if kind == Codes::Signed {
+        return packed[64 * chunk + byte] ^ 0x80;
+    }
+    let nibble = packed[64 * (chunk % 4) + byte] >> (4 * (chunk / 4)) & 15;
+    match kind {
+        Codes::FiveBits => nibble | (packed[256 + byte] >> chunk & 1) << 4,
+        Codes::SixBits => nibble | (packed[256 + 64 * (chunk / 4) + byte] >> (2 * (chunk % 4)) & 3) << 4,
+        Codes::Nibble | Codes::Table | Codes::Signed => nibble,
     }
 }
 
@@ -250,13 +286,7 @@ fn unpack_row(shape: Shape, group: &[u8], lane: usize, out: &mut [f32]) {
                 } else {
                     1
                 };
-                let code = match shape.codes {
-                    Codes::Nibble | Codes::Table => {
-                        let byte = codes[column % 16 / 4 * 64 + 4 * lane + column % 4];
-                        byte >> (4 * (column / 16)) & 15
-                    }
-                    Codes::Unsigned | Codes::Signed => codes[column / 4 * 64 + 4 * lane + column % 4],
-                };
+                let code = unpack_code(shape.codes, codes, lane, column);
                 *out = number(shape, code, d, dmin, scale, min);
             }
         }

@@ -29,8 +29,10 @@ pub(crate) enum Codes {
     Nibble,
     /// An index into [`TABLE4`].
     Table,
+    /// 0..32.
+    FiveBits,
     /// 0..64.
-    Unsigned,
+    SixBits,
     /// −128..128.
     Signed,
 }
@@ -54,18 +56,18 @@ impl Parts {
 
 /// The shape of a type that is made of blocks with a binary16 scale; `None` for the others.
 pub(crate) const fn shape(dtype: DType) -> Option<Shape> {
-    use Codes::{Nibble, Signed, Table, Unsigned};
+    use Codes::{FiveBits, Nibble, Signed, SixBits, Table};
     let (codes, sub_block, sub_scales, minimum, offset) = match dtype {
         DType::Q4_0 => (Nibble, 32, false, false, 8),
         DType::Q4_1 => (Nibble, 32, false, true, 0),
-        DType::Q5_0 => (Unsigned, 32, false, false, 16),
-        DType::Q5_1 => (Unsigned, 32, false, true, 0),
+        DType::Q5_0 => (FiveBits, 32, false, false, 16),
+        DType::Q5_1 => (FiveBits, 32, false, true, 0),
         DType::Q8_0 => (Signed, 32, false, false, 0),
         DType::Q2_K => (Nibble, 16, true, true, 0),
         DType::Q3_K => (Nibble, 16, true, false, 4),
         DType::Q4_K => (Nibble, 32, true, true, 0),
-        DType::Q5_K => (Unsigned, 32, true, true, 0),
-        DType::Q6_K => (Unsigned, 16, true, false, 32),
+        DType::Q5_K => (FiveBits, 32, true, true, 0),
+        DType::Q6_K => (SixBits, 16, true, false, 32),
         DType::IQ4_NL => (Table, 32, false, false, 0),
         DType::IQ4_XS => (Table, 32, true, false, 0),
         DType::TQ1_0 | DType::TQ2_0 => (Nibble, 32, true, false, 1),
@@ -98,7 +100,7 @@ pub(crate) fn take_apart(dtype: DType, raw: &[u8], parts: &mut Parts) {
 #[inline(always)]
 pub(crate) fn number(shape: Shape, code: u8, d: f32, dmin: f32, scale: i8, min: u8) -> f32 {
     let code = match shape.codes {
-        Codes::Nibble | Codes::Unsigned => i32::from(code) - shape.offset,
+        Codes::Nibble | Codes::FiveBits | Codes::SixBits => i32::from(code) - shape.offset,
         Codes::Table => i32::from(TABLE4[usize::from(code & 15)]),
         Codes::Signed => i32::from(code as i8),
     };

@@ -1,8 +1,11 @@
 //! F32, F16 and BF16 weights times binary32 activations.
 
-use super::{Activations, Portion, TILE};
+use super::{Activations, Portion};
 use crate::simd::{Kernel, LANES, Simd, dispatch};
 use crate::{DType, Isa};
+
+/// Tokens that one pass over a group of rows serves.
+const TILE: usize = 4;
 
 /// Multiplies one worker's share.
 pub(super) fn multiply(isa: Isa, portion: &Portion<'_>, x: Activations<'_>) {

@@ -1,59 +1,118 @@
-//! Activations as signed bytes.
+//! Activations on their way into a product: what is computed from the tokens' rows, and the signed bytes it becomes.
 
+use super::Input;
+use crate::elementwise::{rms_norm_row, silu_mul_row};
 use crate::linear::split;
 use crate::matrix::BLOCK;
-use crate::pool::share;
+use crate::pool::{Shared, share};
 use crate::simd::{Kernel, Simd, dispatch};
-use crate::{Isa, Pool};
+use crate::{Isa, Pool, Scratch};
 
-/// 32 activations: `quants · scale`, quants in −127..=127, and the sums of the quants of each 16.
+/// 32 activations of one token: `quants · scale`, quants in −127..=127.
 #[derive(Debug, Clone, Copy)]
 #[repr(C)]
 pub(crate) struct ActivationBlock {
     pub(crate) quants: [i8; BLOCK],
     pub(crate) scale: f32,
-    pub(crate) sums: [i16; 2],
+    /// `scale · Σ quants`.
+    pub(crate) scaled_sum: f32,
+    /// `Σ quants` of all 32 and of the first 16.
+    pub(crate) sums: [i32; 2],
 }
 
 impl ActivationBlock {
-    const ZERO: ActivationBlock = ActivationBlock { quants: [0; BLOCK], scale: 0.0, sums: [0; 2] };
+    const ZERO: ActivationBlock =
+        ActivationBlock { quants: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sums: [0; 2] };
 }
 
-/// Fewer blocks than this are quantized by the calling thread alone.
-const PARALLEL_BLOCKS: usize = 256;
+/// Elements below which the calling thread prepares its tokens alone.
+const PARALLEL_ELEMENTS: usize = 1 << 14;
 
-/// Quantizes `m` tokens; `blocks` becomes `[m, cols / 32]`.
-pub(super) fn quantize(isa: Isa, pool: &Pool, x: &[f32], m: usize, blocks: &mut Vec<ActivationBlock>) {
-    let count = x.len() / BLOCK;
-    debug_assert_eq!(x.len() % (BLOCK * m.max(1)), 0, "quantized types have whole blocks");
-    blocks.clear();
-    blocks.resize(count, ActivationBlock::ZERO);
-    if count < PARALLEL_BLOCKS {
-        return dispatch(isa, Quantize { x, blocks });
+/// What the products of a call need of the activations.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs {
+    /// Some weights are quantized.
+    pub(super) blocks: bool,
+    /// Some are not.
+    pub(super) floats: bool,
+}
+
+/// Prepares `m` tokens of `cols` numbers: `scratch.activations` becomes `[cols / 32, m]`, `scratch.floats` `[m, cols]`,
+/// as far as they are needed. Plain floats are not copied.
+pub(super) fn prepare(
+    isa: Isa,
+    pool: &Pool,
+    input: Input<'_>,
+    (m, cols): (usize, usize),
+    needs: Needs,
+    scratch: &mut Scratch,
+) {
+    let floats_len = if matches!(input, Input::Plain(_)) {
+        0
+    } else if needs.floats {
+        m * cols
+    } else {
+        // One row for each thread.
+        pool.threads() * cols
+    };
+    if scratch.floats.len() < floats_len {
+        scratch.floats.resize(floats_len, 0.0);
     }
-    let shared = share(blocks);
-    let pieces = count / (PARALLEL_BLOCKS / 4);
-    pool.each(pieces, &|_, piece| {
-        let mine = split(count, pieces, piece);
-        let x = &x[mine.start * BLOCK..mine.end * BLOCK];
-        // SAFETY: the pieces' ranges are disjoint and within `blocks`.
-        let blocks = unsafe { shared.slice_mut(mine) };
-        dispatch(isa, Quantize { x, blocks });
+    if needs.blocks {
+        debug_assert_eq!(cols % BLOCK, 0, "quantized types have whole blocks");
+        scratch.activations.resize(m * cols / BLOCK, ActivationBlock::ZERO);
+    }
+    let rows = share(&mut scratch.floats);
+    let blocks = share(&mut scratch.activations);
+    let pieces = if m * cols < PARALLEL_ELEMENTS { 1 } else { m.min(4 * pool.threads()) };
+    pool.each(pieces, &|worker, piece| {
+        let tokens = split(m, pieces, piece);
+        dispatch(isa, Prepare { input, shape: (m, cols), needs, tokens, worker, rows: &rows, blocks: &blocks });
     });
 }
 
-struct Quantize<'a> {
-    x: &'a [f32],
-    blocks: &'a mut [ActivationBlock],
+struct Prepare<'a> {
+    input: Input<'a>,
+    shape: (usize, usize),
+    needs: Needs,
+    tokens: std::ops::Range<usize>,
+    worker: usize,
+    rows: &'a Shared<'a, f32>,
+    blocks: &'a Shared<'a, ActivationBlock>,
 }
 
-impl Kernel for Quantize<'_> {
+impl Kernel for Prepare<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(self, _: S) {
-        for (x, block) in self.x.as_chunks().0.iter().zip(self.blocks) {
-            quantize_block(x, block);
+    fn run<S: Simd>(self, simd: S) {
+        let (m, cols) = self.shape;
+        for token in self.tokens.clone() {
+            let own = token * cols..(token + 1) * cols;
+            let place = if self.needs.floats { own.clone() } else { self.worker * cols..(self.worker + 1) * cols };
+            // SAFETY: a token is in one piece alone; where rows are not kept, the row is this worker's own.
+            let row = |place| unsafe { self.rows.slice_mut(place) };
+            let x: &[f32] = match self.input {
+                Input::Plain(x) => &x[own],
+                Input::RmsNorm { x, weight, eps } => {
+                    let out = row(place);
+                    rms_norm_row(simd, &x[own], weight, eps, out);
+                    out
+                }
+                Input::SiluMul { gate, up } => {
+                    let out = row(place);
+                    silu_mul_row(simd, &gate[own.clone()], &up[own], out);
+                    out
+                }
+            };
+            if self.needs.blocks {
+                for (index, x) in x.as_chunks().0.iter().enumerate() {
+                    let at = index * m + token;
+                    // SAFETY: every token has its own place in each row of blocks, and is in one piece alone.
+                    let block = unsafe { self.blocks.slice_mut(at..at + 1) };
+                    quantize_block(x, &mut block[0]);
+                }
+            }
         }
     }
 }
@@ -74,7 +133,9 @@ fn quantize_block(x: &[f32; BLOCK], block: &mut ActivationBlock) {
     let largest = f32::from_bits(largest_bits);
     if !largest.is_finite() || largest < SMALLEST {
         *block = ActivationBlock::ZERO;
-        block.scale = if largest.is_finite() { 0.0 } else { f32::NAN };
+        if !largest.is_finite() {
+            (block.scale, block.scaled_sum) = (f32::NAN, f32::NAN);
+        }
         return;
     }
     block.scale = largest / 127.0;
@@ -86,6 +147,8 @@ fn quantize_block(x: &[f32; BLOCK], block: &mut ActivationBlock) {
     for (quant, integer) in block.quants.iter_mut().zip(integers) {
         *quant = integer as i8;
     }
-    let sum = |half: &[i32]| half.iter().sum::<i32>() as i16;
-    block.sums = [sum(&integers[..16]), sum(&integers[16..])];
+    let sum = |half: &[i32]| half.iter().sum::<i32>();
+    let first = sum(&integers[..16]);
+    block.sums = [first + sum(&integers[16..]), first];
+    block.scaled_sum = block.scale * block.sums[0] as f32;
 }

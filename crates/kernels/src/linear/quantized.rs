@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::{ActivationBlock, Activations, Portion, TILE};
+use super::{ActivationBlock, Activations, Portion};
 use crate::dequantize::{Codes, Shape, TABLE4, shape};
 use crate::matrix::{BLOCK, Packing};
 use crate::simd::{Kernel, LANES, Simd, dispatch};
@@ -40,6 +40,12 @@ macro_rules! formats {
 
 formats!(Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0);
 
+/// Tokens whose sums are kept while the columns of some rows pass by.
+const SPAN: usize = 64;
+
+/// Chunks of 4 columns in a block of 32.
+const CHUNKS: usize = BLOCK / 4;
+
 struct Rows<'a, F> {
     portion: &'a Portion<'a>,
     x: Activations<'a>,
@@ -51,40 +57,209 @@ impl<F: Format> Kernel for Rows<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        for group in self.portion.groups.clone() {
-            let weights = self.portion.w.group(group);
-            let mut token = self.portion.tokens.start;
-            while token + TILE <= self.portion.tokens.end {
-                self.tile::<S, TILE>(simd, weights, group, token);
-                token += TILE;
-            }
-            match self.portion.tokens.end - token {
-                3 => self.tile::<S, 3>(simd, weights, group, token),
-                2 => self.tile::<S, 2>(simd, weights, group, token),
-                1 => self.tile::<S, 1>(simd, weights, group, token),
-                _ => {}
-            }
+        let groups = self.portion.groups.clone();
+        let mut group = groups.start;
+        while S::GROUPS == 2 && group + 2 <= groups.end {
+            self.groups::<S, 2>(simd, group);
+            group += 2;
+        }
+        for group in group..groups.end {
+            self.groups::<S, 1>(simd, group);
         }
     }
 }
 
 impl<F: Format> Rows<'_, F> {
-    /// 16 rows times `M` tokens, and the results stored.
+    /// `G` groups of 16 rows times all tokens.
     #[inline(always)]
-    fn tile<S: Simd, const M: usize>(&self, simd: S, weights: &[u8], group: usize, token: usize) {
-        let token_blocks = self.x.cols / BLOCK;
-        let mut x = [&self.x.blocks[..0]; M];
-        for (t, x) in x.iter_mut().enumerate() {
-            *x = &self.x.blocks[(token + t) * token_blocks..][..token_blocks];
+    fn groups<S: Simd, const G: usize>(&self, simd: S, group: usize) {
+        let weights = std::array::from_fn(|g| self.portion.w.group(group + g));
+        let tokens = self.portion.tokens.clone();
+        let mut start = tokens.start;
+        while start < tokens.end {
+            let count = SPAN.min(tokens.end - start);
+            if count == 1 {
+                self.span::<S, G, 1>(simd, weights, group, start, 1);
+            } else {
+                self.span::<S, G, SPAN>(simd, weights, group, start, count);
+            }
+            start += count;
         }
-        let sums = products::<S, F, M>(simd, weights, x);
-        for (t, sum) in sums.into_iter().enumerate() {
-            self.portion.store(simd, group, token + t, sum);
+    }
+
+    /// `G` groups of 16 rows times `count` tokens (at most `N`), and the results stored. Each block of weights is decoded once;
+    /// each (row, token) has one chain of sums, block by block.
+    #[inline(always)]
+    fn span<S: Simd, const G: usize, const N: usize>(
+        &self,
+        simd: S,
+        weights: [&[u8]; G],
+        group: usize,
+        start: usize,
+        count: usize,
+    ) {
+        let packing = F::PACKING;
+        let mut sums = [[simd.splat(0.0); G]; N];
+        let chunks = weights[0].len() / packing.stride();
+        for chunk in 0..chunks {
+            let chunks = weights.map(|weights| &weights[chunk * packing.stride()..][..packing.stride()]);
+            for sub in 0..packing.blocks {
+                let blocks = chunks.map(|chunk| WeightBlock::decode::<F>(simd, chunk, sub));
+                let index = chunk * packing.blocks + sub;
+                let x = &self.x.blocks[index * self.x.tokens + start..][..count];
+                for (sums, x) in sums.iter_mut().zip(x) {
+                    add_products::<S, F, G>(simd, &blocks, x, sums);
+                }
+            }
+        }
+        for (token, sums) in sums.into_iter().enumerate().take(count) {
+            for (g, sum) in sums.into_iter().enumerate() {
+                self.portion.store(simd, group + g, start + token, sum);
+            }
         }
     }
 }
 
-/// Reads vector `index` of 16 items of `N` bytes in all.
+/// 32 columns of 16 rows, decoded for the registers.
+#[derive(Clone, Copy)]
+struct WeightBlock<S: Simd> {
+    /// Unsigned codes.
+    codes: [S::B; CHUNKS],
+    /// `d · scale` of each sub-block.
+    scales: [S::F; 2],
+    /// `dmin · min` of each sub-block.
+    mins: [S::F; 2],
+}
+
+impl<S: Simd> WeightBlock<S> {
+    /// Decodes block `sub` of a packed chunk.
+    #[inline(always)]
+    fn decode<F: Format>(simd: S, chunk: &[u8], sub: usize) -> Self {
+        let (shape, packing) = (F::SHAPE, F::PACKING);
+        let block = &chunk[packing.header + sub * packing.block()..][..packing.block()];
+        let (small_scales, codes) = block.split_at(packing.scales);
+        let d = halves(simd, chunk, 0);
+        let dmin = if shape.minimum { halves(simd, chunk, 1) } else { d };
+        let (mut scales, mut mins) = ([d; 2], [dmin; 2]);
+        if shape.sub_scales {
+            for sub in 0..packing.subs {
+                let scale = simd.int_to_float(simd.int_load_i8(vector(small_scales, sub)));
+                scales[sub] = simd.mul(d, scale);
+                if shape.minimum {
+                    let min = simd.int_load_u8(vector(small_scales, packing.subs + sub));
+                    mins[sub] = simd.mul(dmin, simd.int_to_float(min));
+                }
+            }
+        }
+        WeightBlock { codes: codes_of::<S, F>(simd, codes), scales, mins }
+    }
+}
+
+/// The 32 codes of 16 rows as bytes.
+#[inline(always)]
+fn codes_of<S: Simd, F: Format>(simd: S, packed: &[u8]) -> [S::B; CHUNKS] {
+    let load = |chunk| simd.bytes(vector(packed, chunk));
+    if F::SHAPE.codes == Codes::Signed {
+        return std::array::from_fn(load);
+    }
+    let mut codes = [load(0); CHUNKS];
+    for chunk in 0..CHUNKS / 2 {
+        let both = load(chunk);
+        codes[chunk] = simd.low_nibbles(both);
+        codes[chunk + CHUNKS / 2] = simd.high_nibbles(both);
+    }
+    for chunk in 0..CHUNKS {
+        let (quarter, half) = (chunk as i32 % 4, chunk / 4);
+        codes[chunk] = match F::SHAPE.codes {
+            Codes::FiveBits => simd.join(codes[chunk], load(4), 4 - chunk as i32, 0x10),
+            Codes::SixBits => simd.join(codes[chunk], load(4 + half), 4 - 2 * quarter, 0x30),
+            Codes::Table => simd.look_up(&BIASED_TABLE4, codes[chunk]),
+            Codes::Nibble | Codes::Signed => codes[chunk],
+        };
+    }
+    codes
+}
+
+/// [`TABLE4`] with 128 added.
+const BIASED_TABLE4: [u8; 16] = {
+    let mut table = [0; 16];
+    let mut index = 0;
+    while index < 16 {
+        table[index] = (TABLE4[index] as u8) ^ 0x80;
+        index += 1;
+    }
+    table
+};
+
+/// Adds the products of one block of `G` groups with one token: for each sub-block `scale · Σ (code − offset) · x`, then
+/// less `min · Σ x`.
+#[inline(always)]
+fn add_products<S: Simd, F: Format, const G: usize>(
+    simd: S,
+    blocks: &[WeightBlock<S>; G],
+    x: &ActivationBlock,
+    sums: &mut [S::F; G],
+) {
+    let (shape, subs) = (F::SHAPE, F::PACKING.subs);
+    let wide = matches!(shape.codes, Codes::Signed | Codes::Table);
+    let offset = shape.offset + if wide { S::EIGHT_BITS_BIAS } else { 0 };
+    let scale = simd.splat(x.scale);
+    for sub in 0..subs {
+        let sum_of_quants = match (subs, sub) {
+            (2, 0) => x.sums[1],
+            (2, _) => x.sums[0] - x.sums[1],
+            _ => x.sums[0],
+        };
+        let dots = dots::<S, F, G>(simd, blocks, x, sub);
+        for g in 0..G {
+            let mut dot = dots[g];
+            if offset != 0 {
+                dot = simd.int_sub(dot, simd.int_splat(offset * sum_of_quants));
+            }
+            let scale = simd.mul(blocks[g].scales[sub], scale);
+            sums[g] = simd.fma(simd.int_to_float(dot), scale, sums[g]);
+            if shape.minimum {
+                let scaled = if subs == 2 { x.scale * sum_of_quants as f32 } else { x.scaled_sum };
+                sums[g] = simd.fnma(blocks[g].mins[sub], simd.splat(scaled), sums[g]);
+            }
+        }
+    }
+}
+
+/// The integer dot products of sub-block `sub` of `G` groups with one token.
+#[inline(always)]
+fn dots<S: Simd, F: Format, const G: usize>(
+    simd: S,
+    blocks: &[WeightBlock<S>; G],
+    x: &ActivationBlock,
+    sub: usize,
+) -> [S::I; G] {
+    let subs = F::PACKING.subs;
+    let chunks = sub * (CHUNKS / subs)..(sub + 1) * (CHUNKS / subs);
+    let quants = x.quants.as_chunks().0;
+    if F::SHAPE.codes == Codes::Nibble {
+        let mut dots = [simd.dot_zero(); G];
+        for chunk in chunks {
+            for g in 0..G {
+                dots[g] = simd.dot_nibbles(dots[g], blocks[g].codes[chunk], quants[chunk]);
+            }
+        }
+        return dots.map(|dot| simd.dot_sum(dot));
+    }
+    let mut dots = [simd.int_splat(0); G];
+    for chunk in chunks {
+        for g in 0..G {
+            let codes = blocks[g].codes[chunk];
+            dots[g] = match F::SHAPE.codes {
+                Codes::Signed | Codes::Table => simd.dot_eight_bits(dots[g], codes, quants[chunk]),
+                _ => simd.dot_six_bits(dots[g], codes, quants[chunk]),
+            };
+        }
+    }
+    dots
+}
+
+/// Reads vector `index` of `N` bytes.
 #[inline(always)]
 fn vector<const N: usize>(bytes: &[u8], index: usize) -> &[u8; N] {
     let Some(vector) = bytes[index * N..].first_chunk() else { unreachable!("packed weights are whole") };
@@ -100,135 +275,4 @@ fn halves<S: Simd>(simd: S, bytes: &[u8], index: usize) -> S::F {
         *half = u16::from_ne_bytes(*bytes);
     }
     simd.load_f16(&halves)
-}
-
-/// The dot products of 16 rows with `M` tokens.
-#[inline(always)]
-fn products<S: Simd, F: Format, const M: usize>(
-    simd: S,
-    weights: &[u8],
-    x: [&[ActivationBlock]; M],
-) -> [S::F; M] {
-    let (shape, packing) = (F::SHAPE, F::PACKING);
-    let mut sums = [simd.splat(0.0); M];
-    for (index, chunk) in weights.chunks_exact(packing.stride()).enumerate() {
-        let d = halves(simd, chunk, 0);
-        let dmin = if shape.minimum { halves(simd, chunk, 1) } else { d };
-        for sub in 0..packing.blocks {
-            let block = &chunk[packing.header + sub * packing.block()..][..packing.block()];
-            let mut activations = [&x[0][index * packing.blocks + sub]; M];
-            for t in 1..M {
-                activations[t] = &x[t][index * packing.blocks + sub];
-            }
-            let (scales, codes) = block.split_at(packing.scales);
-            let dots = dots::<S, F, M>(simd, codes, activations);
-            for t in 0..M {
-                let scale = simd.splat(activations[t].scale);
-                let dot = scaled::<S, F>(simd, scales, dots[t], activations[t]);
-                sums[t] = simd.fma(simd.int_to_float(dot), simd.mul(d, scale), sums[t]);
-                if shape.minimum {
-                    let minimum = minimum::<S, F>(simd, scales, activations[t]);
-                    sums[t] = simd.fnma(minimum, simd.mul(dmin, scale), sums[t]);
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// The integer dot products of one block of 32 columns, by sub-block (the second is 0 where there is one).
-#[inline(always)]
-fn dots<S: Simd, F: Format, const M: usize>(
-    simd: S,
-    codes: &[u8],
-    x: [&ActivationBlock; M],
-) -> [[S::I; 2]; M] {
-    let zero = simd.int_splat(0);
-    let mut sums = [[zero; 2]; M];
-    let quants = |t: usize, chunk: usize| -> [i8; 4] { x[t].quants.as_chunks().0[chunk] };
-    match F::SHAPE.codes {
-        Codes::Nibble => {
-            let mut low = [simd.dot_zero(); M];
-            let mut high = [simd.dot_zero(); M];
-            for chunk in 0..4 {
-                let bytes = simd.bytes(vector(codes, chunk));
-                let (low_bytes, high_bytes) = (simd.low_nibbles(bytes), simd.high_nibbles(bytes));
-                for t in 0..M {
-                    low[t] = simd.dot_nibbles(low[t], low_bytes, quants(t, chunk));
-                    let onto = if F::PACKING.subs == 2 { &mut high[t] } else { &mut low[t] };
-                    *onto = simd.dot_nibbles(*onto, high_bytes, quants(t, chunk + 4));
-                }
-            }
-            for t in 0..M {
-                sums[t][0] = simd.dot_sum(low[t]);
-                if F::PACKING.subs == 2 {
-                    sums[t][1] = simd.dot_sum(high[t]);
-                }
-            }
-        }
-        Codes::Table => {
-            for chunk in 0..4 {
-                let bytes = simd.bytes(vector(codes, chunk));
-                let low = simd.look_up(&TABLE4, simd.low_nibbles(bytes));
-                let high = simd.look_up(&TABLE4, simd.high_nibbles(bytes));
-                for t in 0..M {
-                    sums[t][0] = simd.dot_signed(sums[t][0], low, quants(t, chunk));
-                    sums[t][0] = simd.dot_signed(sums[t][0], high, quants(t, chunk + 4));
-                }
-            }
-        }
-        Codes::Unsigned | Codes::Signed => {
-            for chunk in 0..8 {
-                let bytes = simd.bytes(vector(codes, chunk));
-                let sub = if F::PACKING.subs == 2 { chunk / 4 } else { 0 };
-                for t in 0..M {
-                    sums[t][sub] = match F::SHAPE.codes {
-                        Codes::Unsigned => simd.dot_unsigned(sums[t][sub], bytes, quants(t, chunk)),
-                        _ => simd.dot_signed(sums[t][sub], bytes, quants(t, chunk)),
-                    };
-                }
-            }
-        }
-    }
-    sums
-}
-
-/// The sum over sub-blocks of `scale · Σ (code − offset) · quant`, in integers.
-#[inline(always)]
-fn scaled<S: Simd, F: Format>(simd: S, scales: &[u8], dots: [S::I; 2], x: &ActivationBlock) -> S::I {
-    let (shape, packing) = (F::SHAPE, F::PACKING);
-    let mut total = simd.int_splat(0);
-    for sub in 0..packing.subs {
-        let mut dot = dots[sub];
-        if shape.offset != 0 {
-            dot = simd.int_sub(dot, simd.int_splat(shape.offset * quant_sum(packing.subs, sub, x)));
-        }
-        if shape.sub_scales {
-            dot = simd.int_mul(dot, simd.int_load_i8(vector(scales, sub)));
-        }
-        total = simd.int_add(total, dot);
-    }
-    total
-}
-
-/// The sum over sub-blocks of `min · Σ quant`.
-#[inline(always)]
-fn minimum<S: Simd, F: Format>(simd: S, scales: &[u8], x: &ActivationBlock) -> S::F {
-    let packing = F::PACKING;
-    if !F::SHAPE.sub_scales {
-        return simd.splat(quant_sum(1, 0, x) as f32);
-    }
-    let mut total = simd.int_splat(0);
-    for sub in 0..packing.subs {
-        let sum = simd.int_splat(quant_sum(packing.subs, sub, x));
-        let min = simd.int_load_u8(vector(scales, packing.subs + sub));
-        total = simd.int_add(total, simd.int_mul(sum, min));
-    }
-    simd.int_to_float(total)
-}
-
-/// The sum of the quants of sub-block `sub` of `subs`.
-#[inline(always)]
-fn quant_sum(subs: usize, sub: usize, x: &ActivationBlock) -> i32 {
-    if subs == 2 { i32::from(x.sums[sub]) } else { i32::from(x.sums[0]) + i32::from(x.sums[1]) }
 }

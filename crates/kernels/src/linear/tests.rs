@@ -1,6 +1,5 @@
 //! Products against binary64 sums over the same numbers, and against themselves.
 
-use super::quantize::quantize;
 use super::*;
 use crate::{DType, dequantize};
 
@@ -93,7 +92,8 @@ fn available() -> impl Iterator<Item = Isa> {
 fn product(isa: Isa, threads: usize, w: &Matrix, x: &[f32], m: usize) -> Vec<f32> {
     let (pool, mut scratch) = (Pool::new(threads), Scratch::new());
     let mut out = vec![f32::NAN; m * w.rows()];
-    linear_on(isa, &pool, &mut [(w, &mut out)], x, m, &mut scratch);
+    let product = Product { weight: w, out: &mut out, accumulate: false };
+    linear_on(isa, &pool, &mut [product], Input::Plain(x), m, &mut scratch);
     out
 }
 
@@ -101,13 +101,20 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
 
+/// One token's activations as blocks.
+fn quantized(isa: Isa, pool: &Pool, x: &[f32]) -> Vec<ActivationBlock> {
+    let mut scratch = Scratch::new();
+    let needs = Needs { blocks: true, floats: false };
+    prepare(isa, pool, Input::Plain(x), (1, x.len()), needs, &mut scratch);
+    scratch.activations
+}
+
 /// The activations that a product sees: quantized ones for quantized weights.
 fn seen(dtype: DType, x: &[f32]) -> Vec<f64> {
     if FLOATS.contains(&dtype) {
         return x.iter().map(|&x| f64::from(x)).collect();
     }
-    let mut blocks = Vec::new();
-    quantize(Isa::Scalar, &Pool::new(1), x, 1, &mut blocks);
+    let blocks = quantized(Isa::Scalar, &Pool::new(1), x);
     let number = |block: &ActivationBlock| block.quants.map(|q| f64::from(q) * f64::from(block.scale));
     blocks.iter().flat_map(number).collect()
 }
@@ -226,8 +233,12 @@ fn a_group_gives_what_its_members_give() {
     for threads in 1..=4 {
         let (pool, mut scratch) = (Pool::new(threads), Scratch::new());
         let mut outs: Vec<_> = matrices.iter().map(|w| vec![f32::NAN; m * w.rows()]).collect();
-        let mut products: Vec<_> = matrices.iter().zip(&mut outs).map(|(w, out)| (w, &mut out[..])).collect();
-        linear_group(&pool, &mut products, &x, m, &mut scratch);
+        let mut products: Vec<_> = matrices
+            .iter()
+            .zip(&mut outs)
+            .map(|(weight, out)| Product { weight, out, accumulate: false })
+            .collect();
+        linear_group(&pool, &mut products, Input::Plain(&x), m, &mut scratch);
         for (w, out) in matrices.iter().zip(&outs) {
             assert_eq!(bits(out), bits(&product(Isa::Scalar, 1, w, &x, m)));
         }
@@ -241,13 +252,12 @@ fn activations_are_within_half_a_step_and_what_is_not_finite_shows() {
     let mut x = activations(&mut random, 32 * 700, true);
     x[3] = 0.0;
     for isa in available() {
-        let mut blocks = Vec::new();
-        quantize(isa, &pool, &x, 1, &mut blocks);
+        let blocks = quantized(isa, &pool, &x);
         for (x, block) in x.chunks(32).zip(&blocks) {
             let sums = block.quants.as_chunks::<16>().0;
-            for (half, sum) in sums.iter().zip(block.sums) {
-                assert_eq!(half.iter().map(|&q| i16::from(q)).sum::<i16>(), sum);
-            }
+            let [first, second] = [sums[0], sums[1]].map(|half| half.iter().map(|&q| i32::from(q)).sum::<i32>());
+            assert_eq!(block.sums, [first + second, first]);
+            assert_eq!(block.scaled_sum, block.scale * (first + second) as f32);
             for (&x, &quant) in x.iter().zip(&block.quants) {
                 let error = (f64::from(x) - f64::from(quant) * f64::from(block.scale)).abs();
                 assert!(error <= 0.500_01 * f64::from(block.scale), "{x}");

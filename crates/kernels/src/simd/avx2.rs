@@ -4,9 +4,10 @@ use std::arch::x86_64::*;
 
 use super::{Kernel, LANES, Simd};
 
-/// The tier of x86-64 with AVX2, FMA and F16C. Made only by [`run`], so whoever holds one may use those.
+/// The tiers of x86-64 with AVX2, FMA and F16C, and (`VNNI`) with the byte products of AVX-VNNI. Made only by [`run`]
+/// and [`run_vnni`], so whoever holds one may use those.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2<const VNNI: bool>(());
 
 /// Runs a kernel with the tier's features switched on for everything inlined into it.
 ///
@@ -14,7 +15,16 @@ pub(crate) struct Avx2(());
 /// The processor must have AVX2, FMA and F16C.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx2(()))
+    kernel.run(Avx2::<false>(()))
+}
+
+/// As [`run`], with AVX-VNNI.
+///
+/// # Safety
+/// The processor must have AVX2, FMA, F16C and AVX-VNNI.
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2::<true>(()))
 }
 
 /// Defines lane-wise operations on both halves.
@@ -29,15 +39,15 @@ macro_rules! lanewise {
 }
 
 #[inline(always)]
-fn word(x: [i8; 4]) -> i32 {
+pub(super) fn word(x: [i8; 4]) -> i32 {
     i32::from_ne_bytes([x[0] as u8, x[1] as u8, x[2] as u8, x[3] as u8])
 }
 
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = [__m256; 2];
     type I = [__m256i; 2];
     type B = [__m256i; 2];
-    /// 16-bit sums of pairs: eight pairs of 15 × 127 stay below 2^15.
+    /// With VNNI sums in 32 bits, without in 16, of pairs: eight pairs of 15 × 127 stay below 2^15.
     type Dot = [__m256i; 2];
 
     lanewise! {
@@ -174,7 +184,20 @@ impl Simd for Avx2 {
         unsafe { self.low_nibbles([_mm256_srli_epi16::<4>(bytes[0]), _mm256_srli_epi16::<4>(bytes[1])]) }
     }
     #[inline(always)]
-    fn look_up(self, table: &[i8; 16], bytes: Self::B) -> Self::B {
+    fn join(self, low: Self::B, high: Self::B, left: i32, mask: u8) -> Self::B {
+        let mut out = low;
+        for (out, high) in out.iter_mut().zip(high) {
+            // SAFETY: the token proves the features; registers only.
+            unsafe {
+                let count = _mm_cvtsi32_si128(left.abs());
+                let high = if left >= 0 { _mm256_sll_epi16(high, count) } else { _mm256_srl_epi16(high, count) };
+                *out = _mm256_or_si256(*out, _mm256_and_si256(high, _mm256_set1_epi8(mask as i8)));
+            }
+        }
+        out
+    }
+    #[inline(always)]
+    fn look_up(self, table: &[u8; 16], bytes: Self::B) -> Self::B {
         // SAFETY: 16 bytes are readable at `table`; the rest is registers.
         unsafe {
             let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
@@ -187,6 +210,9 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn dot_nibbles(self, dot: Self::Dot, weights: Self::B, x: [i8; 4]) -> Self::Dot {
+        if VNNI {
+            return self.dot_bytes(dot, weights, x);
+        }
         // SAFETY: the token proves the features; registers only.
         unsafe {
             let x = _mm256_set1_epi32(word(x));
@@ -198,31 +224,57 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     fn dot_sum(self, dot: Self::Dot) -> Self::I {
+        if VNNI { dot } else { self.pairs(dot) }
+    }
+    #[inline(always)]
+    fn dot_six_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
+        if VNNI {
+            return self.dot_bytes(sum, weights, x);
+        }
+        // SAFETY: the token proves the features; registers only. Two products of 63 × 127 fit 16 bits.
+        unsafe {
+            let x = _mm256_set1_epi32(word(x));
+            let pairs = [_mm256_maddubs_epi16(weights[0], x), _mm256_maddubs_epi16(weights[1], x)];
+            self.int_add(sum, self.pairs(pairs))
+        }
+    }
+    #[inline(always)]
+    fn dot_eight_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
+        if VNNI {
+            return self.dot_bytes(sum, weights, x);
+        }
+        // SAFETY: the token proves the features; registers only. Without its bias a weight is signed; the sign moves
+        // to the activation, which is never −128; two products of 128 × 127 fit 16 bits.
+        unsafe {
+            let x = _mm256_set1_epi32(word(x));
+            let bias = _mm256_set1_epi8(-128);
+            let [a, b] = [_mm256_xor_si256(weights[0], bias), _mm256_xor_si256(weights[1], bias)];
+            let a = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(x, a));
+            let b = _mm256_maddubs_epi16(_mm256_abs_epi8(b), _mm256_sign_epi8(x, b));
+            self.int_add(sum, self.pairs([a, b]))
+        }
+    }
+    const EIGHT_BITS_BIAS: i32 = if VNNI { 128 } else { 0 };
+    const GROUPS: usize = 1;
+}
+
+impl<const VNNI: bool> Avx2<VNNI> {
+    /// Sums of neighbouring 16-bit numbers.
+    #[inline(always)]
+    fn pairs(self, dot: [__m256i; 2]) -> [__m256i; 2] {
         // SAFETY: the token proves the features; registers only.
         unsafe {
             let ones = _mm256_set1_epi16(1);
             [_mm256_madd_epi16(dot[0], ones), _mm256_madd_epi16(dot[1], ones)]
         }
     }
+    /// Unsigned times signed bytes, four to a lane; with VNNI only.
     #[inline(always)]
-    fn dot_unsigned(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
-        // SAFETY: the token proves the features; registers only. Two products of 63 × 127 fit 16 bits.
+    fn dot_bytes(self, sum: [__m256i; 2], weights: [__m256i; 2], x: [i8; 4]) -> [__m256i; 2] {
+        // SAFETY: called where `VNNI` is set, and a token with it proves AVX-VNNI; registers only.
         unsafe {
             let x = _mm256_set1_epi32(word(x));
-            let pairs = [_mm256_maddubs_epi16(weights[0], x), _mm256_maddubs_epi16(weights[1], x)];
-            self.int_add(sum, self.dot_sum(pairs))
-        }
-    }
-    #[inline(always)]
-    fn dot_signed(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
-        // SAFETY: the token proves the features; registers only. The sign moves from the weight to the
-        // activation, which is never −128; two products of 128 × 127 fit 16 bits.
-        unsafe {
-            let x = _mm256_set1_epi32(word(x));
-            let [a, b] = weights;
-            let a = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(x, a));
-            let b = _mm256_maddubs_epi16(_mm256_abs_epi8(b), _mm256_sign_epi8(x, b));
-            self.int_add(sum, self.dot_sum([a, b]))
+            [_mm256_dpbusd_avx_epi32(sum[0], weights[0], x), _mm256_dpbusd_avx_epi32(sum[1], weights[1], x)]
         }
     }
 }

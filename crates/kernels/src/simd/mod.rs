@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod scalar;
 
 pub(crate) use scalar::Scalar;
@@ -63,8 +65,11 @@ pub(crate) trait Simd: Copy {
     fn bytes(self, from: &[u8; 64]) -> Self::B;
     fn low_nibbles(self, bytes: Self::B) -> Self::B;
     fn high_nibbles(self, bytes: Self::B) -> Self::B;
+    /// Sets the bits of `mask` in each byte of `low` from `high`, shifted left by `left` (right where negative) within
+    /// 16 bits; what `mask` keeps must come from the same byte.
+    fn join(self, low: Self::B, high: Self::B, left: i32, mask: u8) -> Self::B;
     /// Replaces each byte (0..16) by the entry of the table.
-    fn look_up(self, table: &[i8; 16], bytes: Self::B) -> Self::B;
+    fn look_up(self, table: &[u8; 16], bytes: Self::B) -> Self::B;
 
     fn dot_zero(self) -> Self::Dot;
     /// Adds, per lane, the products of the lane's four bytes (each at most 15) with the four of `x` (not −128).
@@ -72,9 +77,14 @@ pub(crate) trait Simd: Copy {
     fn dot_nibbles(self, dot: Self::Dot, weights: Self::B, x: [i8; 4]) -> Self::Dot;
     fn dot_sum(self, dot: Self::Dot) -> Self::I;
     /// As `dot_nibbles`, for bytes of at most 63, straight into integers.
-    fn dot_unsigned(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
-    /// As `dot_nibbles`, for signed bytes (−128 allowed in the weights), straight into integers.
-    fn dot_signed(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
+    fn dot_six_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
+    /// As `dot_nibbles`, for any byte `w`, taken as `w − 128 + EIGHT_BITS_BIAS`, straight into integers.
+    fn dot_eight_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I;
+    /// What `dot_eight_bits` adds to each weight: 128 where the instructions multiply unsigned by signed bytes without
+    /// saturation, 0 where they do not.
+    const EIGHT_BITS_BIAS: i32;
+    /// Groups of 16 rows that share one pass over the activations: as many as the registers hold.
+    const GROUPS: usize;
 }
 
 /// A piece of mathematics, written over any tier.
@@ -89,14 +99,16 @@ pub(crate) trait Kernel {
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         Isa::Scalar => kernel.run(Scalar),
+        // SAFETY, of all three: an `Isa` other than `Scalar` reaches this crate's kernels only through `isa()` or
+        // `Isa::require`, which asked the processor.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => {
-            // SAFETY: an `Isa` other than `Scalar` reaches this crate's kernels only through `isa()` or
-            // `Isa::require`, which asked the processor.
-            unsafe { avx2::run(kernel) }
-        }
+        Isa::Avx2 => unsafe { avx2::run(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        Isa::AvxVnni => unsafe { avx2::run_vnni(kernel) },
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512Vnni => unsafe { avx512::run(kernel) },
         #[cfg(not(target_arch = "x86_64"))]
-        Isa::Avx2 => kernel.run(Scalar),
+        Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => kernel.run(Scalar),
     }
 }
 

@@ -153,8 +153,15 @@ impl Simd for Scalar {
         bytes.map(|byte| byte >> 4)
     }
     #[inline(always)]
-    fn look_up(self, table: &[i8; 16], bytes: Self::B) -> Self::B {
-        bytes.map(|byte| table[usize::from(byte & 15)] as u8)
+    fn join(self, low: Self::B, high: Self::B, left: i32, mask: u8) -> Self::B {
+        std::array::from_fn(|byte| {
+            let high = if left >= 0 { high[byte] << left } else { high[byte] >> -left };
+            low[byte] | high & mask
+        })
+    }
+    #[inline(always)]
+    fn look_up(self, table: &[u8; 16], bytes: Self::B) -> Self::B {
+        bytes.map(|byte| table[usize::from(byte & 15)])
     }
     #[inline(always)]
     fn dot_zero(self) -> Self::Dot {
@@ -169,11 +176,13 @@ impl Simd for Scalar {
         dot
     }
     #[inline(always)]
-    fn dot_unsigned(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
+    fn dot_six_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
         dot4(sum, |byte| i32::from(weights[byte]), x)
     }
     #[inline(always)]
-    fn dot_signed(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
-        dot4(sum, |byte| i32::from(weights[byte] as i8), x)
+    fn dot_eight_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
+        dot4(sum, |byte| i32::from(weights[byte]) - 128, x)
     }
+    const EIGHT_BITS_BIAS: i32 = 0;
+    const GROUPS: usize = 1;
 }
