@@ -2,10 +2,12 @@
 
 #[cfg(test)]
 mod tests;
+mod tile;
 
-use crate::exp::exp_lanes;
+use tile::Tile;
+
 use crate::pool::{Shared, share};
-use crate::simd::{Kernel, LANES, Simd, dispatch};
+use crate::simd::dispatch;
 use crate::{Isa, KvLayout, PAGE_TOKENS, Pool, Scratch};
 
 /// Query tokens that share one pass over the pages.
@@ -35,9 +37,10 @@ pub struct AttentionSequence<'a> {
     pub pages: &'a [u32],
 }
 
-/// Causal attention. `cache` is one layer's pages, `[pages, params.layout.page_elements()]`, in which the keys and
+/// Causal attention. `cache` is one layer's pages, `[pages, params.layout.page_bytes()]`, in which the keys and
 /// values of the query tokens are already written; `q` and `out` are `[tokens of all sequences, num_heads ·
 /// head_dim]`. Slots beyond a sequence's positions may hold anything.
+/// With [`crate::KvType::Q8`] a key's scale multiplies its score, a value's its weight.
 ///
 /// Scores are fused chains in ascending order of dimension; the softmax is computed online (Milakov and Gimelshein
 /// 2018, arXiv:1805.02867), page by page in ascending order. The result of a token depends on its own keys and
@@ -49,7 +52,7 @@ pub fn attention(
     pool: &Pool,
     params: &AttentionParams,
     sequences: &[AttentionSequence<'_>],
-    cache: &[u16],
+    cache: &[u8],
     q: &[f32],
     out: &mut [f32],
     scratch: &mut Scratch,
@@ -61,7 +64,7 @@ pub fn attention(
 /// The slices of one call.
 struct Call<'a> {
     params: &'a AttentionParams,
-    cache: &'a [u16],
+    cache: &'a [u8],
     q: &'a [f32],
     out: Shared<'a, f32>,
 }
@@ -91,7 +94,7 @@ impl Call<'_> {
         let tokens: usize = sequences.iter().map(|sequence| sequence.tokens).sum();
         assert_eq!(self.q.len(), tokens * heads * layout.head_dim(), "attention: query length");
         assert_eq!(self.out.len(), self.q.len(), "attention: output length");
-        let pages = self.cache.len() / layout.page_elements();
+        let pages = self.cache.len() / layout.page_bytes();
         for sequence in sequences {
             let needed = (sequence.first_position + sequence.tokens).div_ceil(PAGE_TOKENS);
             assert!(sequence.pages.len() >= needed, "attention: {needed} pages needed");
@@ -134,185 +137,4 @@ fn attention_on(
         let (pages, kv_head) = (sequence.pages, piece % kv_heads);
         dispatch(isa, Tile { call, pages, first_position, tokens, row, kv_head, buffer });
     });
-}
-
-/// Up to [`TILE`] query tokens of one sequence with the query heads of one KV head.
-struct Tile<'a> {
-    call: &'a Call<'a>,
-    pages: &'a [u32],
-    /// Position of the first query token.
-    first_position: usize,
-    tokens: usize,
-    /// Row of the first query token in `q`.
-    row: usize,
-    kv_head: usize,
-    buffer: &'a mut [f32],
-}
-
-/// One page of one KV head in binary32, and what the queries have gathered so far.
-struct State<'a> {
-    /// `[head_dim, 32]`
-    keys: &'a mut [f32],
-    /// `[32, stride]`
-    values: &'a mut [f32],
-    /// `[pairs, stride]`: Σ e^(score - largest) · value
-    sums: &'a mut [f32],
-    /// `[pairs]`
-    largest: &'a mut [f32],
-    /// `[pairs]`: Σ e^(score - largest)
-    totals: &'a mut [f32],
-    stride: usize,
-}
-
-impl Kernel for Tile<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) {
-        let Tile { call, pages, first_position, tokens, row, kv_head, buffer } = self;
-        let (layout, group) = (&call.params.layout, call.group());
-        let (keys, rest) = buffer.split_at_mut(layout.key_elements());
-        let (values, rest) = rest.split_at_mut(layout.value_elements());
-        let (sums, rest) = rest.split_at_mut(TILE * group * layout.value_stride());
-        let (largest, totals) = rest.split_at_mut(TILE * group);
-        let mut state = State { keys, values, sums, largest, totals, stride: layout.value_stride() };
-        state.sums.fill(0.0);
-        state.largest.fill(f32::NEG_INFINITY);
-        state.totals.fill(0.0);
-        let window = call.params.window.unwrap_or(usize::MAX);
-        let last_page = (first_position + tokens - 1) / PAGE_TOKENS;
-        let seen = pages.iter().enumerate().take(last_page + 1).skip(call.first_page(first_position));
-        for (index, &page) in seen {
-            let start = page as usize * layout.page_elements();
-            let page = &call.cache[start..start + layout.page_elements()];
-            widen(simd, layout.keys(page, kv_head), state.keys);
-            widen(simd, layout.values(page, kv_head), state.values);
-            for token in 0..tokens {
-                // The slots of this page that the token sees.
-                let position = first_position + token;
-                let base = index * PAGE_TOKENS;
-                let from = (position + 1).saturating_sub(window).saturating_sub(base);
-                let to = (position + 1).saturating_sub(base).min(PAGE_TOKENS);
-                if from >= to {
-                    continue;
-                }
-                for head in 0..group {
-                    let q = &call.q[call.at(row + token, kv_head * group + head)];
-                    state.visit(simd, token * group + head, q, call.params.scale, from..to);
-                }
-            }
-        }
-        for token in 0..tokens {
-            for head in 0..group {
-                let at = call.at(row + token, kv_head * group + head);
-                // SAFETY: one tile alone has this token and KV head, and each tile is one piece.
-                let out = unsafe { call.out.slice_mut(at) };
-                state.finish(token * group + head, out);
-            }
-        }
-    }
-}
-
-/// Binary16 to binary32; the length is a multiple of 16.
-#[inline(always)]
-fn widen<S: Simd>(simd: S, from: &[u16], to: &mut [f32]) {
-    for (from, to) in from.as_chunks::<LANES>().0.iter().zip(to.as_chunks_mut::<LANES>().0) {
-        simd.store(simd.load_f16(from), to);
-    }
-}
-
-impl State<'_> {
-    /// Adds the page's slots `seen` to what (query token, head) `pair` has gathered.
-    #[inline(always)]
-    fn visit<S: Simd>(&mut self, simd: S, pair: usize, q: &[f32], scale: f32, seen: std::ops::Range<usize>) {
-        let mut scores = self.scores(simd, q, scale);
-        scores[..seen.start].fill(f32::NEG_INFINITY);
-        scores[seen.end..].fill(f32::NEG_INFINITY);
-        let [low, high] = halves(&mut scores);
-        let (mut a, mut b) = (simd.load(low), simd.load(high));
-        let before = self.largest[pair];
-        let now = simd.largest(simd.max(a, b));
-        let now = if now > before { now } else { before };
-        let now_lanes = simd.splat(now);
-        a = exp_lanes(simd, simd.sub(a, now_lanes));
-        b = exp_lanes(simd, simd.sub(b, now_lanes));
-        let shrink_lanes = exp_lanes(simd, simd.splat(before - now));
-        let shrink = simd.largest(shrink_lanes);
-        simd.store(a, low);
-        simd.store(b, high);
-        self.largest[pair] = now;
-        self.totals[pair] = self.totals[pair].mul_add(shrink, simd.sum(simd.add(a, b)));
-        let (weights, values) = (&scores[seen.clone()], &self.values[seen.start * self.stride..]);
-        let sums = &mut self.sums[pair * self.stride..(pair + 1) * self.stride];
-        let mut at = 0;
-        while at + 4 * LANES <= self.stride {
-            gather::<S, 4>(simd, shrink_lanes, weights, values, self.stride, at, sums);
-            at += 4 * LANES;
-        }
-        while at < self.stride {
-            gather::<S, 1>(simd, shrink_lanes, weights, values, self.stride, at, sums);
-            at += LANES;
-        }
-    }
-
-    /// The scores of all 32 slots: each a chain in ascending order of dimension.
-    #[inline(always)]
-    fn scores<S: Simd>(&self, simd: S, q: &[f32], scale: f32) -> [f32; PAGE_TOKENS] {
-        let (mut a, mut b) = (simd.splat(0.0), simd.splat(0.0));
-        for (keys, &q) in self.keys.as_chunks::<LANES>().0.as_chunks::<2>().0.iter().zip(q) {
-            let q = simd.splat(q);
-            a = simd.fma(simd.load(&keys[0]), q, a);
-            b = simd.fma(simd.load(&keys[1]), q, b);
-        }
-        let scale = simd.splat(scale);
-        let mut scores = [0.0; PAGE_TOKENS];
-        let [low, high] = halves(&mut scores);
-        simd.store(simd.mul(a, scale), low);
-        simd.store(simd.mul(b, scale), high);
-        scores
-    }
-
-    /// Writes the attention of `pair`.
-    #[inline(always)]
-    fn finish(&self, pair: usize, out: &mut [f32]) {
-        let total = self.totals[pair];
-        for (out, sum) in out.iter_mut().zip(&self.sums[pair * self.stride..]) {
-            *out = sum / total;
-        }
-    }
-}
-
-/// Both halves of a page's scores.
-#[inline(always)]
-fn halves(scores: &mut [f32; PAGE_TOKENS]) -> &mut [[f32; LANES]; 2] {
-    let Some(halves) = scores.as_chunks_mut().0.first_chunk_mut() else { unreachable!("32 is twice 16") };
-    halves
-}
-
-/// `sums = sums · shrink + Σ weight · value` over the slots in ascending order, for `N` times 16 dimensions from `at`.
-#[inline(always)]
-fn gather<S: Simd, const N: usize>(
-    simd: S,
-    shrink: S::F,
-    weights: &[f32],
-    values: &[f32],
-    stride: usize,
-    at: usize,
-    sums: &mut [f32],
-) {
-    let (sums, _) = sums[at..].as_chunks_mut::<LANES>();
-    let mut lanes = [shrink; N];
-    for n in 0..N {
-        lanes[n] = simd.mul(simd.load(&sums[n]), shrink);
-    }
-    for (weight, values) in weights.iter().zip(values.chunks_exact(stride)) {
-        let (values, _) = values[at..].as_chunks::<LANES>();
-        let weight = simd.splat(*weight);
-        for n in 0..N {
-            lanes[n] = simd.fma(simd.load(&values[n]), weight, lanes[n]);
-        }
-    }
-    for n in 0..N {
-        simd.store(lanes[n], &mut sums[n]);
-    }
 }

@@ -5,12 +5,35 @@ use crate::half::f32_to_f16;
 /// Tokens in one page.
 pub const PAGE_TOKENS: usize = 32;
 
+/// Bytes of the scales of one head in a page: one binary32 a token.
+const SCALE_BYTES: usize = PAGE_TOKENS * 4;
+
+/// How a number of the cache is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum KvType {
+    /// Binary16.
+    #[default]
+    F16,
+    /// A signed byte, with a binary32 scale for each token and head.
+    Q8,
+}
+
 /// The shape of the pages of one layer's cache: for each KV head the keys of 32 tokens, transposed
-/// (`[head_dim, 32]`), then for each KV head their values (`[32, head_dim rounded up to 16]`), all binary16.
+/// (`[head_dim, 32]`), then for each KV head their values (`[32, head_dim rounded up to 16]`). With [`KvType::Q8`] the
+/// 32 scales of a head follow its keys, and those of its values them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KvLayout {
     num_kv_heads: usize,
     head_dim: usize,
+    kv_type: KvType,
+}
+
+/// One head's part of a page: its numbers and, where they have one, the scales of the 32 tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct HeadPage<'a> {
+    pub(crate) numbers: &'a [u8],
+    pub(crate) scales: Option<[f32; PAGE_TOKENS]>,
 }
 
 impl KvLayout {
@@ -18,9 +41,9 @@ impl KvLayout {
     ///
     /// # Panics
     /// When either is 0.
-    pub fn new(num_kv_heads: usize, head_dim: usize) -> KvLayout {
+    pub fn new(num_kv_heads: usize, head_dim: usize, kv_type: KvType) -> KvLayout {
         assert!(num_kv_heads > 0 && head_dim > 0, "a cache needs at least one head of at least one number");
-        KvLayout { num_kv_heads, head_dim }
+        KvLayout { num_kv_heads, head_dim, kv_type }
     }
 
     /// Heads of keys and values.
@@ -33,9 +56,22 @@ impl KvLayout {
         self.head_dim
     }
 
-    /// Elements (binary16, 2 bytes) of one page of one layer.
-    pub fn page_elements(&self) -> usize {
-        self.num_kv_heads * (self.key_elements() + self.value_elements())
+    /// How numbers are stored.
+    pub fn kv_type(&self) -> KvType {
+        self.kv_type
+    }
+
+    /// Bytes of one page of one layer.
+    pub fn page_bytes(&self) -> usize {
+        self.num_kv_heads * (self.head_bytes(self.key_elements()) + self.head_bytes(self.value_elements()))
+    }
+
+    /// Bytes of one head's `elements` numbers and their scales.
+    fn head_bytes(&self, elements: usize) -> usize {
+        match self.kv_type {
+            KvType::F16 => 2 * elements,
+            KvType::Q8 => elements + SCALE_BYTES,
+        }
     }
 
     /// Elements of one head's keys in a page.
@@ -54,37 +90,72 @@ impl KvLayout {
     }
 
     /// The keys of one head in a page, `[head_dim, 32]`.
-    pub(crate) fn keys<'a>(&self, page: &'a [u16], head: usize) -> &'a [u16] {
-        let start = head * self.key_elements();
-        &page[start..start + self.key_elements()]
+    pub(crate) fn keys<'a>(&self, page: &'a [u8], head: usize) -> HeadPage<'a> {
+        let bytes = self.head_bytes(self.key_elements());
+        self.head_page(&page[head * bytes..(head + 1) * bytes])
     }
 
     /// The values of one head in a page, `[32, value_stride]`.
-    pub(crate) fn values<'a>(&self, page: &'a [u16], head: usize) -> &'a [u16] {
-        let start = self.num_kv_heads * self.key_elements() + head * self.value_elements();
-        &page[start..start + self.value_elements()]
+    pub(crate) fn values<'a>(&self, page: &'a [u8], head: usize) -> HeadPage<'a> {
+        let bytes = self.head_bytes(self.value_elements());
+        let start = self.num_kv_heads * self.head_bytes(self.key_elements()) + head * bytes;
+        self.head_page(&page[start..start + bytes])
+    }
+
+    fn head_page<'a>(&self, bytes: &'a [u8]) -> HeadPage<'a> {
+        if self.kv_type == KvType::F16 {
+            return HeadPage { numbers: bytes, scales: None };
+        }
+        let (numbers, raw) = bytes.split_at(bytes.len() - SCALE_BYTES);
+        let mut scales = [0.0; PAGE_TOKENS];
+        for (scale, raw) in scales.iter_mut().zip(raw.as_chunks().0) {
+            *scale = f32::from_ne_bytes(*raw);
+        }
+        HeadPage { numbers, scales: Some(scales) }
     }
 
     /// Writes one token's keys and values (each `[num_kv_heads, head_dim]`) into `slot` (0..32) of `page`
-    /// ([`KvLayout::page_elements`] long), rounded to binary16.
+    /// ([`KvLayout::page_bytes`] long), rounded to the layout's type.
     ///
     /// # Panics
     /// When a length or the slot does not fit the layout.
-    pub fn write(&self, page: &mut [u16], slot: usize, keys: &[f32], values: &[f32]) {
+    pub fn write(&self, page: &mut [u8], slot: usize, keys: &[f32], values: &[f32]) {
         let dim = self.head_dim;
-        assert_eq!(page.len(), self.page_elements(), "page length");
+        assert_eq!(page.len(), self.page_bytes(), "page length");
         assert!(slot < PAGE_TOKENS, "slot {slot} is beyond the page");
         assert_eq!(keys.len(), self.num_kv_heads * dim, "keys of one token");
         assert_eq!(values.len(), self.num_kv_heads * dim, "values of one token");
-        let (key_part, value_part) = page.split_at_mut(self.num_kv_heads * self.key_elements());
-        for (index, &key) in keys.iter().enumerate() {
-            key_part[index * PAGE_TOKENS + slot] = f32_to_f16(key);
+        let (key_bytes, value_bytes) =
+            (self.head_bytes(self.key_elements()), self.head_bytes(self.value_elements()));
+        let (key_part, value_part) = page.split_at_mut(self.num_kv_heads * key_bytes);
+        for (head, keys) in key_part.chunks_exact_mut(key_bytes).zip(keys.chunks_exact(dim)) {
+            self.write_head(head, slot, keys, slot, PAGE_TOKENS);
         }
-        let heads = value_part.chunks_exact_mut(self.value_elements());
-        for (head, values) in heads.zip(values.chunks_exact(dim)) {
-            let start = slot * self.value_stride();
-            for (to, &value) in head[start..start + dim].iter_mut().zip(values) {
-                *to = f32_to_f16(value);
+        for (head, values) in value_part.chunks_exact_mut(value_bytes).zip(values.chunks_exact(dim)) {
+            self.write_head(head, slot, values, slot * self.value_stride(), 1);
+        }
+    }
+
+    /// Writes one head's numbers, the first at element `start` and each `stride` elements after the last.
+    fn write_head(&self, head: &mut [u8], slot: usize, numbers: &[f32], start: usize, stride: usize) {
+        match self.kv_type {
+            KvType::F16 => {
+                let places = head.as_chunks_mut::<2>().0[start..].iter_mut().step_by(stride);
+                for (place, &number) in places.zip(numbers) {
+                    *place = f32_to_f16(number).to_ne_bytes();
+                }
+            }
+            KvType::Q8 => {
+                let (places, scales) = head.split_at_mut(head.len() - SCALE_BYTES);
+                // A number that is none leaves its mark in the scale, and so in every result that reads it.
+                let largest = numbers.iter().fold(0.0f32, |largest, number| {
+                    if number.is_nan() || number.abs() > largest { number.abs() } else { largest }
+                });
+                let inverse = if largest > 1e-36 { 127.0 / largest } else { 0.0 };
+                scales.as_chunks_mut().0[slot] = (largest / 127.0).to_ne_bytes();
+                for (place, &number) in places[start..].iter_mut().step_by(stride).zip(numbers) {
+                    *place = (number * inverse).round_ties_even() as i8 as u8;
+                }
             }
         }
     }

@@ -34,7 +34,7 @@ pub use error::Error;
 pub use exp::exp;
 pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use isa::{Isa, isa};
-pub use kv::{KvLayout, PAGE_TOKENS};
+pub use kv::{KvLayout, KvType, PAGE_TOKENS};
 pub use linear::{Input, Product, linear, linear_group};
 pub use matrix::Matrix;
 pub use pool::Pool;

@@ -4,7 +4,7 @@ use super::{AttentionShape, Backend};
 use crate::Error;
 use crate::model::Batch;
 use kernels::{
-    AttentionParams, AttentionSequence, DType, KvLayout, Matrix, PAGE_TOKENS, Pairing, Pool, RopeFrequencies,
+    AttentionParams, AttentionSequence, DType, Input, KvLayout, KvType, Matrix, PAGE_TOKENS, Pairing, Pool, Product, RopeFrequencies,
     Scratch,
 };
 
@@ -50,7 +50,7 @@ pub(crate) struct Angles {
 }
 
 fn layout(shape: &AttentionShape) -> KvLayout {
-    KvLayout::new(shape.num_kv_heads, shape.head_dim)
+    KvLayout::new(shape.num_kv_heads, shape.head_dim, KvType::F16)
 }
 
 fn out_of_pages() -> Error {
@@ -61,7 +61,7 @@ impl Backend for Cpu {
     type Matrix = Matrix;
     type Vector = Vec<f32>;
     type Activations = Rows;
-    type Cache = Vec<u16>;
+    type Cache = Vec<u8>;
     type Rotation = Angles;
 
     fn name(&self) -> &str {
@@ -85,15 +85,15 @@ impl Backend for Cpu {
     }
 
     fn page_bytes(&self, shape: &AttentionShape) -> usize {
-        layout(shape).page_elements() * size_of::<u16>()
+        layout(shape).page_bytes()
     }
 
-    fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Vec<u16>, Error> {
-        Ok(vec![0; pages * layout(shape).page_elements()])
+    fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Vec<u8>, Error> {
+        Ok(vec![0; pages * layout(shape).page_bytes()])
     }
 
-    fn wipe(&mut self, shape: &AttentionShape, cache: &mut Vec<u16>, pages: &[u32]) -> Result<(), Error> {
-        let elements = layout(shape).page_elements();
+    fn wipe(&mut self, shape: &AttentionShape, cache: &mut Vec<u8>, pages: &[u32]) -> Result<(), Error> {
+        let elements = layout(shape).page_bytes();
         for page in pages {
             let start = *page as usize * elements;
             cache.get_mut(start..start + elements).ok_or_else(out_of_pages)?.fill(0);
@@ -117,12 +117,12 @@ impl Backend for Cpu {
 
     fn linear(&mut self, x: &Rows, products: &mut [(&Matrix, &mut Rows)]) -> Result<(), Error> {
         let m = x.rows();
-        let mut group: Vec<(&Matrix, &mut [f32])> = Vec::with_capacity(products.len());
+        let mut group = Vec::with_capacity(products.len());
         for (weight, out) in products.iter_mut() {
             out.resize(m, weight.rows());
-            group.push((weight, &mut out.values));
+            group.push(Product { weight, out: &mut out.values, accumulate: false });
         }
-        kernels::linear_group(&self.pool, &mut group, &x.values, m, &mut self.scratch);
+        kernels::linear_group(&self.pool, &mut group, Input::Plain(&x.values), m, &mut self.scratch);
         Ok(())
     }
 
@@ -160,13 +160,13 @@ impl Backend for Cpu {
     fn store(
         &mut self,
         shape: &AttentionShape,
-        cache: &mut Vec<u16>,
+        cache: &mut Vec<u8>,
         batch: &Batch,
         keys: &Rows,
         values: &Rows,
     ) -> Result<(), Error> {
         let layout = layout(shape);
-        let elements = layout.page_elements();
+        let elements = layout.page_bytes();
         let rows = keys.values.chunks_exact(keys.cols).zip(values.values.chunks_exact(values.cols));
         for ((page, slot), (key, value)) in batch.places().zip(rows) {
             let start = page.ok_or_else(out_of_pages)? as usize * elements;
@@ -179,7 +179,7 @@ impl Backend for Cpu {
     fn attend(
         &mut self,
         shape: &AttentionShape,
-        cache: &Vec<u16>,
+        cache: &Vec<u8>,
         batch: &Batch,
         q: &Rows,
         out: &mut Rows,

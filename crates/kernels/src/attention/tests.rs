@@ -1,7 +1,9 @@
 //! Attention against the textbook, in binary64, and against itself.
 
 use super::*;
+use crate::KvType;
 use crate::half::f16_to_f32;
+use crate::kv::HeadPage;
 
 /// Random numbers in −1..1 (xorshift).
 struct Random(u64);
@@ -24,22 +26,33 @@ struct Case {
     params: AttentionParams,
     length: usize,
     pages: Vec<u32>,
-    cache: Vec<u16>,
+    cache: Vec<u8>,
     q: Vec<f32>,
 }
 
 impl Case {
     fn new(heads: usize, kv_heads: usize, dim: usize, length: usize, window: Option<usize>) -> Case {
+        Case::of(KvType::F16, heads, kv_heads, dim, length, window)
+    }
+
+    fn of(
+        kv_type: KvType,
+        heads: usize,
+        kv_heads: usize,
+        dim: usize,
+        length: usize,
+        window: Option<usize>,
+    ) -> Case {
         let mut random = Random((length * 131 + dim) as u64 + 1);
-        let layout = KvLayout::new(kv_heads, dim);
+        let layout = KvLayout::new(kv_heads, dim, kv_type);
         let params = AttentionParams { layout, num_heads: heads, scale: 3.0 / (dim as f32).sqrt(), window };
         let count = length.div_ceil(PAGE_TOKENS);
         let pages: Vec<u32> = (0..count).map(|page| ((page * 7 + 3) % (2 * count + 5)) as u32).collect();
         let pages = if (2 * count + 5).is_multiple_of(7) { (0..count as u32).rev().collect() } else { pages };
-        let mut cache = vec![0x7e00; (2 * count + 5) * layout.page_elements()];
+        let mut cache = vec![0x7e; (2 * count + 5) * layout.page_bytes()];
         for position in 0..length {
-            let start = pages[position / PAGE_TOKENS] as usize * layout.page_elements();
-            let page = &mut cache[start..start + layout.page_elements()];
+            let start = pages[position / PAGE_TOKENS] as usize * layout.page_bytes();
+            let page = &mut cache[start..start + layout.page_bytes()];
             let (keys, values) = (random.many(kv_heads * dim), random.many(kv_heads * dim));
             layout.write(page, position % PAGE_TOKENS, &keys, &values);
         }
@@ -73,24 +86,30 @@ impl Case {
             for head in 0..heads {
                 let kv_head = head / (heads / layout.num_kv_heads());
                 let page = |at: usize| {
-                    let start = self.pages[at / PAGE_TOKENS] as usize * layout.page_elements();
-                    &self.cache[start..start + layout.page_elements()]
+                    let start = self.pages[at / PAGE_TOKENS] as usize * layout.page_bytes();
+                    &self.cache[start..start + layout.page_bytes()]
                 };
-                let key =
-                    |at: usize, d: usize| layout.keys(page(at), kv_head)[d * PAGE_TOKENS + at % PAGE_TOKENS];
+                let number = |head: HeadPage<'_>, index: usize, slot: usize| match head.scales {
+                    None => f64::from(f16_to_f32(u16::from_ne_bytes(head.numbers.as_chunks().0[index]))),
+                    Some(scales) => f64::from(head.numbers[index] as i8) * f64::from(scales[slot]),
+                };
+                let key = |at: usize, d: usize| {
+                    let slot = at % PAGE_TOKENS;
+                    number(layout.keys(page(at), kv_head), d * PAGE_TOKENS + slot, slot)
+                };
                 let value = |at: usize, d: usize| {
-                    layout.values(page(at), kv_head)[at % PAGE_TOKENS * layout.value_stride() + d]
+                    let slot = at % PAGE_TOKENS;
+                    number(layout.values(page(at), kv_head), slot * layout.value_stride() + d, slot)
                 };
-                let number = |half: u16| f64::from(f16_to_f32(half));
                 let q = &self.q[(position * heads + head) * dim..][..dim];
                 let score = |at: usize| {
-                    let dot: f64 = (0..dim).map(|d| f64::from(q[d]) * number(key(at, d))).sum();
+                    let dot: f64 = (0..dim).map(|d| f64::from(q[d]) * key(at, d)).sum();
                     (dot * f64::from(self.params.scale)).exp()
                 };
                 let weights: Vec<f64> = (first..=position).map(score).collect();
                 let total: f64 = weights.iter().sum();
                 for d in 0..dim {
-                    let sum: f64 = weights.iter().zip(first..).map(|(w, at)| w * number(value(at, d))).sum();
+                    let sum: f64 = weights.iter().zip(first..).map(|(w, at)| w * value(at, d)).sum();
                     out.push((sum / total) as f32);
                 }
             }
@@ -110,10 +129,12 @@ fn attention_is_the_textbook() {
         for (length, window) in
             [(1, None), (32, None), (33, None), (100, None), (100, Some(40)), (70, Some(1))]
         {
-            let case = Case::new(heads, kv_heads, dim, length, window);
-            let found = case.run(crate::isa::current(), 2, length, length);
-            for (found, truth) in found.iter().zip(case.naive()) {
-                assert!((found - truth).abs() < 2e-6, "{heads} {kv_heads} {dim} {length}: {found} {truth}");
+            for kv_type in [KvType::F16, KvType::Q8] {
+                let case = Case::of(kv_type, heads, kv_heads, dim, length, window);
+                let found = case.run(crate::isa::current(), 2, length, length);
+                for (found, truth) in found.iter().zip(case.naive()) {
+                    assert!((found - truth).abs() < 2e-6, "{heads} {kv_heads} {dim} {length}: {found} {truth}");
+                }
             }
         }
     }
@@ -121,8 +142,13 @@ fn attention_is_the_textbook() {
 
 #[test]
 fn pieces_threads_and_tiers_do_not_change_a_bit() {
-    for (heads, kv_heads, dim, window) in [(9, 3, 64, None), (4, 2, 40, Some(45)), (5, 1, 17, None)] {
-        let case = Case::new(heads, kv_heads, dim, 131, window);
+    for (heads, kv_heads, dim, window, kv_type) in [
+        (9, 3, 64, None, KvType::F16),
+        (8, 2, 64, None, KvType::Q8),
+        (4, 2, 40, Some(45), KvType::F16),
+        (5, 1, 17, None, KvType::Q8),
+    ] {
+        let case = Case::of(kv_type, heads, kv_heads, dim, 131, window);
         let whole = case.run(Isa::Scalar, 1, 131, 131);
         for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
             for (threads, piece) in [(1, 131), (2, 1), (3, 32), (4, 50), (2, 7)] {
@@ -163,4 +189,26 @@ fn too_few_pages_are_refused() {
     let mut case = Case::new(2, 1, 16, 40, None);
     case.pages.pop();
     case.run(Isa::Scalar, 1, 40, 40);
+}
+
+/// What a byte keeps of a number is within half a step of its head's largest; what is no number shows.
+#[test]
+fn bytes_keep_numbers_within_half_a_step() {
+    let layout = KvLayout::new(2, 24, KvType::Q8);
+    let mut page = vec![0; layout.page_bytes()];
+    let mut random = Random(9);
+    let (mut keys, mut values) = (random.many(48), random.many(48));
+    values[30] = f32::NAN;
+    keys[..24].fill(0.0);
+    layout.write(&mut page, 5, &keys, &values);
+    for head in 0..2 {
+        let (k, v) = (layout.keys(&page, head), layout.values(&page, head));
+        let (k_scale, v_scale) = (k.scales.unwrap()[5], v.scales.unwrap()[5]);
+        for d in 0..24 {
+            let key = f32::from(k.numbers[d * PAGE_TOKENS + 5] as i8) * k_scale;
+            assert!((key - keys[head * 24 + d]).abs() <= 0.501 * k_scale);
+            let value = f32::from(v.numbers[5 * layout.value_stride() + d] as i8) * v_scale;
+            assert!(if head == 1 { value.is_nan() } else { (value - values[d]).abs() <= 0.501 * v_scale });
+        }
+    }
 }

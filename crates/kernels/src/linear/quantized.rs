@@ -73,15 +73,20 @@ impl<F: Format> Rows<'_, F> {
     /// `G` groups of 16 rows times all tokens.
     #[inline(always)]
     fn groups<S: Simd, const G: usize>(&self, simd: S, group: usize) {
-        let weights = std::array::from_fn(|g| self.portion.w.group(group + g));
+        let mut weights = [self.portion.w.group(group); G];
+        for g in 1..G {
+            weights[g] = self.portion.w.group(group + g);
+        }
         let tokens = self.portion.tokens.clone();
         let mut start = tokens.start;
         while start < tokens.end {
             let count = SPAN.min(tokens.end - start);
-            if count == 1 {
-                self.span::<S, G, 1>(simd, weights, group, start, 1);
-            } else {
-                self.span::<S, G, SPAN>(simd, weights, group, start, count);
+            // With a count known to the compiler the sums stay in registers.
+            match count {
+                1 => self.span::<S, G, 1>(simd, weights, group, start, 1),
+                2 => self.span::<S, G, 2>(simd, weights, group, start, 2),
+                3..=8 => self.span::<S, G, 8>(simd, weights, group, start, count),
+                _ => self.span::<S, G, SPAN>(simd, weights, group, start, count),
             }
             start += count;
         }
@@ -102,9 +107,13 @@ impl<F: Format> Rows<'_, F> {
         let mut sums = [[simd.splat(0.0); G]; N];
         let chunks = weights[0].len() / packing.stride();
         for chunk in 0..chunks {
-            let chunks = weights.map(|weights| &weights[chunk * packing.stride()..][..packing.stride()]);
             for sub in 0..packing.blocks {
-                let blocks = chunks.map(|chunk| WeightBlock::decode::<F>(simd, chunk, sub));
+                // Arrays of vectors are filled by loops: a closure would not inherit the tier's features.
+                let mut blocks = [WeightBlock::zero(simd); G];
+                for g in 0..G {
+                    let chunk = &weights[g][chunk * packing.stride()..][..packing.stride()];
+                    blocks[g] = WeightBlock::decode::<F>(simd, chunk, sub);
+                }
                 let index = chunk * packing.blocks + sub;
                 let x = &self.x.blocks[index * self.x.tokens + start..][..count];
                 for (sums, x) in sums.iter_mut().zip(x) {
@@ -112,9 +121,9 @@ impl<F: Format> Rows<'_, F> {
                 }
             }
         }
-        for (token, sums) in sums.into_iter().enumerate().take(count) {
-            for (g, sum) in sums.into_iter().enumerate() {
-                self.portion.store(simd, group + g, start + token, sum);
+        for token in 0..count {
+            for g in 0..G {
+                self.portion.store(simd, group + g, start + token, sums[token][g]);
             }
         }
     }
@@ -132,6 +141,12 @@ struct WeightBlock<S: Simd> {
 }
 
 impl<S: Simd> WeightBlock<S> {
+    #[inline(always)]
+    fn zero(simd: S) -> Self {
+        let none = simd.bytes(&[0; 64]);
+        WeightBlock { codes: [none; CHUNKS], scales: [simd.splat(0.0); 2], mins: [simd.splat(0.0); 2] }
+    }
+
     /// Decodes block `sub` of a packed chunk.
     #[inline(always)]
     fn decode<F: Format>(simd: S, chunk: &[u8], sub: usize) -> Self {
@@ -158,21 +173,27 @@ impl<S: Simd> WeightBlock<S> {
 /// The 32 codes of 16 rows as bytes.
 #[inline(always)]
 fn codes_of<S: Simd, F: Format>(simd: S, packed: &[u8]) -> [S::B; CHUNKS] {
-    let load = |chunk| simd.bytes(vector(packed, chunk));
+    let mut codes = [simd.bytes(vector(packed, 0)); CHUNKS];
     if F::SHAPE.codes == Codes::Signed {
-        return std::array::from_fn(load);
+        for chunk in 1..CHUNKS {
+            codes[chunk] = simd.bytes(vector(packed, chunk));
+        }
+        return codes;
     }
-    let mut codes = [load(0); CHUNKS];
     for chunk in 0..CHUNKS / 2 {
-        let both = load(chunk);
+        let both = simd.bytes(vector(packed, chunk));
         codes[chunk] = simd.low_nibbles(both);
         codes[chunk + CHUNKS / 2] = simd.high_nibbles(both);
     }
     for chunk in 0..CHUNKS {
         let (quarter, half) = (chunk as i32 % 4, chunk / 4);
         codes[chunk] = match F::SHAPE.codes {
-            Codes::FiveBits => simd.join(codes[chunk], load(4), 4 - chunk as i32, 0x10),
-            Codes::SixBits => simd.join(codes[chunk], load(4 + half), 4 - 2 * quarter, 0x30),
+            Codes::FiveBits => {
+                simd.join(codes[chunk], simd.bytes(vector(packed, 4)), 4 - chunk as i32, 0x10)
+            }
+            Codes::SixBits => {
+                simd.join(codes[chunk], simd.bytes(vector(packed, 4 + half)), 4 - 2 * quarter, 0x30)
+            }
             Codes::Table => simd.look_up(&BIASED_TABLE4, codes[chunk]),
             Codes::Nibble | Codes::Signed => codes[chunk],
         };
@@ -244,7 +265,11 @@ fn dots<S: Simd, F: Format, const G: usize>(
                 dots[g] = simd.dot_nibbles(dots[g], blocks[g].codes[chunk], quants[chunk]);
             }
         }
-        return dots.map(|dot| simd.dot_sum(dot));
+        let mut sums = [simd.int_splat(0); G];
+        for g in 0..G {
+            sums[g] = simd.dot_sum(dots[g]);
+        }
+        return sums;
     }
     let mut dots = [simd.int_splat(0); G];
     for chunk in chunks {

@@ -256,6 +256,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
     const EIGHT_BITS_BIAS: i32 = if VNNI { 128 } else { 0 };
     const GROUPS: usize = 1;
+    const QUERIES: usize = 2;
 }
 
 impl<const VNNI: bool> Avx2<VNNI> {

@@ -187,6 +187,7 @@ impl Simd for Avx512 {
     }
     const EIGHT_BITS_BIAS: i32 = 128;
     const GROUPS: usize = 2;
+    const QUERIES: usize = 4;
 }
 
 /// The lower and the upper eight lanes.

@@ -85,6 +85,8 @@ pub(crate) trait Simd: Copy {
     const EIGHT_BITS_BIAS: i32;
     /// Groups of 16 rows that share one pass over the activations: as many as the registers hold.
     const GROUPS: usize;
+    /// Queries that share one pass over a page: as many as the registers hold, 1 to 4.
+    const QUERIES: usize;
 }
 
 /// A piece of mathematics, written over any tier.

@@ -185,4 +185,5 @@ impl Simd for Scalar {
     }
     const EIGHT_BITS_BIAS: i32 = 0;
     const GROUPS: usize = 1;
+    const QUERIES: usize = 1;
 }
