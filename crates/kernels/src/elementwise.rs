@@ -26,7 +26,17 @@ fn rms_norm_on(isa: Isa, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
 /// When the lengths differ.
 pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
     assert_eq!(gate.len(), up.len(), "silu_mul: lengths");
-    dispatch(current(), SiluMul { gate, up });
+    dispatch(current(), GateMul { activation: Activation::Silu, gate, up });
+}
+
+/// `gate[i] = gelu(gate[i]) · up[i]`, with `gelu(x) = x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` (Hendrycks and
+/// Gimpel 2016, arXiv:1606.08415).
+///
+/// # Panics
+/// When the lengths differ.
+pub fn gelu_mul(gate: &mut [f32], up: &[f32]) {
+    assert_eq!(gate.len(), up.len(), "gelu_mul: lengths");
+    dispatch(current(), GateMul { activation: Activation::Gelu, gate, up });
 }
 
 /// `x[i] += y[i]`: the residual connection.
@@ -37,6 +47,13 @@ pub fn add(x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "add: lengths");
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
+    }
+}
+
+/// `x[i] = factor · x[i]`.
+pub fn scale(x: &mut [f32], factor: f32) {
+    for x in x {
+        *x *= factor;
     }
 }
 
@@ -97,30 +114,50 @@ impl Kernel for RmsNorm<'_> {
     }
 }
 
-struct SiluMul<'a> {
+#[derive(Clone, Copy)]
+enum Activation {
+    Silu,
+    Gelu,
+}
+
+/// 2 √(2/π), and that times 0.044715.
+const GELU: (f32, f32) = (1.595_769_2, 0.071_354_814);
+
+struct GateMul<'a> {
+    activation: Activation,
     gate: &'a mut [f32],
     up: &'a [f32],
 }
 
+/// Both activations are `x / (1 + e^-z)`: `z` is `x` itself, or twice what stands under the hyperbolic tangent, for
+/// `(1 + tanh u) / 2 = 1 / (1 + e^-2u)`.
 #[inline(always)]
-fn silu_mul_lanes<S: Simd>(simd: S, gate: S::F, up: S::F) -> S::F {
-    let exp = exp_lanes(simd, simd.sub(simd.splat(0.0), gate));
+fn gate_mul_lanes<S: Simd>(simd: S, activation: Activation, gate: S::F, up: S::F) -> S::F {
+    let z = match activation {
+        Activation::Silu => gate,
+        Activation::Gelu => {
+            let square = simd.mul(gate, gate);
+            simd.mul(gate, simd.fma(square, simd.splat(GELU.1), simd.splat(GELU.0)))
+        }
+    };
+    let exp = exp_lanes(simd, simd.sub(simd.splat(0.0), z));
     simd.mul(simd.div(gate, simd.add(simd.splat(1.0), exp)), up)
 }
 
-impl Kernel for SiluMul<'_> {
+impl Kernel for GateMul<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
+        let activation = self.activation;
         let (gates, gate_rest) = self.gate.as_chunks_mut::<LANES>();
         let (ups, up_rest) = self.up.as_chunks::<LANES>();
         for (gate, up) in gates.iter_mut().zip(ups) {
-            let product = silu_mul_lanes(simd, simd.load(gate), simd.load(up));
+            let product = gate_mul_lanes(simd, activation, simd.load(gate), simd.load(up));
             simd.store(product, gate);
         }
         let (gate, up) = (load_part(simd, gate_rest, 0.0), load_part(simd, up_rest, 0.0));
-        store_part(simd, silu_mul_lanes(simd, gate, up), gate_rest);
+        store_part(simd, gate_mul_lanes(simd, activation, gate, up), gate_rest);
     }
 }
 
@@ -188,22 +225,54 @@ mod tests {
         }
     }
 
-    #[test]
-    fn silu_mul_is_its_definition_on_every_tier() {
-        for n in [1, 15, 16, 100] {
+    /// Against the definition in binary64; `absolute` is what may be lost where the gate all but closes.
+    fn gated(activation: Activation, truth: impl Fn(f64) -> f64, absolute: f64) {
+        for n in [1, 15, 16, 100, 1000] {
             let (gate, up) = (numbers(n), numbers(n + 3).split_off(3));
             let mut found = gate.clone();
-            silu_mul(&mut found, &up);
+            match activation {
+                Activation::Silu => silu_mul(&mut found, &up),
+                Activation::Gelu => gelu_mul(&mut found, &up),
+            }
             for ((&gate, &up), &found) in gate.iter().zip(&up).zip(&found) {
-                let truth = f64::from(gate) / (1.0 + (-f64::from(gate)).exp()) * f64::from(up);
-                assert!((f64::from(found) - truth).abs() <= 1e-6 * truth.abs().max(1e-6), "{found} {truth}");
+                let truth = truth(f64::from(gate)) * f64::from(up);
+                let allowed = 1e-6 * truth.abs().max(1e-6) + absolute;
+                assert!((f64::from(found) - truth).abs() <= allowed, "{gate}: {found} {truth}");
             }
             for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
                 let mut other = gate.clone();
-                dispatch(isa, SiluMul { gate: &mut other, up: &up });
+                dispatch(isa, GateMul { activation, gate: &mut other, up: &up });
                 assert_eq!(bits(&found), bits(&other), "{}", isa.name());
             }
         }
+    }
+
+    #[test]
+    fn silu_mul_is_its_definition_on_every_tier() {
+        gated(Activation::Silu, |x| x / (1.0 + (-x).exp()), 0.0);
+    }
+
+    #[test]
+    fn gelu_mul_is_its_definition_on_every_tier() {
+        let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+        gated(Activation::Gelu, |x| x / 2.0 * (1.0 + inner(x).tanh()), 1e-7);
+    }
+
+    #[test]
+    fn a_gate_far_from_zero_is_open_or_closed() {
+        for gate_mul in [silu_mul, gelu_mul] {
+            let mut gate = [1e30, -1e30, 100.0, -200.0, 0.0, f32::NAN];
+            gate_mul(&mut gate, &[2.0; 6]);
+            assert_eq!(gate[..5], [2e30, 0.0, 200.0, 0.0, 0.0]);
+            assert!(gate[5].is_nan());
+        }
+    }
+
+    #[test]
+    fn scaling_is_one_product_a_number() {
+        let mut x = vec![1.5, -2.0, 0.0];
+        scale(&mut x, 0.1);
+        assert_eq!(x, [1.5 * 0.1, -0.2, 0.0]);
     }
 
     #[test]
