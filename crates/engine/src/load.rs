@@ -2,7 +2,7 @@
 
 use crate::layers::{Backend, Candle, Cpu};
 use crate::model_runner::ModelRunner;
-use crate::models::{Config, Llama, SUPPORTED};
+use crate::models::{self, Config, Decoder, Family, SUPPORTED};
 use crate::tensors::Tensors;
 use crate::{Error, Model};
 use weights::{Metadata, PinnedFile, TensorInfo};
@@ -124,19 +124,19 @@ fn load_on<B: Backend>(
     // The first tensor brings the metadata: an unknown architecture is refused before anything is packed.
     let mut sink = |metadata: &Metadata, info: &TensorInfo, raw: &[u8]| -> Result<(), weights::SinkError> {
         if tensors.count == 0 {
-            architecture(metadata)?;
+            family(metadata)?;
         }
         Ok(tensors.accept(&mut backend, info, raw)?)
     };
     let verified = weights::load_model(files, progress, &mut sink).map_err(from_sink)?;
     // From here on the hashes have held.
-    let architecture = architecture(verified.metadata())?.to_owned();
-    let config = Config::read(verified.metadata(), &architecture)?;
+    let config = Config::read(verified.metadata(), family(verified.metadata())?)?;
+    let architecture = config.family.architecture;
     let (count, packed_bytes) = (tensors.count, tensors.packed_bytes);
-    let wired = Llama::new(&mut backend, &config, &mut tensors)?;
-    tensors.finish(&architecture)?;
+    let wired = Decoder::new(&mut backend, &config, &mut tensors)?;
+    tensors.finish(architecture)?;
     let report = LoadReport {
-        architecture,
+        architecture: architecture.to_owned(),
         sha256: verified.sha256(),
         file_bytes: verified.files().iter().map(|file| file.size_bytes).sum(),
         tensors: count,
@@ -147,16 +147,15 @@ fn load_on<B: Backend>(
     Ok(Loaded { model, metadata: verified.into_metadata(), report })
 }
 
-/// The architecture, if there is wiring for it.
-fn architecture(metadata: &Metadata) -> Result<&str, Error> {
-    match metadata.architecture() {
-        Some(known) if SUPPORTED == known => Ok(known),
-        Some(other) => Err(Error::UnknownArchitecture {
-            architecture: other.chars().take(64).flat_map(char::escape_default).collect(),
-            supported: SUPPORTED,
-        }),
-        None => Err(Error::MissingMetadata { key: "general.architecture".to_owned() }),
-    }
+/// The family the file names, if it is one that is known.
+fn family(metadata: &Metadata) -> Result<&'static Family, Error> {
+    let Some(architecture) = metadata.architecture() else {
+        return Err(Error::MissingMetadata { key: "general.architecture".to_owned() });
+    };
+    models::family(architecture).ok_or_else(|| Error::UnknownArchitecture {
+        architecture: architecture.chars().take(64).flat_map(char::escape_default).collect(),
+        supported: SUPPORTED,
+    })
 }
 
 /// What the engine's own sink refused is told as it is; a kernel's refusal keeps the tensor's name around it.

@@ -3,18 +3,18 @@
 use crate::Error;
 use crate::layers::Backend;
 use crate::model::{Batch, CausalLm};
-use crate::models::{Config, Llama};
+use crate::models::{Config, Decoder};
 
 /// One model on one device.
 pub(crate) struct ModelRunner<B: Backend> {
     backend: B,
-    model: Llama<B>,
+    model: Decoder<B>,
     config: Config,
 }
 
 impl<B: Backend> ModelRunner<B> {
     /// Without pages yet.
-    pub(crate) fn new(backend: B, model: Llama<B>, config: Config) -> Self {
+    pub(crate) fn new(backend: B, model: Decoder<B>, config: Config) -> Self {
         ModelRunner { backend, model, config }
     }
 }
@@ -29,7 +29,7 @@ impl<B: Backend> CausalLm for ModelRunner<B> {
     }
 
     fn page_bytes(&self) -> usize {
-        self.config.blocks * self.backend.page_bytes(&self.model.attention_shape)
+        self.config.blocks * self.backend.page_bytes(&self.config.attention_shape(0))
     }
 
     fn isa(&self) -> &str {
@@ -37,7 +37,8 @@ impl<B: Backend> CausalLm for ModelRunner<B> {
     }
 
     fn allocate_pages(&mut self, pages: usize) -> Result<(), Error> {
-        let shape = self.model.attention_shape;
+        // Pages are alike in every layer.
+        let shape = self.config.attention_shape(0);
         for cache in self.model.caches() {
             *cache = self.backend.cache(&shape, pages)?;
         }
@@ -45,7 +46,7 @@ impl<B: Backend> CausalLm for ModelRunner<B> {
     }
 
     fn wipe(&mut self, pages: &[u32]) -> Result<(), Error> {
-        let shape = self.model.attention_shape;
+        let shape = self.config.attention_shape(0);
         for cache in self.model.caches() {
             self.backend.wipe(&shape, cache, pages)?;
         }

@@ -40,7 +40,7 @@ fn cos_series(r: f64) -> f64 {
 }
 
 /// Natural logarithm of a positive normal number; within 1e-15 relative to max(|ln x|, 1).
-fn ln(x: f64) -> f64 {
+pub fn ln(x: f64) -> f64 {
     let bits = x.to_bits();
     let mut exponent = (bits >> 52) as i64 - 1023;
     let mut fraction = f64::from_bits(bits & 0x000f_ffff_ffff_ffff | 0x3ff0_0000_0000_0000);

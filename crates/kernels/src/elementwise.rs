@@ -20,13 +20,13 @@ fn rms_norm_on(isa: Isa, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
     dispatch(isa, RmsNorm { x, weight, eps, out });
 }
 
-/// `gate[i] = silu(gate[i]) · up[i]`, with `silu(x) = x / (1 + e^-x)` (Shazeer 2020, arXiv:2002.05202).
+/// `out[i] = activation(gate[i]) · up[i]`.
 ///
 /// # Panics
 /// When the lengths differ.
-pub fn silu_mul(gate: &mut [f32], up: &[f32]) {
-    assert_eq!(gate.len(), up.len(), "silu_mul: lengths");
-    dispatch(current(), SiluMul { gate, up });
+pub fn gate_mul(activation: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    assert!(gate.len() == up.len() && gate.len() == out.len(), "gate_mul: lengths");
+    dispatch(current(), GateMul { activation, gate, up, out });
 }
 
 /// `x[i] += y[i]`: the residual connection.
@@ -37,6 +37,13 @@ pub fn add(x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "add: lengths");
     for (x, y) in x.iter_mut().zip(y) {
         *x += y;
+    }
+}
+
+/// `x[i] = factor · x[i]`.
+pub fn scale(x: &mut [f32], factor: f32) {
+    for x in x {
+        *x *= factor;
     }
 }
 
@@ -103,44 +110,66 @@ pub(crate) fn rms_norm_row<S: Simd>(simd: S, x: &[f32], weight: &[f32], eps: f32
     store_part(simd, simd.mul(normal, load_part(simd, weight_rest, 0.0)), out_rest);
 }
 
-struct SiluMul<'a> {
-    gate: &'a mut [f32],
-    up: &'a [f32],
+/// What a gate goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `silu(x) = x / (1 + e^-x)` (Shazeer 2020, arXiv:2002.05202).
+    Silu,
+    /// `gelu(x) = x / 2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+    GeluTanh,
 }
 
+/// 2 √(2/π), and that times 0.044715.
+const GELU: (f32, f32) = (1.595_769_2, 0.071_354_814);
+
+struct GateMul<'a> {
+    activation: Activation,
+    gate: &'a [f32],
+    up: &'a [f32],
+    out: &'a mut [f32],
+}
+
+/// Both activations are `x / (1 + e^-z)`: `z` is `x` itself, or twice what stands under the hyperbolic tangent, for
+/// `(1 + tanh u) / 2 = 1 / (1 + e^-2u)`.
 #[inline(always)]
-fn silu_mul_lanes<S: Simd>(simd: S, gate: S::F, up: S::F) -> S::F {
-    let exp = exp_lanes(simd, simd.sub(simd.splat(0.0), gate));
+fn gate_mul_lanes<S: Simd>(simd: S, activation: Activation, gate: S::F, up: S::F) -> S::F {
+    let z = match activation {
+        Activation::Silu => gate,
+        Activation::GeluTanh => {
+            let square = simd.mul(gate, gate);
+            simd.mul(gate, simd.fma(square, simd.splat(GELU.1), simd.splat(GELU.0)))
+        }
+    };
+    let exp = exp_lanes(simd, simd.sub(simd.splat(0.0), z));
     simd.mul(simd.div(gate, simd.add(simd.splat(1.0), exp)), up)
 }
 
-impl Kernel for SiluMul<'_> {
+impl Kernel for GateMul<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let (gates, gate_rest) = self.gate.as_chunks_mut::<LANES>();
-        let (ups, up_rest) = self.up.as_chunks::<LANES>();
-        for (gate, up) in gates.iter_mut().zip(ups) {
-            let product = silu_mul_lanes(simd, simd.load(gate), simd.load(up));
-            simd.store(product, gate);
-        }
-        let (gate, up) = (load_part(simd, gate_rest, 0.0), load_part(simd, up_rest, 0.0));
-        store_part(simd, silu_mul_lanes(simd, gate, up), gate_rest);
+        gate_mul_row(simd, self.activation, self.gate, self.up, self.out);
     }
 }
 
-/// One row of [`silu_mul`], out of place.
+/// One row of [`gate_mul`].
 #[inline(always)]
-pub(crate) fn silu_mul_row<S: Simd>(simd: S, gate: &[f32], up: &[f32], out: &mut [f32]) {
+pub(crate) fn gate_mul_row<S: Simd>(
+    simd: S,
+    activation: Activation,
+    gate: &[f32],
+    up: &[f32],
+    out: &mut [f32],
+) {
     let (gates, gate_rest) = gate.as_chunks::<LANES>();
     let (ups, up_rest) = up.as_chunks::<LANES>();
     let (out, out_rest) = out.as_chunks_mut::<LANES>();
     for ((gate, up), out) in gates.iter().zip(ups).zip(out) {
-        simd.store(silu_mul_lanes(simd, simd.load(gate), simd.load(up)), out);
+        simd.store(gate_mul_lanes(simd, activation, simd.load(gate), simd.load(up)), out);
     }
     let (gate, up) = (load_part(simd, gate_rest, 0.0), load_part(simd, up_rest, 0.0));
-    store_part(simd, silu_mul_lanes(simd, gate, up), out_rest);
+    store_part(simd, gate_mul_lanes(simd, activation, gate, up), out_rest);
 }
 
 struct Softmax<'a> {
@@ -207,22 +236,51 @@ mod tests {
         }
     }
 
-    #[test]
-    fn silu_mul_is_its_definition_on_every_tier() {
-        for n in [1, 15, 16, 100] {
+    /// Against the definition in binary64; `absolute` is what may be lost where the gate all but closes.
+    fn gated(activation: Activation, truth: impl Fn(f64) -> f64, absolute: f64) {
+        for n in [1, 15, 16, 100, 1000] {
             let (gate, up) = (numbers(n), numbers(n + 3).split_off(3));
-            let mut found = gate.clone();
-            silu_mul(&mut found, &up);
+            let mut found = vec![0.0; n];
+            gate_mul(activation, &gate, &up, &mut found);
             for ((&gate, &up), &found) in gate.iter().zip(&up).zip(&found) {
-                let truth = f64::from(gate) / (1.0 + (-f64::from(gate)).exp()) * f64::from(up);
-                assert!((f64::from(found) - truth).abs() <= 1e-6 * truth.abs().max(1e-6), "{found} {truth}");
+                let truth = truth(f64::from(gate)) * f64::from(up);
+                let allowed = 1e-6 * truth.abs().max(1e-6) + absolute;
+                assert!((f64::from(found) - truth).abs() <= allowed, "{gate}: {found} {truth}");
             }
             for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
-                let mut other = gate.clone();
-                dispatch(isa, SiluMul { gate: &mut other, up: &up });
+                let mut other = vec![0.0; n];
+                dispatch(isa, GateMul { activation, gate: &gate, up: &up, out: &mut other });
                 assert_eq!(bits(&found), bits(&other), "{}", isa.name());
             }
         }
+    }
+
+    #[test]
+    fn silu_gating_is_its_definition_on_every_tier() {
+        gated(Activation::Silu, |x| x / (1.0 + (-x).exp()), 0.0);
+    }
+
+    #[test]
+    fn gelu_gating_is_its_definition_on_every_tier() {
+        let inner = |x: f64| (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+        gated(Activation::GeluTanh, |x| x / 2.0 * (1.0 + inner(x).tanh()), 1e-7);
+    }
+
+    #[test]
+    fn a_gate_far_from_zero_is_open_or_closed() {
+        for activation in [Activation::Silu, Activation::GeluTanh] {
+            let mut out = [0.0; 6];
+            gate_mul(activation, &[1e30, -1e30, 100.0, -200.0, 0.0, f32::NAN], &[2.0; 6], &mut out);
+            assert_eq!(out[..5], [2e30, 0.0, 200.0, 0.0, 0.0]);
+            assert!(out[5].is_nan());
+        }
+    }
+
+    #[test]
+    fn scaling_is_one_product_a_number() {
+        let mut x = vec![1.5, -2.0, 0.0];
+        scale(&mut x, 0.1);
+        assert_eq!(x, [1.5 * 0.1, -0.2, 0.0]);
     }
 
     #[test]

@@ -26,10 +26,11 @@ mod rope;
 mod scratch;
 mod simd;
 
+pub use angles::ln;
 pub use attention::{AttentionParams, AttentionSequence, attention};
 pub use dequantize::dequantize;
 pub use dtype::DType;
-pub use elementwise::{add, rms_norm, silu_mul, softmax};
+pub use elementwise::{Activation, add, gate_mul, rms_norm, scale, softmax};
 pub use error::Error;
 pub use exp::exp;
 pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};

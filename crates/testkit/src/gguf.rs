@@ -76,6 +76,12 @@ impl Gguf {
         self.array(key, 5, values.len(), &bytes)
     }
 
+    /// An array of booleans.
+    pub fn bools(self, key: &str, values: &[bool]) -> Self {
+        let bytes: Vec<u8> = values.iter().map(|value| u8::from(*value)).collect();
+        self.array(key, 7, values.len(), &bytes)
+    }
+
     /// A tensor; `shape` is row-major (`[rows, cols]`), `type_id` is ggml's, `raw` its bytes.
     pub fn tensor(mut self, name: &str, shape: &[u64], type_id: u32, raw: &[u8]) -> Self {
         text(&mut self.infos, name);

@@ -21,5 +21,5 @@ pub use house::{
     Act, Collected, FailingStore, Gate, House, HouseBuilder, NOW_MS, RecordingGenerate, ScriptedGenerate,
     StoreFault, TestClock, chat, collect, complete, until, within,
 };
-pub use paths::{model_path, shared_dir};
-pub use tiny::{TinyModel, tiny_gguf};
+pub use paths::{gemma_path, model_path, shared_dir};
+pub use tiny::{TinyFamily, TinyModel, tiny_gguf};

@@ -1,4 +1,4 @@
-//! A Llama-shaped model with random weights, small enough to run in any test.
+//! Models of every family with random weights, small enough to run in any test.
 
 use crate::Gguf;
 
@@ -13,19 +13,53 @@ const F32: u32 = 0;
 const Q4_1: u32 = 3;
 const Q8_0: u32 = 8;
 
-/// The file of a tiny model with the given seed. The same seed gives the same bytes.
+/// A family of models, as `general.architecture` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TinyFamily {
+    /// Pairs of neighbours in RoPE.
+    Llama,
+    /// The same with YaRN and a temperature.
+    Mistral3,
+    /// Biases of Q, K and V; halves of a head in RoPE.
+    Qwen2,
+    /// Norms of heads.
+    Qwen3,
+    /// Norms of heads and of what is added, GELU, scaled embeddings, sliding windows with a RoPE of their own.
+    Gemma3,
+}
+
+impl TinyFamily {
+    /// All of them.
+    pub const ALL: [TinyFamily; 5] =
+        [TinyFamily::Llama, TinyFamily::Mistral3, TinyFamily::Qwen2, TinyFamily::Qwen3, TinyFamily::Gemma3];
+
+    /// `general.architecture`.
+    pub fn architecture(self) -> &'static str {
+        match self {
+            TinyFamily::Llama => "llama",
+            TinyFamily::Mistral3 => "mistral3",
+            TinyFamily::Qwen2 => "qwen2",
+            TinyFamily::Qwen3 => "qwen3",
+            TinyFamily::Gemma3 => "gemma3",
+        }
+    }
+}
+
+/// The file of a tiny Llama with the given seed. The same seed gives the same bytes.
 pub fn tiny_gguf(seed: u64) -> Vec<u8> {
     TinyModel { seed, ..TinyModel::default() }.build()
 }
 
-/// What a tiny model is made of. The default has tied embeddings and two query heads to a KV head.
+/// What a tiny model is made of. The default is a Llama with tied embeddings and two query heads to a KV head.
 #[derive(Debug, Clone)]
 pub struct TinyModel {
+    /// What it is shaped like.
+    pub family: TinyFamily,
     /// Of the weights.
     pub seed: u64,
     /// Layers.
     pub blocks: u32,
-    /// Width of the hidden state; a multiple of 32 and of `num_heads`.
+    /// Width of the hidden state; a multiple of 32.
     pub hidden: u32,
     /// Width of the feed-forward part; a multiple of 32.
     pub intermediate: u32,
@@ -33,10 +67,14 @@ pub struct TinyModel {
     pub num_heads: u32,
     /// Heads of keys and values.
     pub num_kv_heads: u32,
+    /// Numbers in a head; with `num_heads` a multiple of 32.
+    pub head_dim: u32,
     /// Positions it claims to be trained for.
     pub context: u32,
     /// Whether the head has a matrix of its own.
     pub untied: bool,
+    /// For Gemma 3, which layers have a sliding window (of 20); `None` gives every third layer none.
+    pub window_layers: Option<Vec<bool>>,
     /// Whether RoPE's frequencies are divided by factors of their own.
     pub rope_factors: bool,
     /// Whether every matrix is F32, so that activations are not quantized either.
@@ -48,14 +86,17 @@ pub struct TinyModel {
 impl Default for TinyModel {
     fn default() -> Self {
         TinyModel {
+            family: TinyFamily::Llama,
             seed: 0,
             blocks: 2,
             hidden: 64,
             intermediate: 96,
             num_heads: 4,
             num_kv_heads: 2,
+            head_dim: 16,
             context: 512,
             untied: false,
+            window_layers: None,
             rope_factors: false,
             plain: false,
             without: None,
@@ -64,6 +105,22 @@ impl Default for TinyModel {
 }
 
 impl TinyModel {
+    /// A model of this family, with what distinguishes it large enough to matter.
+    pub fn of(family: TinyFamily) -> Self {
+        let plain = TinyModel { family, ..TinyModel::default() };
+        match family {
+            TinyFamily::Llama | TinyFamily::Qwen2 => plain,
+            TinyFamily::Mistral3 => TinyModel { untied: true, ..plain },
+            TinyFamily::Qwen3 => TinyModel { head_dim: 32, untied: true, ..plain },
+            TinyFamily::Gemma3 => TinyModel { head_dim: 32, num_kv_heads: 1, blocks: 4, ..plain },
+        }
+    }
+
+    /// Bytes of K and V a position takes in binary16.
+    pub fn kv_bytes_per_token(&self) -> usize {
+        2 * 2 * (self.blocks * self.num_kv_heads * self.head_dim) as usize
+    }
+
     /// Its vocabulary's length.
     pub fn vocab_len() -> usize {
         SPECIALS.len() + 256 + MERGES.len()
@@ -82,7 +139,7 @@ impl TinyModel {
             let matrix = shape.len() == 2;
             let type_id = if self.plain { F32 } else { type_id };
             let raw = match type_id {
-                F32 if matrix => plain(&mut random, &shape),
+                F32 if matrix || name.ends_with(".bias") => plain(&mut random, &shape),
                 Q8_0 => q8_0(&mut random, &shape),
                 Q4_1 => q4_1(&mut random, &shape),
                 _ => norm(&mut random, &shape),
@@ -92,7 +149,7 @@ impl TinyModel {
             }
         }
         if self.rope_factors {
-            let factors = (0..self.hidden / self.num_heads / 2).map(|i| 1.0 + i as f32);
+            let factors = (0..self.head_dim / 2).map(|i| 1.0 + i as f32);
             let raw: Vec<u8> = factors.clone().flat_map(f32::to_le_bytes).collect();
             file = file.tensor("rope_freqs.weight", &[factors.count() as u64], F32, &raw);
         }
@@ -100,39 +157,82 @@ impl TinyModel {
     }
 
     fn metadata(&self) -> Gguf {
-        Gguf::new()
-            .string("general.architecture", "llama")
+        let architecture = self.family.architecture();
+        let key = |name: &str| format!("{architecture}.{name}");
+        let file = Gguf::new()
+            .string("general.architecture", architecture)
             .string("general.name", "tiny")
-            .u32("llama.block_count", self.blocks)
-            .u32("llama.context_length", self.context)
-            .u32("llama.embedding_length", self.hidden)
-            .u32("llama.feed_forward_length", self.intermediate)
-            .u32("llama.attention.head_count", self.num_heads)
-            .u32("llama.attention.head_count_kv", self.num_kv_heads)
-            .f32("llama.attention.layer_norm_rms_epsilon", 1e-5)
-            .f32("llama.rope.freq_base", 10000.0)
-            .u32("llama.rope.dimension_count", self.hidden / self.num_heads)
-            .u32("llama.vocab_size", Self::vocab_len() as u32)
+            .u32(&key("block_count"), self.blocks)
+            .u32(&key("context_length"), self.context)
+            .u32(&key("embedding_length"), self.hidden)
+            .u32(&key("feed_forward_length"), self.intermediate)
+            .u32(&key("attention.head_count"), self.num_heads)
+            .u32(&key("attention.head_count_kv"), self.num_kv_heads)
+            .f32(&key("attention.layer_norm_rms_epsilon"), 1e-5)
+            .f32(&key("rope.freq_base"), 10000.0)
+            .u32(&key("vocab_size"), Self::vocab_len() as u32);
+        let with_head_dim = |file: Gguf| {
+            file.u32(&key("attention.key_length"), self.head_dim)
+                .u32(&key("attention.value_length"), self.head_dim)
+        };
+        match self.family {
+            TinyFamily::Llama => file.u32("llama.rope.dimension_count", self.head_dim),
+            TinyFamily::Qwen2 => file,
+            TinyFamily::Qwen3 => with_head_dim(file),
+            TinyFamily::Mistral3 => with_head_dim(file)
+                .u32("mistral3.rope.dimension_count", self.head_dim)
+                .string("mistral3.rope.scaling.type", "yarn")
+                .f32("mistral3.rope.scaling.factor", 4.0)
+                .u32("mistral3.rope.scaling.original_context_length", self.context / 2)
+                .f32("mistral3.rope.scaling.yarn_beta_fast", 16.0)
+                .f32("mistral3.rope.scaling.yarn_beta_slow", 2.0)
+                .f32("mistral3.attention.temperature_scale", 0.1),
+            TinyFamily::Gemma3 => {
+                let file = with_head_dim(file)
+                    .string("gemma3.rope.scaling.type", "linear")
+                    .f32("gemma3.rope.scaling.factor", 8.0)
+                    .u32("gemma3.attention.sliding_window", 20);
+                let pattern = "gemma3.attention.sliding_window_pattern";
+                match &self.window_layers {
+                    Some(layers) => file.bools(pattern, layers),
+                    None => file.u32(pattern, 3),
+                }
+            }
+        }
     }
 
     fn tensors(&self) -> Vec<(String, Vec<u64>, u32)> {
         let (hidden, intermediate) = (u64::from(self.hidden), u64::from(self.intermediate));
-        let kv = hidden / u64::from(self.num_heads) * u64::from(self.num_kv_heads);
+        let head_dim = u64::from(self.head_dim);
+        let (q, kv) = (head_dim * u64::from(self.num_heads), head_dim * u64::from(self.num_kv_heads));
         let vocab = Self::vocab_len() as u64;
         let mut all = vec![("token_embd.weight".to_owned(), vec![vocab, hidden], Q8_0)];
         for i in 0..self.blocks {
-            let mut block = |part: &str, shape: &[u64], type_id: u32| {
-                all.push((format!("blk.{i}.{part}.weight"), shape.to_vec(), type_id));
+            let mut tensor = |name: &str, shape: &[u64], type_id: u32| {
+                all.push((format!("blk.{i}.{name}"), shape.to_vec(), type_id));
             };
-            block("attn_norm", &[hidden], F32);
-            block("attn_q", &[hidden, hidden], Q4_1);
-            block("attn_k", &[kv, hidden], Q4_1);
-            block("attn_v", &[kv, hidden], Q8_0);
-            block("attn_output", &[hidden, hidden], Q4_1);
-            block("ffn_norm", &[hidden], F32);
-            block("ffn_gate", &[intermediate, hidden], Q4_1);
-            block("ffn_up", &[intermediate, hidden], Q8_0);
-            block("ffn_down", &[hidden, intermediate], Q4_1);
+            tensor("attn_norm.weight", &[hidden], F32);
+            tensor("attn_q.weight", &[q, hidden], Q4_1);
+            tensor("attn_k.weight", &[kv, hidden], Q4_1);
+            tensor("attn_v.weight", &[kv, hidden], Q8_0);
+            tensor("attn_output.weight", &[hidden, q], Q4_1);
+            tensor("ffn_norm.weight", &[hidden], F32);
+            tensor("ffn_gate.weight", &[intermediate, hidden], Q4_1);
+            tensor("ffn_up.weight", &[intermediate, hidden], Q8_0);
+            tensor("ffn_down.weight", &[hidden, intermediate], Q4_1);
+            if self.family == TinyFamily::Qwen2 {
+                tensor("attn_q.bias", &[q], F32);
+                tensor("attn_k.bias", &[kv], F32);
+                tensor("attn_v.bias", &[kv], F32);
+            }
+            if matches!(self.family, TinyFamily::Qwen3 | TinyFamily::Gemma3) {
+                tensor("attn_q_norm.weight", &[head_dim], F32);
+                tensor("attn_k_norm.weight", &[head_dim], F32);
+            }
+            if self.family == TinyFamily::Gemma3 {
+                tensor("post_attention_norm.weight", &[hidden], F32);
+                tensor("post_ffw_norm.weight", &[hidden], F32);
+            }
         }
         all.push(("output_norm.weight".to_owned(), vec![hidden], F32));
         if self.untied {

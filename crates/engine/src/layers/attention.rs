@@ -1,6 +1,6 @@
 //! Grouped-query attention over paged K and V (Ainslie et al. 2023, arXiv:2305.13245).
 
-use super::{AttentionShape, Backend, Linear, Rope};
+use super::{AttentionShape, Backend, Linear, RmsNorm, Rope};
 use crate::Error;
 use crate::model::Batch;
 
@@ -14,7 +14,9 @@ pub(crate) struct Attention<B: Backend> {
     pub(crate) value: Linear<B>,
     /// `[hidden, num_heads · head_dim]`.
     pub(crate) output: Linear<B>,
-    /// Heads and scale.
+    /// Norms of each query head and of each key head before RoPE (Henry et al. 2020, arXiv:2010.04245).
+    pub(crate) head_norms: Option<[RmsNorm<B>; 2]>,
+    /// Heads, scale and window.
     pub(crate) shape: AttentionShape,
     /// This layer's pages.
     pub(crate) cache: B::Cache,
@@ -30,12 +32,14 @@ pub(crate) struct AttentionState<B: Backend> {
     v: B::Activations,
     /// `[tokens, num_heads · head_dim]`.
     heads: B::Activations,
+    /// For the norms of heads.
+    spare: B::Activations,
 }
 
 impl<B: Backend> Default for AttentionState<B> {
     fn default() -> Self {
-        let [q, k, v, heads] = [(); 4].map(|()| B::Activations::default());
-        AttentionState { q, k, v, heads }
+        let [q, k, v, heads, spare] = [(); 5].map(|()| B::Activations::default());
+        AttentionState { q, k, v, heads, spare }
     }
 }
 
@@ -51,13 +55,13 @@ impl<B: Backend> Attention<B> {
         state: &mut AttentionState<B>,
         out: &mut B::Activations,
     ) -> Result<(), Error> {
-        let AttentionState { q, k, v, heads } = state;
-        let products = &mut [
-            (&*self.query.weight, &mut *q),
-            (&*self.key.weight, &mut *k),
-            (&*self.value.weight, &mut *v),
-        ];
-        backend.linear(x, products)?;
+        let AttentionState { q, k, v, heads, spare } = state;
+        let products = [(&self.query, &mut *q), (&self.key, &mut *k), (&self.value, &mut *v)];
+        Linear::forward_group(backend, x, products)?;
+        if let Some([query, key]) = &self.head_norms {
+            query.replace(backend, q, spare)?;
+            key.replace(backend, k, spare)?;
+        }
         rope.forward(backend, q)?;
         rope.forward(backend, k)?;
         backend.store(&self.shape, &mut self.cache, batch, k, v)?;

@@ -92,7 +92,9 @@ impl Candle {
         let mask: Vec<f32> = (0..group * len)
             .flat_map(|row| {
                 let last = start + row % len;
-                (0..total).map(move |position| if position <= last { 0.0 } else { f32::NEG_INFINITY })
+                let first = (last + 1).saturating_sub(shape.window.unwrap_or(usize::MAX));
+                let seen = move |position| (first..=last).contains(&position);
+                (0..total).map(move |position| if seen(position) { 0.0 } else { f32::NEG_INFINITY })
             })
             .collect();
         let scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, group * len, total), &self.device)?)?;
@@ -167,9 +169,10 @@ impl Backend for Candle {
         eps: f32,
         out: &mut Activations,
     ) -> Result<(), Error> {
-        let x = x.get()?;
+        let (rows, cols) = x.get()?.dims2()?;
+        let x = x.get()?.reshape((rows, (), weight.dim(0)?))?;
         let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + f64::from(eps))?.sqrt()?;
-        out.set(x.broadcast_div(&scale)?.broadcast_mul(weight)?);
+        out.set(x.broadcast_div(&scale)?.broadcast_mul(weight)?.reshape((rows, cols))?);
         Ok(())
     }
 
@@ -178,6 +181,18 @@ impl Backend for Candle {
         for (weight, out) in products.iter_mut() {
             out.set(x.matmul(&weight.t()?)?);
         }
+        Ok(())
+    }
+
+    fn add_bias(&mut self, x: &mut Activations, bias: &Tensor) -> Result<(), Error> {
+        let sum = x.get()?.broadcast_add(bias)?;
+        x.set(sum);
+        Ok(())
+    }
+
+    fn scale(&mut self, x: &mut Activations, factor: f32) -> Result<(), Error> {
+        let scaled = (x.get()? * f64::from(factor))?;
+        x.set(scaled);
         Ok(())
     }
 
@@ -284,6 +299,12 @@ impl Backend for Candle {
 
     fn silu_mul(&mut self, gate: &mut Activations, up: &Activations) -> Result<(), Error> {
         let product = (gate.get()?.silu()? * up.get()?)?;
+        gate.set(product);
+        Ok(())
+    }
+
+    fn gelu_mul(&mut self, gate: &mut Activations, up: &Activations) -> Result<(), Error> {
+        let product = (gate.get()?.gelu()? * up.get()?)?;
         gate.set(product);
         Ok(())
     }

@@ -126,6 +126,18 @@ impl Backend for Cpu {
         Ok(())
     }
 
+    fn add_bias(&mut self, x: &mut Rows, bias: &Vec<f32>) -> Result<(), Error> {
+        for row in x.values.chunks_exact_mut(x.cols) {
+            kernels::add(row, bias);
+        }
+        Ok(())
+    }
+
+    fn scale(&mut self, x: &mut Rows, factor: f32) -> Result<(), Error> {
+        kernels::scale(&mut x.values, factor);
+        Ok(())
+    }
+
     fn rotate_to(
         &mut self,
         frequencies: &RopeFrequencies,
@@ -189,7 +201,7 @@ impl Backend for Cpu {
             layout: layout(shape),
             num_heads: shape.num_heads,
             scale: shape.scale,
-            window: None,
+            window: shape.window,
         };
         let sequences: Vec<AttentionSequence<'_>> = batch
             .slices
@@ -207,6 +219,11 @@ impl Backend for Cpu {
 
     fn silu_mul(&mut self, gate: &mut Rows, up: &Rows) -> Result<(), Error> {
         kernels::silu_mul(&mut gate.values, &up.values);
+        Ok(())
+    }
+
+    fn gelu_mul(&mut self, gate: &mut Rows, up: &Rows) -> Result<(), Error> {
+        kernels::gelu_mul(&mut gate.values, &up.values);
         Ok(())
     }
 

@@ -4,15 +4,16 @@ use super::Backend;
 use crate::Error;
 use std::sync::Arc;
 
-/// A table `[vocab, hidden]`.
+/// A table `[vocab, hidden]`, and what its rows are multiplied by.
 pub(crate) struct Embedding<B: Backend> {
-    pub(crate) table: Arc<B::Matrix>,
+    table: Arc<B::Matrix>,
+    scale: f32,
 }
 
 impl<B: Backend> Embedding<B> {
-    /// Rows of `table`.
-    pub(crate) fn new(table: Arc<B::Matrix>) -> Self {
-        Embedding { table }
+    /// Rows of `table`, times `scale`.
+    pub(crate) fn new(table: Arc<B::Matrix>, scale: f32) -> Self {
+        Embedding { table, scale }
     }
 
     /// `out` becomes `[tokens, hidden]`.
@@ -22,6 +23,10 @@ impl<B: Backend> Embedding<B> {
         tokens: &[u32],
         out: &mut B::Activations,
     ) -> Result<(), Error> {
-        backend.embed(&self.table, tokens, out)
+        backend.embed(&self.table, tokens, out)?;
+        if self.scale != 1.0 {
+            backend.scale(out, self.scale)?;
+        }
+        Ok(())
     }
 }

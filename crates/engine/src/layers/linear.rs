@@ -4,17 +4,15 @@ use super::Backend;
 use crate::Error;
 use std::sync::Arc;
 
-/// `out[t] = w · x[t]`; the type of the weights is the backend's business.
+/// `out[t] = w · x[t] + bias`; the type of the weights is the backend's business.
 pub(crate) struct Linear<B: Backend> {
-    pub(crate) weight: Arc<B::Matrix>,
+    /// `[rows, cols]`.
+    pub(crate) weight: B::Matrix,
+    /// `[rows]`, where the model has one.
+    pub(crate) bias: Option<B::Vector>,
 }
 
 impl<B: Backend> Linear<B> {
-    /// A product with `weight`, `[rows, cols]`.
-    pub(crate) fn new(weight: Arc<B::Matrix>) -> Self {
-        Linear { weight }
-    }
-
     /// `x` is `[tokens, cols]`, `out` becomes `[tokens, rows]`.
     pub(crate) fn forward(
         &self,
@@ -22,7 +20,22 @@ impl<B: Backend> Linear<B> {
         x: &B::Activations,
         out: &mut B::Activations,
     ) -> Result<(), Error> {
-        backend.linear(x, &mut [(&self.weight, out)])
+        Self::forward_group(backend, x, [(self, out)])
+    }
+
+    /// Several layers of the same `x`, each with its output, at once.
+    pub(crate) fn forward_group<const N: usize>(
+        backend: &mut B,
+        x: &B::Activations,
+        mut layers: [(&Self, &mut B::Activations); N],
+    ) -> Result<(), Error> {
+        backend.linear(x, &mut layers.each_mut().map(|(layer, out)| (&layer.weight, &mut **out)))?;
+        for (layer, out) in layers {
+            if let Some(bias) = &layer.bias {
+                backend.add_bias(out, bias)?;
+            }
+        }
+        Ok(())
     }
 }
 

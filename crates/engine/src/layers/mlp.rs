@@ -3,7 +3,16 @@
 use super::{Backend, Linear};
 use crate::Error;
 
-/// `down(silu(gate(x)) · up(x))`.
+/// What the gate goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// GELU, with the hyperbolic tangent.
+    GeluTanh,
+}
+
+/// `down(activation(gate(x)) · up(x))`.
 pub(crate) struct Mlp<B: Backend> {
     /// `[intermediate, hidden]`.
     pub(crate) gate: Linear<B>,
@@ -11,6 +20,8 @@ pub(crate) struct Mlp<B: Backend> {
     pub(crate) up: Linear<B>,
     /// `[hidden, intermediate]`.
     pub(crate) down: Linear<B>,
+    /// Of the gate.
+    pub(crate) activation: Activation,
 }
 
 /// Buffers that all layers share, one row a token.
@@ -37,8 +48,11 @@ impl<B: Backend> Mlp<B> {
         out: &mut B::Activations,
     ) -> Result<(), Error> {
         let MlpState { gate, up } = state;
-        backend.linear(x, &mut [(&*self.gate.weight, &mut *gate), (&*self.up.weight, &mut *up)])?;
-        backend.silu_mul(gate, up)?;
+        Linear::forward_group(backend, x, [(&self.gate, &mut *gate), (&self.up, &mut *up)])?;
+        match self.activation {
+            Activation::Silu => backend.silu_mul(gate, up)?,
+            Activation::GeluTanh => backend.gelu_mul(gate, up)?,
+        }
         self.down.forward(backend, gate, out)
     }
 }

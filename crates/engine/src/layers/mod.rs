@@ -19,7 +19,7 @@ pub(crate) use candle::Candle;
 pub(crate) use cpu::Cpu;
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::{Linear, LmHead};
-pub(crate) use mlp::{Mlp, MlpState};
+pub(crate) use mlp::{Activation, Mlp, MlpState};
 pub(crate) use rms_norm::RmsNorm;
 pub(crate) use rope::Rope;
 
@@ -38,6 +38,8 @@ pub(crate) struct AttentionShape {
     pub(crate) head_dim: usize,
     /// Factor of the scores.
     pub(crate) scale: f32,
+    /// Positions that a position sees, itself among them; `None` sees all before it.
+    pub(crate) window: Option<usize>,
 }
 
 /// A device's weights, activations and pages, and what it can do with them.
@@ -79,7 +81,8 @@ pub(crate) trait Backend: Send + 'static {
         tokens: &[u32],
         out: &mut Self::Activations,
     ) -> Result<(), Error>;
-    /// `out[t] = x[t] / sqrt(mean(x[t]²) + eps) · weight`.
+    /// `out[i] = x[i] / sqrt(mean(x[i]²) + eps) · weight`, for each run `i` of as many numbers as `weight` has: a whole
+    /// row, or each head of it.
     fn rms_norm(
         &mut self,
         x: &Self::Activations,
@@ -93,6 +96,10 @@ pub(crate) trait Backend: Send + 'static {
         x: &Self::Activations,
         products: &mut [(&Self::Matrix, &mut Self::Activations)],
     ) -> Result<(), Error>;
+    /// `x[t] += bias`.
+    fn add_bias(&mut self, x: &mut Self::Activations, bias: &Self::Vector) -> Result<(), Error>;
+    /// `x *= factor`.
+    fn scale(&mut self, x: &mut Self::Activations, factor: f32) -> Result<(), Error>;
     /// The angles of the batch's positions.
     fn rotate_to(
         &mut self,
@@ -117,7 +124,7 @@ pub(crate) trait Backend: Send + 'static {
         keys: &Self::Activations,
         values: &Self::Activations,
     ) -> Result<(), Error>;
-    /// Causal attention over the stored pages; `q` and `out` are `[tokens, num_heads · head_dim]`.
+    /// Causal attention over the stored pages, within the shape's window; `q` and `out` are `[tokens, num_heads · head_dim]`.
     fn attend(
         &mut self,
         shape: &AttentionShape,
@@ -128,6 +135,8 @@ pub(crate) trait Backend: Send + 'static {
     ) -> Result<(), Error>;
     /// `gate = silu(gate) · up`.
     fn silu_mul(&mut self, gate: &mut Self::Activations, up: &Self::Activations) -> Result<(), Error>;
+    /// `gate = gelu(gate) · up`, with the hyperbolic tangent.
+    fn gelu_mul(&mut self, gate: &mut Self::Activations, up: &Self::Activations) -> Result<(), Error>;
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Activations, y: &Self::Activations) -> Result<(), Error>;
     /// `out[i] = x[rows[i]]`.

@@ -61,6 +61,13 @@ impl<B: Backend> Trial<B> {
         let mut out = B::Activations::default();
         self.backend.rms_norm(&x, &weight, 1e-5, &mut out).unwrap();
         self.keep(out);
+        let head_weight = self.backend.vector(numbers(seed + 5, cols / 2)).unwrap();
+        let mut out = B::Activations::default();
+        self.backend.rms_norm(&x, &head_weight, 1e-5, &mut out).unwrap();
+        self.backend.scale(&mut out, 1.7).unwrap();
+        self.backend.add_bias(&mut out, &weight).unwrap();
+        self.backend.gelu_mul(&mut out, &y).unwrap();
+        self.keep(out);
         self.backend.add(&mut x, &y).unwrap();
         self.backend.silu_mul(&mut x, &y).unwrap();
         let mut selected = B::Activations::default();
@@ -165,9 +172,16 @@ proptest! {
 
     /// Both store K and V in binary16, so what is read back is equal; what is left are sums and exponentials in f32.
     #[test]
-    fn attention_over_pages_agrees(seed: u64, slices in slices(), kv in 1..4usize, group in 1..4usize) {
+    fn attention_over_pages_agrees(
+        seed: u64,
+        slices in slices(),
+        kv in 1..4usize,
+        group in 1..4usize,
+        window in prop::option::of(1..70usize),
+    ) {
         let seed = seed >> 8;
-        let shape = AttentionShape { num_heads: kv * group, num_kv_heads: kv, head_dim: 16, scale: 0.25 };
+        let num_heads = kv * group;
+        let shape = AttentionShape { num_heads, num_kv_heads: kv, head_dim: 16, scale: 0.25, window };
         on_both!(2e-5, trial => trial.attention(seed, &shape, &slices));
     }
 }

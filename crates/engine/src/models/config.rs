@@ -1,14 +1,17 @@
 //! What a GGUF file says about its model's shape.
 
+use super::family::Family;
+use super::keys::Keys;
+use super::rope::RopeConfig;
 use crate::Error;
+use crate::layers::AttentionShape;
 use weights::Metadata;
-
-/// Largest value accepted for any count; far above any real model, far below an overflow.
-const COUNT_MAX: u64 = 1 << 24;
 
 /// The numbers a decoder is wired from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Config {
+    /// What the file does not say.
+    pub(crate) family: &'static Family,
     /// Positions the model was trained for.
     pub(crate) context: usize,
     /// Layers.
@@ -25,69 +28,58 @@ pub(crate) struct Config {
     pub(crate) head_dim: usize,
     /// Numbers of a head that RoPE turns; even, at most `head_dim`.
     pub(crate) rotary_dims: usize,
-    /// Base of RoPE's frequencies.
-    pub(crate) rope_base: f32,
-    /// Factor of RoPE's frequencies: 1 over the linear scaling factor.
-    pub(crate) rope_scale: f32,
+    /// RoPE of the layers that see everything.
+    pub(crate) rope: RopeConfig,
+    /// Layers that see only what is near.
+    pub(crate) windows: Option<Windows>,
+    /// Factor of the attention scores.
+    pub(crate) attention_scale: f32,
     /// Added to the mean square in every norm.
     pub(crate) norm_eps: f32,
 }
 
-/// Reads keys under the architecture's prefix.
-struct Keys<'a> {
-    metadata: &'a Metadata,
-    architecture: &'a str,
+/// Sliding windows (Beltagy et al. 2020, arXiv:2004.05150) in some of the layers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Windows {
+    /// Positions that a position sees, itself among them.
+    pub(crate) len: usize,
+    /// For each layer, whether it has one.
+    pub(crate) layers: Vec<bool>,
+    /// Their RoPE.
+    pub(crate) rope: RopeConfig,
 }
 
-impl Keys<'_> {
-    fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.architecture)
-    }
-
-    fn bad<T>(&self, name: &str, reason: impl Into<String>) -> Result<T, Error> {
-        Err(Error::BadMetadata { key: self.key(name), reason: reason.into() })
-    }
-
-    /// A count of at least 1; `default` where the key is absent.
-    fn count(&self, name: &str, default: Option<usize>) -> Result<usize, Error> {
-        let key = self.key(name);
-        match (self.metadata.u64(&key), default) {
-            (Some(value @ 1..=COUNT_MAX), _) => Ok(value as usize),
-            (Some(value), _) => self.bad(name, format!("{value} is not between 1 and {COUNT_MAX}")),
-            (None, Some(default)) if self.metadata.get(&key).is_none() => Ok(default),
-            (None, _) => Err(Error::MissingMetadata { key }),
-        }
-    }
-
-    /// A positive, finite number; `default` where the key is absent.
-    fn positive(&self, name: &str, default: Option<f32>) -> Result<f32, Error> {
-        let key = self.key(name);
-        match (self.metadata.f32(&key), default) {
-            (Some(value), _) if value.is_finite() && value > 0.0 => Ok(value),
-            (Some(value), _) => self.bad(name, format!("{value} is not a positive number")),
-            (None, Some(default)) if self.metadata.get(&key).is_none() => Ok(default),
-            (None, _) => Err(Error::MissingMetadata { key }),
-        }
-    }
-
-    /// 1 over the linear scaling factor; any other kind of scaling is refused, for it would be another model.
-    fn rope_scale(&self) -> Result<f32, Error> {
-        match self.metadata.string(&self.key("rope.scaling.type")) {
-            None | Some("none") => Ok(1.0),
-            Some("linear") => Ok(1.0 / self.positive("rope.scaling.factor", None)?),
-            Some(_) => self.bad("rope.scaling.type", "only `none` and `linear` are supported"),
-        }
-    }
-}
+/// Keys that, unless false or 0, ask for another model than is wired here, and what they ask for.
+const REFUSED: [(&str, &str); 12] = [
+    ("expert_count", "mixtures of experts are not supported"),
+    ("attn_logit_softcapping", "soft caps on attention scores are not supported"),
+    ("final_logit_softcapping", "soft caps on logits are not supported"),
+    ("attention.max_alibi_bias", "linear biases of attention (ALiBi) are not supported"),
+    ("attention.clamp_kqv", "clamped queries, keys and values are not supported"),
+    ("attention.scale", "another scale of attention than the family's is not supported"),
+    ("use_parallel_residual", "parallel residual connections are not supported"),
+    ("embedding_scale", "scaled embeddings are not supported"),
+    ("residual_scale", "scaled residuals are not supported"),
+    ("logit_scale", "scaled logits are not supported"),
+    ("rope.scaling.attn_factor", "a factor of attention beside RoPE's scaling is not supported"),
+    ("rope.dimension_sections", "RoPE over several axes is not supported"),
+];
 
 impl Config {
-    /// Reads and checks the shape of a decoder of the given architecture.
+    /// Reads and checks the shape of a decoder of this family.
     ///
     /// # Errors
-    /// A key that is missing, of another type, out of range, or at odds with another; by name.
-    pub(crate) fn read(metadata: &Metadata, architecture: &str) -> Result<Config, Error> {
-        let keys = Keys { metadata, architecture };
+    /// A key that is missing, of another type, out of range, at odds with another, or that asks for what is not supported; by
+    /// name.
+    pub(crate) fn read(metadata: &Metadata, family: &'static Family) -> Result<Config, Error> {
+        let keys = Keys::new(metadata, family.architecture);
+        for (name, reason) in REFUSED {
+            if keys.is_set(name) {
+                return keys.bad(name, reason);
+            }
+        }
         let hidden = keys.count("embedding_length", None)?;
+        let blocks = keys.count("block_count", None)?;
         let num_heads = keys.count("attention.head_count", None)?;
         let num_kv_heads = keys.count("attention.head_count_kv", Some(num_heads))?;
         if num_heads % num_kv_heads != 0 {
@@ -102,21 +94,72 @@ impl Config {
         if rotary_dims % 2 == 1 || rotary_dims > head_dim {
             return keys.bad("rope.dimension_count", format!("{rotary_dims} is odd or above {head_dim}"));
         }
-        if metadata.u64(&keys.key("expert_count")).is_some_and(|experts| experts > 0) {
-            return keys.bad("expert_count", "mixtures of experts are not supported");
+        let context = keys.count("context_length", None)?;
+        let rope = RopeConfig::read(&keys, rotary_dims, context)?;
+        let windows = windows(&keys, family, blocks)?;
+        if !rope.factors.is_empty() && (rotary_dims < head_dim || windows.is_some()) {
+            return keys.bad("rope.scaling.type", "`yarn` needs whole heads turned and no sliding windows");
         }
+        let query_dim = match family.blocks_scaled_by_width {
+            Some(of) if of == blocks => hidden / num_heads,
+            _ => head_dim,
+        };
         Ok(Config {
-            context: keys.count("context_length", None)?,
-            blocks: keys.count("block_count", None)?,
+            family,
+            context: within_one_temperature(&keys, context)?,
+            blocks,
             hidden,
             intermediate: keys.count("feed_forward_length", None)?,
             num_heads,
             num_kv_heads,
             head_dim,
             rotary_dims,
-            rope_base: keys.positive("rope.freq_base", Some(10000.0))?,
-            rope_scale: keys.rope_scale()?,
+            attention_scale: rope.attention_factor / (query_dim as f32).sqrt(),
+            rope,
+            windows,
             norm_eps: keys.positive("attention.layer_norm_rms_epsilon", None)?,
         })
     }
+
+    /// Heads, scale and window of a layer's attention.
+    pub(crate) fn attention_shape(&self, block: usize) -> AttentionShape {
+        let windowed = |windows: &&Windows| windows.layers.get(block).copied().unwrap_or(false);
+        AttentionShape {
+            num_heads: self.num_heads,
+            num_kv_heads: self.num_kv_heads,
+            head_dim: self.head_dim,
+            scale: self.attention_scale,
+            window: self.windows.as_ref().filter(windowed).map(|windows| windows.len),
+        }
+    }
+}
+
+/// Where the temperature of attention rises with the position, it does so beyond the original context only: up to there the
+/// model is the one wired here, and that is as far as it goes.
+fn within_one_temperature(keys: &Keys<'_>, context: usize) -> Result<usize, Error> {
+    match keys.is_set("attention.temperature_scale") {
+        true => Ok(context.min(keys.count("rope.scaling.original_context_length", Some(context))?)),
+        false => Ok(context),
+    }
+}
+
+fn windows(keys: &Keys<'_>, family: &Family, blocks: usize) -> Result<Option<Windows>, Error> {
+    const LEN: &str = "attention.sliding_window";
+    const PATTERN: &str = "attention.sliding_window_pattern";
+    if !keys.is_set(LEN) {
+        return Ok(None);
+    }
+    let Some(period) = family.window_period else {
+        return keys.bad(LEN, "sliding windows are not supported in this architecture");
+    };
+    let layers = match keys.flags(PATTERN) {
+        Some(layers) if layers.len() == blocks => layers,
+        Some(layers) => return keys.bad(PATTERN, format!("{} layers, there are {blocks}", layers.len())),
+        None => {
+            let period = keys.count(PATTERN, Some(period))?;
+            (0..blocks).map(|block| block % period != period - 1).collect()
+        }
+    };
+    let rope = RopeConfig::plain(keys.positive("rope.freq_base_swa", Some(10000.0))?);
+    Ok(Some(Windows { len: keys.count(LEN, None)?, layers, rope }))
 }

@@ -1,10 +1,11 @@
-//! Families of models: each is wiring over the layers, and nothing else.
+//! Families of models: one wiring of a decoder over the layers, and a few lines that say what each family does otherwise.
 
 mod config;
-mod llama;
+mod decoder;
+mod family;
+mod keys;
+mod rope;
 
 pub(crate) use config::Config;
-pub(crate) use llama::Llama;
-
-/// Values of `general.architecture` there is wiring for.
-pub(crate) const SUPPORTED: &str = "llama";
+pub(crate) use decoder::Decoder;
+pub(crate) use family::{Family, SUPPORTED, family};

@@ -2,7 +2,7 @@
 
 use crate::load_bytes;
 use engine::Device;
-use testkit::TinyModel;
+use testkit::{TinyFamily, TinyModel};
 
 fn tokens(len: usize) -> Vec<u32> {
     (0..len as u32).map(|i| 3 + (i * 37 + i * i) % 250).collect()
@@ -25,7 +25,12 @@ fn both_implementations_give_the_same_logits() {
         TinyModel { num_kv_heads: 1, blocks: 3, seed: 3, ..plain.clone() },
         TinyModel { num_kv_heads: 4, seed: 4, ..plain },
     ];
-    for variant in variants {
+    let families = TinyFamily::ALL.into_iter().zip(5..).map(|(family, seed)| TinyModel {
+        plain: true,
+        seed,
+        ..TinyModel::of(family)
+    });
+    for variant in variants.into_iter().chain(families) {
         let file = variant.build();
         let prompt = tokens(75);
         let [kernels, candle] = [Device::Cpu, Device::Reference].map(|device| {

@@ -5,7 +5,7 @@ use engine::{
     Device, Engine, EngineOptions, EngineStats, FinishReason, SamplingParams, SequenceRequest, start,
 };
 use proptest::prelude::*;
-use testkit::{TinyModel, tiny_gguf};
+use testkit::{TinyFamily, TinyModel, tiny_gguf};
 
 #[derive(Debug, Clone)]
 struct Case {
@@ -73,74 +73,85 @@ fn together(engine: &Engine, cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
 }
 
 /// One after the other on a fresh engine each: one thread, the whole prompt in one step, no company.
-fn alone(file: &[u8], cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
+fn alone(model: &TinyModel, cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
+    let file = model.build();
     let options =
-        || EngineOptions { max_batch_tokens: 512, max_running: 1, prefix_sharing: false, ..small(16) };
+        || EngineOptions { max_batch_tokens: 512, max_running: 1, prefix_sharing: false, ..small(model, 16) };
     cases
         .iter()
-        .map(|case| together(&engine(file, 1, options()), std::slice::from_ref(case)).remove(0))
+        .map(|case| together(&engine(&file, 1, options()), std::slice::from_ref(case)).remove(0))
         .collect()
 }
 
 /// Room for so many pages of the tiny model.
-fn small(pages: usize) -> EngineOptions {
-    EngineOptions { kv_bytes: pages * 32 * 256, ..EngineOptions::default() }
+fn small(model: &TinyModel, pages: usize) -> EngineOptions {
+    EngineOptions { kv_bytes: pages * 32 * model.kv_bytes_per_token(), ..EngineOptions::default() }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+/// Every family's tiny model gets as many random cases.
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 4, ..ProptestConfig::default() }
+}
 
-    #[test]
-    fn answers_are_the_same_in_any_company(
-        seed in 0..4u64,
-        cases in prop::collection::vec(case(), 2..7),
-        threads in 1..4usize,
-        max_running in 2..6usize,
-        more in 0..60usize,
-        pages in 5..14usize,
-        prefix_sharing: bool,
-    ) {
-        let file = tiny_gguf(seed);
-        let options = EngineOptions {
-            max_batch_tokens: max_running + more, max_running, prefix_sharing, ..small(pages)
-        };
-        let crowded = engine(&file, threads, options);
-        let expected = alone(&file, &cases);
-        prop_assert_eq!(&together(&crowded, &cases), &expected);
-        // Once more, with pages that are known by now.
-        prop_assert_eq!(&together(&crowded, &cases), &expected);
+#[test]
+fn answers_are_the_same_in_any_company() {
+    for family in TinyFamily::ALL {
+        proptest!(config(), |(
+            seed in 0..4u64,
+            cases in prop::collection::vec(case(), 2..7),
+            threads in 1..4usize,
+            max_running in 2..6usize,
+            more in 0..60usize,
+            pages in 5..14usize,
+            prefix_sharing: bool,
+        )| {
+            let model = TinyModel { seed, ..TinyModel::of(family) };
+            let max_batch_tokens = max_running + more;
+            let options =
+                EngineOptions { max_batch_tokens, max_running, prefix_sharing, ..small(&model, pages) };
+            let crowded = engine(&model.build(), threads, options);
+            let expected = alone(&model, &cases);
+            prop_assert_eq!(&together(&crowded, &cases), &expected, "{:?}", family);
+            // Once more, with pages that are known by now.
+            prop_assert_eq!(&together(&crowded, &cases), &expected, "{:?}", family);
+        });
     }
+}
 
-    /// Bits of the logits themselves.
-    #[test]
-    fn logits_are_the_same_however_a_prompt_is_cut(
-        seed in 0..4u64,
-        tokens in prop::collection::vec(3..TinyModel::vocab_len() as u32, 40..120),
-        chunk in 1..50usize,
-        threads in 1..4usize,
-    ) {
-        let file = tiny_gguf(seed);
-        let from = tokens.len() - 3;
-        let mut whole = load_bytes(&file, Device::Cpu, 1).unwrap().model;
-        let mut cut = load_bytes(&file, Device::Cpu, threads).unwrap().model;
-        let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        let expected = bits(whole.logits(&tokens, from, usize::MAX).unwrap());
-        prop_assert_eq!(bits(cut.logits(&tokens, from, chunk).unwrap()), expected);
+/// Bits of the logits themselves.
+#[test]
+fn logits_are_the_same_however_a_prompt_is_cut() {
+    for family in TinyFamily::ALL {
+        proptest!(config(), |(
+            seed in 0..4u64,
+            tokens in prop::collection::vec(3..TinyModel::vocab_len() as u32, 40..120),
+            chunk in 1..50usize,
+            threads in 1..4usize,
+        )| {
+            let file = TinyModel { seed, ..TinyModel::of(family) }.build();
+            let from = tokens.len() - 3;
+            let mut whole = load_bytes(&file, Device::Cpu, 1).unwrap().model;
+            let mut cut = load_bytes(&file, Device::Cpu, threads).unwrap().model;
+            let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            let expected = bits(whole.logits(&tokens, from, usize::MAX).unwrap());
+            prop_assert_eq!(bits(cut.logits(&tokens, from, chunk).unwrap()), expected, "{:?}", family);
+        });
     }
 }
 
 fn stats_after(pages: usize, prefix_sharing: bool, rounds: usize) -> EngineStats {
-    let file = tiny_gguf(0);
+    let model = TinyModel::default();
     let cases: Vec<Case> = (0..4u32)
         .map(|i| Case { prompt: vec![65 + i; 70], sampling: SamplingParams::default(), max_tokens: 40 })
         .collect();
-    let expected = alone(&file, &cases);
-    let engine = engine(&file, 2, EngineOptions { prefix_sharing, ..small(pages) });
+    let expected = alone(&model, &cases);
+    let options = EngineOptions { prefix_sharing, ..small(&model, pages) };
+    let engine = engine(&model.build(), 2, options);
     (0..rounds).for_each(|_| assert_eq!(together(&engine, &cases), expected));
     engine.stats()
 }
 
-/// The property above must have met what it is about: these show that preemption and sharing do happen, and when.
+/// The properties above must have met what it is about: these show that preemption and sharing do happen, and when.
 #[test]
 fn preempted_sequences_answer_as_if_nothing_had_happened() {
     assert_eq!(stats_after(16, false, 1).preemptions_total, 0, "four sequences of at most four pages fit");
@@ -159,7 +170,7 @@ fn shared_pages_answer_as_computed_ones() {
 
 #[test]
 fn another_salt_shares_nothing() {
-    let engine = engine(&tiny_gguf(0), 1, small(64));
+    let engine = engine(&tiny_gguf(0), 1, small(&TinyModel::default(), 64));
     let case = Case { prompt: vec![65; 70], sampling: SamplingParams::default(), max_tokens: 1 };
     for salt in 0..3 {
         collect(engine.submit(SequenceRequest { cache_salt: [salt; 32], ..case.request() }).unwrap());
@@ -171,7 +182,7 @@ fn another_salt_shares_nothing() {
 
 #[test]
 fn the_tiny_model_says_something_and_the_seed_matters() {
-    let engine = engine(&tiny_gguf(0), 1, small(64));
+    let engine = engine(&tiny_gguf(0), 1, small(&TinyModel::default(), 64));
     let hot = |seed| Case {
         prompt: vec![70, 71, 72],
         sampling: SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() },

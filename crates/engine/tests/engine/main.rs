@@ -10,6 +10,7 @@
 )]
 
 mod devices;
+mod families;
 mod golden;
 mod invariance;
 mod loading;

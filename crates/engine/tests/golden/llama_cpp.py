@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What llama.cpp answers to the same prompts: python3 llama_cpp.py LLAMA_SERVER MODEL.gguf
+"""What llama.cpp answers to the same prompts: python3 llama_cpp.py LLAMA_SERVER MODEL.gguf [FOLDER]
 
 Starts the server, asks for one greedy token at a time (so that an end-of-turn token does not end the answer), and writes
 llama_cpp.json: for each prompt 64 greedy ids, and at each step the ten likeliest ids with their log-probabilities.
@@ -36,12 +36,13 @@ def wait():
 
 def main():
     binary, model = sys.argv[1:3]
+    folder = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else HERE
     args = ["-m", model, "--port", str(PORT), "-t", "2", "-c", "2048", "-np", "1", "--no-warmup"]
     server = subprocess.Popen([binary, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait()
         out = {}
-        for name, prompt in json.loads((HERE / "prompts.json").read_text()).items():
+        for name, prompt in json.loads((folder / "prompts.json").read_text()).items():
             ids, top = [], []
             for _ in range(STEPS):
                 body = {"prompt": prompt + ids, "n_predict": 1, "temperature": 0, "n_probs": 10, "cache_prompt": True}
@@ -50,7 +51,7 @@ def main():
                 ids.append(step[0]["id"])
             out[name] = {"greedy": ids, "top": top}
             print(name, ids[:8], file=sys.stderr)
-        (HERE / "llama_cpp.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
+        (folder / "llama_cpp.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
     finally:
         server.terminate()
         server.wait()

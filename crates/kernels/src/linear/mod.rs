@@ -16,7 +16,7 @@ use crate::dequantize::shape;
 use crate::matrix::BLOCK;
 use crate::pool::{Shared, share};
 use crate::simd::{LANES, Simd};
-use crate::{Isa, Matrix, Pool, Scratch};
+use crate::{Activation, Isa, Matrix, Pool, Scratch};
 
 /// Pieces of a product for each thread to claim.
 const PIECES: usize = 8;
@@ -38,8 +38,10 @@ pub enum Input<'a> {
         /// Added to the mean square.
         eps: f32,
     },
-    /// [`crate::silu_mul`] of the rows.
-    SiluMul {
+    /// [`crate::gate_mul`] of the rows.
+    GateMul {
+        /// Of the gate.
+        activation: Activation,
         /// `[m, cols]`.
         gate: &'a [f32],
         /// `[m, cols]`.
@@ -147,7 +149,7 @@ impl Input<'_> {
                 check(x);
                 assert_eq!(weight.len(), cols, "linear: one norm weight a column");
             }
-            Input::SiluMul { gate, up } => {
+            Input::GateMul { gate, up, .. } => {
                 check(gate);
                 check(up);
             }

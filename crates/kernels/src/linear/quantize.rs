@@ -1,7 +1,7 @@
 //! Activations on their way into a product: what is computed from the tokens' rows, and the signed bytes it becomes.
 
 use super::Input;
-use crate::elementwise::{rms_norm_row, silu_mul_row};
+use crate::elementwise::{gate_mul_row, rms_norm_row};
 use crate::linear::split;
 use crate::matrix::BLOCK;
 use crate::pool::{Shared, share};
@@ -99,9 +99,9 @@ impl Kernel for Prepare<'_> {
                     rms_norm_row(simd, &x[own], weight, eps, out);
                     out
                 }
-                Input::SiluMul { gate, up } => {
+                Input::GateMul { activation, gate, up } => {
                     let out = row(place);
-                    silu_mul_row(simd, &gate[own.clone()], &up[own], out);
+                    gate_mul_row(simd, activation, &gate[own.clone()], &up[own], out);
                     out
                 }
             };
