@@ -66,12 +66,7 @@ impl Stepper {
             total.accepted += outcome.accepted;
             ended.extend(outcome.ended.map(|reason| (slice.index, reason)));
         }
-        ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
-        for (index, reason) in ended {
-            self.note_duration(index);
-            self.scheduler.finish(index, reason);
-        }
-        self.clean()?;
+        // Before the last words, so that who has them finds the step counted.
         let drawn_from = batch.slices.iter().filter(|slice| slice.logits > 0).count();
         let prefill = batch.tokens.len() - drawn_from - total.drafted;
         self.shared.steps.fetch_add(1, Relaxed);
@@ -79,7 +74,12 @@ impl Stepper {
         self.shared.generated_tokens.fetch_add(total.generated as u64, Relaxed);
         self.shared.drafted_tokens.fetch_add(total.drafted as u64, Relaxed);
         self.shared.accepted_tokens.fetch_add(total.accepted as u64, Relaxed);
-        Ok(())
+        ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
+        for (index, reason) in ended {
+            self.note_duration(index);
+            self.scheduler.finish(index, reason);
+        }
+        self.clean()
     }
 
     /// Smooths how long sequences run; what a refused client is told to wait is guessed from it.
