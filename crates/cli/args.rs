@@ -120,6 +120,14 @@ pub struct EngineArgs {
     #[arg(long, env = "PROEFTUIN_MAX_RUNNING", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub max_running: u32,
+    /// Tokens computed in one step: fewer keep running answers steadier, more read prompts faster
+    #[arg(long, env = "PROEFTUIN_STEP_TOKENS", value_name = "N", default_value_t = 256,
+          value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub step_tokens: u32,
+    /// Tokens that an answer may guess from its own text and verify at once; 0 is off, no answer changes
+    #[arg(long, env = "PROEFTUIN_DRAFT_TOKENS", value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(0..=15))]
+    pub draft_tokens: u32,
 }
 
 /// `chat`

@@ -128,6 +128,8 @@ impl Running {
             threads: args.threads.map(usize::from),
             kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
             max_running: usize::try_from(args.max_running)?,
+            max_batch_tokens: usize::try_from(args.step_tokens)?,
+            speculation: usize::try_from(args.draft_tokens)?,
             max_queued: usize::try_from(max_queued)?,
         };
         let (serving, report) = tokio::task::spawn_blocking(move || {

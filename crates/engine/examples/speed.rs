@@ -29,6 +29,7 @@ fn main() -> Result<(), Failure> {
         max_tokens: answer as u32,
         stop_token_ids: Vec::new(),
         cache_salt: [0; 32],
+        tenant: [0; 32],
     };
     let drain = |mut stream: TokenStream| {
         while !matches!(stream.blocking_next(), None | Some(TokenEvent::Finished(_))) {}

@@ -21,8 +21,11 @@ pub struct EngineOptions {
     pub context_tokens: Option<usize>,
     /// Memory for K and V, in bytes; rounded down to whole pages of 32 tokens.
     pub kv_bytes: usize,
-    /// Tokens computed in one step, prefill and decode together.
+    /// Tokens computed in one step: prefill, decode and drafts. While a prompt is read, running streams get a token a step,
+    /// so fewer make them steadier; more read prompts faster, up to some 512. At least `max_running`.
     pub max_batch_tokens: usize,
+    /// Tokens that a sequence may guess from its own text and have verified in one step; 0 is off. Changes no answer.
+    pub speculation: usize,
     /// Sequences that run at the same time.
     pub max_running: usize,
     /// Requests that wait to be started; one more is refused with `QueueFull`.
@@ -37,6 +40,7 @@ impl Default for EngineOptions {
             context_tokens: None,
             kv_bytes: 512 << 20,
             max_batch_tokens: 256,
+            speculation: 4,
             max_running: 32,
             max_queued: 128,
             prefix_sharing: true,
@@ -85,6 +89,10 @@ pub struct EngineStats {
     pub prefill_tokens_total: u64,
     /// Tokens emitted.
     pub generated_tokens_total: u64,
+    /// Draft tokens verified.
+    pub drafted_tokens_total: u64,
+    /// Draft tokens that were the ones drawn; each saved a step.
+    pub accepted_tokens_total: u64,
     /// Prompt positions taken over from known pages.
     pub shared_tokens_total: u64,
     /// Times a sequence gave up its pages.
@@ -101,6 +109,8 @@ pub(crate) struct Shared {
     pub(crate) steps: AtomicU64,
     pub(crate) prefill_tokens: AtomicU64,
     pub(crate) generated_tokens: AtomicU64,
+    pub(crate) drafted_tokens: AtomicU64,
+    pub(crate) accepted_tokens: AtomicU64,
     pub(crate) shared_tokens: AtomicU64,
     pub(crate) preemptions: AtomicU64,
     /// Milliseconds a sequence ran, smoothed; what `retry_after_s` is guessed from.
@@ -111,6 +121,7 @@ pub(crate) struct Shared {
     context_tokens: usize,
     max_running: usize,
     max_queued: usize,
+    speculation: usize,
     isa: String,
 }
 
@@ -169,6 +180,8 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         steps: AtomicU64::new(0),
         prefill_tokens: AtomicU64::new(0),
         generated_tokens: AtomicU64::new(0),
+        drafted_tokens: AtomicU64::new(0),
+        accepted_tokens: AtomicU64::new(0),
         shared_tokens: AtomicU64::new(0),
         preemptions: AtomicU64::new(0),
         sequence_ms: AtomicU64::new(1000),
@@ -178,6 +191,7 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         context_tokens,
         max_running: options.max_running,
         max_queued: options.max_queued,
+        speculation: options.speculation,
         isa: model.isa().to_owned(),
     });
     let limits = Limits {
@@ -212,7 +226,7 @@ impl Engine {
         self.take_place()?;
         let id = self.shared.next_id.fetch_add(1, Relaxed);
         let (sender, events) = tokio::sync::mpsc::channel(request.max_tokens as usize + 1);
-        let sequence = Box::new(Sequence::new(id, request, sender));
+        let sequence = Box::new(Sequence::new(id, request, self.shared.speculation, sender));
         if self.commands.send(EngineCommand::Submit(sequence)).is_err() {
             self.shared.queued.fetch_sub(1, Relaxed);
             return Err(match self.shared.state.load(Relaxed) {
@@ -280,6 +294,8 @@ impl Engine {
             steps_total: shared.steps.load(Relaxed),
             prefill_tokens_total: shared.prefill_tokens.load(Relaxed),
             generated_tokens_total: shared.generated_tokens.load(Relaxed),
+            drafted_tokens_total: shared.drafted_tokens.load(Relaxed),
+            accepted_tokens_total: shared.accepted_tokens.load(Relaxed),
             shared_tokens_total: shared.shared_tokens.load(Relaxed),
             preemptions_total: shared.preemptions.load(Relaxed),
         }

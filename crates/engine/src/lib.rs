@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod block_manager;
+mod draft;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
 mod error;
+mod fairness;
 mod layers;
 mod load;
 mod model;
@@ -14,6 +16,8 @@ mod models;
 mod request;
 mod sampler;
 mod scheduler;
+#[cfg(test)]
+mod scheduler_tests;
 mod sequence;
 mod step;
 mod stream;

@@ -12,8 +12,8 @@ pub(crate) struct BatchSlice {
     pub(crate) len: usize,
     /// Pages of the sequence in order of position; cover `start + len`.
     pub(crate) block_table: Vec<u32>,
-    /// Whether the logits after the slice's last position are wanted.
-    pub(crate) wants_logits: bool,
+    /// Trailing positions whose logits are wanted; at most `len`, 0 for none.
+    pub(crate) logits: usize,
 }
 
 /// What one step computes: the slices' tokens, one slice after the other.
@@ -41,19 +41,20 @@ impl Batch {
         })
     }
 
-    /// The last row of every slice that wants logits.
+    /// The rows whose logits are wanted, ascending: slice by slice, and within a slice in order of position.
     pub(crate) fn rows_wanting_logits(&self) -> Vec<usize> {
         let mut end = 0;
-        let mut rows = Vec::with_capacity(self.slices.len());
+        let mut rows = Vec::with_capacity(self.slices.iter().map(|slice| slice.logits).sum());
         for slice in &self.slices {
             end += slice.len;
-            if slice.wants_logits {
-                rows.push(end - 1);
-            }
+            rows.extend(end - slice.logits.min(slice.len)..end);
         }
         rows
     }
 }
+
+/// Rows of logits computed at once by `Model::logits`: at 262,144 tokens in a vocabulary they take 32 MiB.
+const LOGIT_ROWS: usize = 32;
 
 /// A loaded model with its pages. Implemented once for every family and device; a test may put a faulty one in its place.
 pub(crate) trait CausalLm: Send {
@@ -69,7 +70,7 @@ pub(crate) trait CausalLm: Send {
     fn allocate_pages(&mut self, pages: usize) -> Result<(), Error>;
     /// Overwrites these pages.
     fn wipe(&mut self, pages: &[u32]) -> Result<(), Error>;
-    /// Runs the batch; logits of the slices that want them, `[slices that want logits, vocab_len]`.
+    /// Runs the batch; the logits that are wanted, `[rows_wanting_logits, vocab_len]`, in the order of those rows.
     fn forward(&mut self, batch: &Batch) -> Result<&[f32], Error>;
 }
 
@@ -126,11 +127,12 @@ impl Model {
         let mut logits = Vec::with_capacity((tokens.len() - from) * vocab_len);
         let mut start = 0;
         while start < tokens.len() {
-            // Chunks up to `from`, then one position a step, each with its logits.
-            let len = if start < from { chunk_tokens.max(1).min(from - start) } else { 1 };
+            // Of a chunk's last positions, only so many may want logits.
+            let len =
+                chunk_tokens.max(1).min(tokens.len() - start).min(from.saturating_sub(start) + LOGIT_ROWS);
             let chunk = tokens.iter().skip(start).take(len).copied().collect::<Vec<_>>();
-            let wants_logits = start >= from;
-            let slice = BatchSlice { start, len, block_table: block_table.clone(), wants_logits };
+            let wanted = (start + len).saturating_sub(from.max(start));
+            let slice = BatchSlice { start, len, block_table: block_table.clone(), logits: wanted };
             let batch = Batch { tokens: chunk.into(), slices: vec![slice] };
             logits.extend_from_slice(self.lm.forward(&batch)?);
             start += len;

@@ -14,8 +14,11 @@ pub struct SequenceRequest {
     pub max_tokens: u32,
     /// Any of these ids ends the sequence. The id itself is not emitted as a `Token`.
     pub stop_token_ids: Vec<u32>,
-    /// Pages of the KV cache are shared only between requests with the same salt: one salt per tenant.
+    /// Pages of the KV cache are shared only between requests with the same salt.
     pub cache_salt: [u8; 32],
+    /// Requests with the same key wait in one line; lines are served fairly beside each other. The engine knows nothing
+    /// else about it.
+    pub tenant: [u8; 32],
 }
 
 impl std::fmt::Debug for SequenceRequest {

@@ -1,6 +1,7 @@
 //! One request on its way through the engine.
 
 use crate::block_manager::{PAGE_TOKENS, PageId};
+use crate::draft::Drafter;
 use crate::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -8,12 +9,30 @@ use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 use zeroize::Zeroizing;
 
-/// Names a full page by its tokens, all tokens before it and the tenant's salt.
+/// Names a full page by its tokens, all tokens before it and the use case's salt.
 pub(crate) type PageHash = [u8; 32];
+
+/// Who is served fairly beside others; opaque.
+pub(crate) type Tenant = [u8; 32];
+
+/// What came of a slice.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Tokens that joined the answer.
+    pub(crate) generated: usize,
+    /// Draft tokens that were verified.
+    pub(crate) drafted: usize,
+    /// Draft tokens that were drawn there too, so that their positions count as computed.
+    pub(crate) accepted: usize,
+    /// Why the sequence is at its end, if it is.
+    pub(crate) ended: Option<FinishReason>,
+}
 
 /// Tokens, pages and progress of one request.
 pub(crate) struct Sequence {
+    /// In order of arrival.
     pub(crate) id: u64,
+    pub(crate) tenant: Tenant,
     /// Prompt, then answer. Room for both is reserved at once, so no growth leaves a copy behind; wiped when dropped.
     tokens: Zeroizing<Vec<u32>>,
     prompt_len: usize,
@@ -31,19 +50,27 @@ pub(crate) struct Sequence {
     pub(crate) published: usize,
     /// How often each token occurs in the answer; kept only when a penalty asks for it.
     pub(crate) answer_counts: BTreeMap<u32, u32>,
+    /// Guesses what comes next.
+    drafter: Drafter,
     /// When it first ran; a preempted sequence does not count as queued.
     pub(crate) started_at: Option<Instant>,
     events: Sender<TokenEvent>,
 }
 
 impl Sequence {
-    /// A sequence of which nothing is computed.
-    pub(crate) fn new(id: u64, request: SequenceRequest, events: Sender<TokenEvent>) -> Self {
+    /// A sequence of which nothing is computed. `speculation` is the most draft tokens in a step.
+    pub(crate) fn new(
+        id: u64,
+        request: SequenceRequest,
+        speculation: usize,
+        events: Sender<TokenEvent>,
+    ) -> Self {
         let max_tokens = request.max_tokens as usize;
         let mut tokens = Zeroizing::new(Vec::with_capacity(request.prompt.len() + max_tokens));
         tokens.extend_from_slice(&request.prompt);
         Sequence {
             id,
+            tenant: request.tenant,
             prompt_len: tokens.len(),
             tokens,
             max_tokens,
@@ -55,6 +82,7 @@ impl Sequence {
             page_hashes: Vec::new(),
             published: 0,
             answer_counts: BTreeMap::new(),
+            drafter: Drafter::new(speculation),
             started_at: None,
             events,
         }
@@ -73,6 +101,69 @@ impl Sequence {
     /// Positions still to be computed before the next token can be drawn; at least 1 while running.
     pub(crate) fn remaining(&self) -> usize {
         self.len() - self.computed
+    }
+
+    /// Tokens the answer may still get; at least 1 while running.
+    pub(crate) fn left(&self) -> usize {
+        (self.prompt_len + self.max_tokens).saturating_sub(self.len())
+    }
+
+    /// The tokens from position `start` on, those proposed included.
+    pub(crate) fn tokens_to_compute(&self, start: usize) -> impl Iterator<Item = u32> {
+        self.tokens.iter().chain(self.drafter.draft()).skip(start).copied()
+    }
+
+    /// Guesses up to `limit` tokens, never so many that the answer would grow too long; gives how many.
+    pub(crate) fn propose(&mut self, limit: usize) -> usize {
+        let limit = limit.min(self.left().saturating_sub(1));
+        self.drafter.propose(&self.tokens, self.prompt_len + self.max_tokens, limit);
+        self.drafter.draft().len()
+    }
+
+    /// Keeps only the first `len` tokens that were proposed.
+    pub(crate) fn truncate_draft(&mut self, len: usize) {
+        self.drafter.truncate(len);
+    }
+
+    /// Notes that `len` positions from `computed` on have run, the last of them the draft's if that many are not known.
+    /// If the next token can be drawn, `draw` gives it from the given row of those that wanted logits; a draft token is
+    /// accepted where it is the one drawn, and the first that is not ends the draft. What was computed for rejected tokens
+    /// is not counted, and is overwritten by what comes in their place.
+    pub(crate) fn advance(
+        &mut self,
+        len: usize,
+        mut draw: impl FnMut(usize, &Sequence) -> Option<u32>,
+    ) -> Outcome {
+        let before = self.len();
+        let known = len.min(self.remaining());
+        self.computed += known;
+        let draft = self.drafter.take();
+        let mut outcome = Outcome { drafted: len - known, ..Outcome::default() };
+        if self.remaining() > 0 {
+            return outcome;
+        }
+        for row in 0..=outcome.drafted {
+            let Some(id) = draw(row, self) else {
+                outcome.ended = Some(FinishReason::Failed);
+                break;
+            };
+            outcome.ended = self.push(id).unwrap_or(Some(FinishReason::Aborted));
+            if outcome.ended.is_some() || row == outcome.drafted || draft.get(row) != Some(&id) {
+                break;
+            }
+            self.computed += 1;
+            outcome.accepted += 1;
+        }
+        if outcome.drafted > 0 {
+            self.drafter.judge(outcome.drafted, outcome.accepted);
+        }
+        outcome.generated = self.len() - before;
+        outcome
+    }
+
+    /// Whether it is about to compute the page with this index and hash.
+    pub(crate) fn will_publish(&self, index: usize, hash: &PageHash) -> bool {
+        self.published <= index && self.page_hashes.get(index) == Some(hash)
     }
 
     /// Hashes of the full pages among the first `positions` positions.
@@ -122,5 +213,6 @@ impl Sequence {
     pub(crate) fn reset(&mut self) {
         self.computed = 0;
         self.published = 0;
+        self.drafter.truncate(0);
     }
 }

@@ -1,10 +1,11 @@
 //! The one verb: `step()` = schedule, run, sample.
 
+use crate::Error;
 use crate::engine::{EngineCommand, Shared};
 use crate::model::{Batch, BatchSlice, Model};
 use crate::sampler::Sampler;
 use crate::scheduler::{Scheduler, Slice};
-use crate::{Error, FinishReason};
+use crate::sequence::{Outcome, Sequence};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -38,7 +39,7 @@ impl Stepper {
         Ok(false)
     }
 
-    /// One token for every sequence that is ready for one; one chunk for every prompt there is budget for.
+    /// A token, or more where drafts are accepted, for every sequence that is ready for one; chunks of prompts.
     ///
     /// # Errors
     /// A device fault; the caller ends every stream.
@@ -48,39 +49,37 @@ impl Stepper {
         self.clean()?;
         let vocab_len = self.model.vocab_len();
         let logits = self.model.lm.forward(&batch)?;
+        let wanted: usize = batch.slices.iter().map(|slice| slice.logits).sum();
+        if logits.len() != wanted * vocab_len {
+            return Err(Error::Fault("the model returned other logits than were asked for".to_owned()));
+        }
         let mut rows = logits.chunks_exact(vocab_len);
         let mut ended = Vec::new();
-        let mut generated = 0;
-        for slice in &slices {
-            if !self.scheduler.advance(*slice) {
-                continue;
-            }
-            let (Some(row), Some(sequence)) = (rows.next(), self.scheduler.running.get_mut(slice.index))
-            else {
-                return Err(Error::Fault(
-                    "the model returned fewer rows of logits than were asked for".to_owned(),
-                ));
-            };
-            generated += 1;
-            match self.sampler.sample(row, sequence) {
-                None => ended.push((slice.index, FinishReason::Failed)),
-                Some(id) => match sequence.push(id) {
-                    Ok(None) => {}
-                    Ok(Some(reason)) => ended.push((slice.index, reason)),
-                    Err(_) => ended.push((slice.index, FinishReason::Aborted)),
-                },
-            }
+        let mut total = Outcome::default();
+        for (slice, part) in slices.iter().zip(&batch.slices) {
+            let own: Vec<&[f32]> = rows.by_ref().take(part.logits).collect();
+            let sampler = &mut self.sampler;
+            let draw = |row: usize, sequence: &Sequence| sampler.sample(own.get(row)?, sequence);
+            let outcome = self.scheduler.advance(*slice, draw);
+            total.generated += outcome.generated;
+            total.drafted += outcome.drafted;
+            total.accepted += outcome.accepted;
+            ended.extend(outcome.ended.map(|reason| (slice.index, reason)));
         }
+        // Before the last words, so that who has them finds the step counted.
+        let drawn_from = batch.slices.iter().filter(|slice| slice.logits > 0).count();
+        let prefill = batch.tokens.len() - drawn_from - total.drafted;
+        self.shared.steps.fetch_add(1, Relaxed);
+        self.shared.prefill_tokens.fetch_add(prefill as u64, Relaxed);
+        self.shared.generated_tokens.fetch_add(total.generated as u64, Relaxed);
+        self.shared.drafted_tokens.fetch_add(total.drafted as u64, Relaxed);
+        self.shared.accepted_tokens.fetch_add(total.accepted as u64, Relaxed);
         ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
         for (index, reason) in ended {
             self.note_duration(index);
             self.scheduler.finish(index, reason);
         }
-        self.clean()?;
-        self.shared.steps.fetch_add(1, Relaxed);
-        self.shared.prefill_tokens.fetch_add((batch.tokens.len() - generated) as u64, Relaxed);
-        self.shared.generated_tokens.fetch_add(generated as u64, Relaxed);
-        Ok(())
+        self.clean()
     }
 
     /// Smooths how long sequences run; what a refused client is told to wait is guessed from it.
@@ -91,20 +90,20 @@ impl Stepper {
         self.shared.sequence_ms.store(before_ms - before_ms / 8 + ran_ms / 8, Relaxed);
     }
 
-    /// The tokens of the slices, with their pages.
+    /// The tokens of the slices, drafts included, with their pages. Logits are wanted after the last token that is known
+    /// and after every draft token.
     fn batch(&self, slices: &[Slice]) -> Batch {
         let mut batch = Batch::default();
         batch.tokens.reserve_exact(slices.iter().map(|slice| slice.len).sum());
         for slice in slices {
             let Some(sequence) = self.scheduler.running.get(slice.index) else { continue };
             let (start, len) = (sequence.computed, slice.len);
-            batch.tokens.extend(sequence.tokens().iter().skip(start).take(len));
-            let wants_logits = sequence.remaining() == len;
+            batch.tokens.extend(sequence.tokens_to_compute(start).take(len));
             batch.slices.push(BatchSlice {
                 start,
                 len,
                 block_table: sequence.block_table.clone(),
-                wants_logits,
+                logits: (start + len).saturating_sub(sequence.len() - 1).min(len),
             });
         }
         batch

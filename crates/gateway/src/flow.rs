@@ -65,6 +65,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 max_tokens,
                 stop_token_ids: stop_tokens(&admitted),
                 cache_salt: gateway.cache_salt(&admitted.use_case),
+                tenant: gateway.tenant(&admitted.use_case),
             };
             match admitted.serving.generator.submit(request) {
                 Ok(tokens) => streams.push(Some(tokens)),

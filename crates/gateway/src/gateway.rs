@@ -333,8 +333,19 @@ impl Gateway {
     /// Pages of the cache are shared within a use case and never beyond: the salt is this run's secret, not the
     /// client's.
     pub(crate) fn cache_salt(&self, use_case: &str) -> [u8; 32] {
+        self.pseudonym("cache", use_case)
+    }
+
+    /// What the engine calls a use case when it is fair to them: it says nothing to whoever has not this run's secret.
+    pub(crate) fn tenant(&self, use_case: &str) -> [u8; 32] {
+        self.pseudonym("tenant", use_case)
+    }
+
+    fn pseudonym(&self, purpose: &str, use_case: &str) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.salt.as_slice());
+        hash.update(purpose.as_bytes());
+        hash.update([0]);
         hash.update(use_case.as_bytes());
         hash.finalize().into()
     }

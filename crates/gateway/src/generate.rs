@@ -92,6 +92,16 @@ impl Generate for Engine {
                 stats.shared_tokens_total,
             ),
             counter("generated_tokens_total", "Tokens generated.", stats.generated_tokens_total),
+            counter(
+                "drafted_tokens_total",
+                "Tokens guessed from a sequence's own text and verified.",
+                stats.drafted_tokens_total,
+            ),
+            counter(
+                "accepted_tokens_total",
+                "Guessed tokens that were the ones drawn.",
+                stats.accepted_tokens_total,
+            ),
             counter("preemptions_total", "Times a sequence gave up its pages.", stats.preemptions_total),
         ]
     }

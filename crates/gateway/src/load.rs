@@ -46,6 +46,10 @@ pub struct EngineSettings {
     pub kv_bytes: usize,
     /// Sequences that generate at the same time.
     pub max_running: usize,
+    /// Tokens computed in one step of the engine; raised to `max_running` where that is more.
+    pub max_batch_tokens: usize,
+    /// Tokens that a sequence may guess from its own text in one step; 0 is off. Changes no answer.
+    pub speculation: usize,
     /// Sequences that wait.
     pub max_queued: usize,
 }
@@ -61,6 +65,8 @@ impl EngineSettings {
             context_tokens: Some(context_tokens),
             kv_bytes: self.kv_bytes,
             max_running: self.max_running,
+            max_batch_tokens: self.max_batch_tokens.max(self.max_running),
+            speculation: self.speculation,
             // The gateway's places are the one bound, taken before the intent is written. The engine counts what it
             // has not looked at yet as queued, so in a burst all of them may be.
             max_queued: self.max_queued.saturating_add(self.max_running),

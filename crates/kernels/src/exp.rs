@@ -1,6 +1,7 @@
 //! The one exponential function.
 
-use crate::simd::{Scalar, Simd};
+use crate::isa::current;
+use crate::simd::{Kernel, LANES, Scalar, Simd, dispatch};
 
 /// The largest power that is not already infinite, and one that is surely 0.
 const RANGE: (f32, f32) = (-105.0, 89.0);
@@ -35,9 +36,44 @@ pub fn exp(x: f32) -> f32 {
     exp_lanes(Scalar, Scalar.splat(x))[0]
 }
 
+/// `x[i] = e^x[i]`, in place: the bits of [`exp`] on every tier, many at a time.
+pub fn exp_all(x: &mut [f32]) {
+    dispatch(current(), ExpAll { x });
+}
+
+struct ExpAll<'a> {
+    x: &'a mut [f32],
+}
+
+impl Kernel for ExpAll<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let (lanes, rest) = self.x.as_chunks_mut::<LANES>();
+        for x in lanes {
+            simd.store(exp_lanes(simd, simd.load(x)), x);
+        }
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        simd.store(exp_lanes(simd, simd.load(&last)), &mut last);
+        rest.copy_from_slice(&last[..rest.len()]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_at_a_time_have_the_bits_of_one() {
+        let numbers: Vec<f32> = (0..70_001).map(|i| i as f32 * 3e-3 - 110.0).collect();
+        for len in [0, 1, 15, 16, 17, numbers.len()] {
+            let mut found = numbers[..len].to_vec();
+            exp_all(&mut found);
+            assert!(found.iter().zip(&numbers).all(|(found, x)| found.to_bits() == exp(*x).to_bits()));
+        }
+    }
 
     #[test]
     fn within_two_units_of_the_true_value() {

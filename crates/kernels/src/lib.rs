@@ -32,7 +32,7 @@ pub use dequantize::dequantize;
 pub use dtype::DType;
 pub use elementwise::{Activation, add, gate_mul, rms_norm, scale, softmax};
 pub use error::Error;
-pub use exp::exp;
+pub use exp::{exp, exp_all};
 pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use isa::{Isa, isa};
 pub use kv::{KvLayout, KvType, PAGE_TOKENS};

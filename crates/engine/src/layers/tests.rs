@@ -22,7 +22,7 @@ fn batch(slices: &[(usize, usize)]) -> (Batch, usize) {
     for &(start, len) in slices {
         let block_table = pages.split_off(pages.len() - (start + len).div_ceil(32));
         made.tokens.extend(std::iter::repeat_n(0, len));
-        made.slices.push(BatchSlice { start, len, block_table, wants_logits: true });
+        made.slices.push(BatchSlice { start, len, block_table, logits: 1 });
     }
     (made, 64)
 }

@@ -134,6 +134,7 @@ fn greedy(engine: &Engine, model: &mut Model, prompt: &[u32], steps: usize) -> (
         max_tokens: steps as u32,
         stop_token_ids: Vec::new(),
         cache_salt: [0; 32],
+        tenant: [0; 32],
     };
     let (ids, reason) = collect(engine.submit(request).unwrap());
     assert_eq!(reason, FinishReason::Length);

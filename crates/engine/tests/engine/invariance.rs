@@ -1,10 +1,11 @@
 //! The same request gives the same bits: whatever runs beside it, however it is cut up, on any number of threads.
 
-use crate::{collect, load_bytes};
+use crate::{collect, load_bytes, load_path};
 use engine::{
-    Device, Engine, EngineOptions, EngineStats, FinishReason, SamplingParams, SequenceRequest, start,
+    Device, Engine, EngineOptions, EngineStats, FinishReason, Model, SamplingParams, SequenceRequest, start,
 };
 use proptest::prelude::*;
+use std::path::Path;
 use testkit::{TinyFamily, TinyModel, tiny_gguf};
 
 #[derive(Debug, Clone)]
@@ -12,9 +13,14 @@ struct Case {
     prompt: Vec<u32>,
     sampling: SamplingParams,
     max_tokens: u32,
+    tenant: u8,
 }
 
 impl Case {
+    fn new(prompt: Vec<u32>, sampling: SamplingParams, max_tokens: u32) -> Self {
+        Case { prompt, sampling, max_tokens, tenant: 0 }
+    }
+
     fn request(&self) -> SequenceRequest {
         SequenceRequest {
             prompt: self.prompt.clone().into(),
@@ -22,6 +28,7 @@ impl Case {
             max_tokens: self.max_tokens,
             stop_token_ids: vec![0],
             cache_salt: [7; 32],
+            tenant: [self.tenant; 32],
         }
     }
 }
@@ -50,16 +57,61 @@ fn sampling() -> impl Strategy<Value = SamplingParams> {
     prop_oneof![Just(SamplingParams::default()), hot, penalized]
 }
 
-fn case() -> impl Strategy<Value = Case> {
-    let vocab = TinyModel::vocab_len() as u32;
-    // Half the prompts begin alike for up to 80 tokens, so that pages are shared.
-    let prompt = (prop::collection::vec(3..vocab, 1..40), prop_oneof![Just(0usize), 1..80usize])
+/// Prompts of ids below `vocab`.
+fn case(vocab: u32) -> impl Strategy<Value = Case> {
+    // Half the prompts begin alike for up to 80 tokens, so that pages are shared; half repeat themselves, so that there is
+    // something to guess from.
+    let own = prop_oneof![
+        prop::collection::vec(3..vocab, 1..40),
+        (prop::collection::vec(3..vocab, 1..7), 1..8usize).prop_map(|(words, times)| words.repeat(times)),
+    ];
+    let prompt = (own, prop_oneof![Just(0usize), 1..80usize])
         .prop_map(|(own, shared)| [vec![65; shared], own].concat());
-    (prompt, sampling(), 1..40u32).prop_map(|(prompt, sampling, max_tokens)| Case {
+    // Some answers are longer than what pages are set aside for, so that there is preemption.
+    let max_tokens = prop_oneof![3 => 1..40u32, 1 => 100..150u32];
+    (prompt, sampling(), max_tokens, 0..3u8).prop_map(|(prompt, sampling, max_tokens, tenant)| Case {
         prompt,
         sampling,
         max_tokens,
+        tenant,
     })
+}
+
+/// Everything that may change how answers are computed and must not change what they are.
+#[derive(Debug, Clone)]
+struct Company {
+    threads: usize,
+    max_running: usize,
+    more_tokens: usize,
+    pages: usize,
+    prefix_sharing: bool,
+    speculation: usize,
+}
+
+impl Company {
+    fn options(&self, page_bytes: usize) -> EngineOptions {
+        EngineOptions {
+            kv_bytes: self.pages * page_bytes,
+            max_batch_tokens: self.max_running + self.more_tokens,
+            max_running: self.max_running,
+            prefix_sharing: self.prefix_sharing,
+            speculation: self.speculation,
+            ..EngineOptions::default()
+        }
+    }
+}
+
+fn company() -> impl Strategy<Value = Company> {
+    (1..5usize, 2..6usize, 0..60usize, 9..20usize, any::<bool>(), 0..8usize).prop_map(
+        |(threads, max_running, more_tokens, pages, prefix_sharing, speculation)| Company {
+            threads,
+            max_running,
+            more_tokens,
+            pages,
+            prefix_sharing,
+            speculation,
+        },
+    )
 }
 
 fn engine(file: &[u8], threads: usize, options: EngineOptions) -> Engine {
@@ -72,25 +124,34 @@ fn together(engine: &Engine, cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
     streams.into_iter().map(collect).collect()
 }
 
-/// One after the other on a fresh engine each: one thread, the whole prompt in one step, no company.
-fn alone(model: &TinyModel, cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
-    let file = model.build();
-    let options =
-        || EngineOptions { max_batch_tokens: 512, max_running: 1, prefix_sharing: false, ..small(model, 16) };
+/// One after the other on a fresh engine each: one thread, the whole prompt in one step, no company, no guesses.
+fn alone(file: &[u8], cases: &[Case]) -> Vec<(Vec<u32>, FinishReason)> {
+    let options = || EngineOptions {
+        max_batch_tokens: 512,
+        max_running: 1,
+        prefix_sharing: false,
+        speculation: 0,
+        // Enough for the longest case of any family.
+        kv_bytes: 1 << 20,
+        ..EngineOptions::default()
+    };
     cases
         .iter()
-        .map(|case| together(&engine(&file, 1, options()), std::slice::from_ref(case)).remove(0))
+        .map(|case| together(&engine(file, 1, options()), std::slice::from_ref(case)).remove(0))
         .collect()
 }
 
+/// Bytes of a page of the tiny model.
+const TINY_PAGE: usize = 32 * 256;
+
 /// Room for so many pages of the tiny model.
-fn small(model: &TinyModel, pages: usize) -> EngineOptions {
-    EngineOptions { kv_bytes: pages * 32 * model.kv_bytes_per_token(), ..EngineOptions::default() }
+fn small(pages: usize) -> EngineOptions {
+    EngineOptions { kv_bytes: pages * TINY_PAGE, ..EngineOptions::default() }
 }
 
 /// Every family's tiny model gets as many random cases.
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 4, ..ProptestConfig::default() }
+    ProptestConfig { cases: 10, ..ProptestConfig::default() }
 }
 
 #[test]
@@ -98,19 +159,13 @@ fn answers_are_the_same_in_any_company() {
     for family in TinyFamily::ALL {
         proptest!(config(), |(
             seed in 0..4u64,
-            cases in prop::collection::vec(case(), 2..7),
-            threads in 1..4usize,
-            max_running in 2..6usize,
-            more in 0..60usize,
-            pages in 5..14usize,
-            prefix_sharing: bool,
+            cases in prop::collection::vec(case(TinyModel::vocab_len() as u32), 2..9),
+            company in company(),
         )| {
             let model = TinyModel { seed, ..TinyModel::of(family) };
-            let max_batch_tokens = max_running + more;
-            let options =
-                EngineOptions { max_batch_tokens, max_running, prefix_sharing, ..small(&model, pages) };
-            let crowded = engine(&model.build(), threads, options);
-            let expected = alone(&model, &cases);
+            let file = model.build();
+            let crowded = engine(&file, company.threads, company.options(32 * model.kv_bytes_per_token()));
+            let expected = alone(&file, &cases);
             prop_assert_eq!(&together(&crowded, &cases), &expected, "{:?}", family);
             // Once more, with pages that are known by now.
             prop_assert_eq!(&together(&crowded, &cases), &expected, "{:?}", family);
@@ -129,7 +184,8 @@ fn logits_are_the_same_however_a_prompt_is_cut() {
             threads in 1..4usize,
         )| {
             let file = TinyModel { seed, ..TinyModel::of(family) }.build();
-            let from = tokens.len() - 3;
+            // So many rows of logits that they do not all come from one step.
+            let from = tokens.len() - 40;
             let mut whole = load_bytes(&file, Device::Cpu, 1).unwrap().model;
             let mut cut = load_bytes(&file, Device::Cpu, threads).unwrap().model;
             let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -139,39 +195,50 @@ fn logits_are_the_same_however_a_prompt_is_cut() {
     }
 }
 
-fn stats_after(pages: usize, prefix_sharing: bool, rounds: usize) -> EngineStats {
-    let model = TinyModel::default();
-    let cases: Vec<Case> = (0..4u32)
-        .map(|i| Case { prompt: vec![65 + i; 70], sampling: SamplingParams::default(), max_tokens: 40 })
-        .collect();
-    let expected = alone(&model, &cases);
-    let options = EngineOptions { prefix_sharing, ..small(&model, pages) };
-    let engine = engine(&model.build(), 2, options);
+fn stats_after(options: EngineOptions, max_tokens: u32, rounds: usize) -> EngineStats {
+    let file = tiny_gguf(0);
+    let cases: Vec<Case> =
+        (0..4).map(|i| Case::new(vec![65 + i; 70], SamplingParams::default(), max_tokens)).collect();
+    let expected = alone(&file, &cases);
+    let engine = engine(&file, 2, options);
     (0..rounds).for_each(|_| assert_eq!(together(&engine, &cases), expected));
     engine.stats()
 }
 
-/// The properties above must have met what it is about: these show that preemption and sharing do happen, and when.
+/// The property above must have met what it is about: these show that preemption, sharing and acceptance do happen, and when.
 #[test]
 fn preempted_sequences_answer_as_if_nothing_had_happened() {
-    assert_eq!(stats_after(16, false, 1).preemptions_total, 0, "four sequences of at most four pages fit");
-    assert!(stats_after(9, false, 1).preemptions_total > 0, "and in nine pages they do not");
+    let unshared = |pages| EngineOptions { prefix_sharing: false, ..small(pages) };
+    assert_eq!(stats_after(unshared(32), 150, 1).preemptions_total, 0, "four times seven pages fit");
+    assert!(stats_after(unshared(12), 150, 1).preemptions_total > 0, "and in twelve they do not");
 }
 
 #[test]
 fn shared_pages_answer_as_computed_ones() {
-    assert_eq!(stats_after(64, false, 2).shared_tokens_total, 0);
+    let unshared = EngineOptions { prefix_sharing: false, ..small(64) };
+    assert_eq!(stats_after(unshared, 40, 2).shared_tokens_total, 0);
     assert_eq!(
-        stats_after(64, true, 2).shared_tokens_total,
+        stats_after(small(64), 40, 2).shared_tokens_total,
         4 * 64,
         "two full pages each in the second round"
     );
 }
 
 #[test]
+fn accepted_drafts_save_steps_and_change_nothing() {
+    let with = |speculation| stats_after(EngineOptions { speculation, ..small(64) }, 150, 1);
+    let (off, on) = (with(0), with(6));
+    assert_eq!((off.drafted_tokens_total, off.accepted_tokens_total), (0, 0));
+    assert!(on.accepted_tokens_total > 0 && on.accepted_tokens_total <= on.drafted_tokens_total);
+    assert!(on.steps_total < off.steps_total, "{} steps, {} without", on.steps_total, off.steps_total);
+    assert_eq!(on.generated_tokens_total, off.generated_tokens_total);
+    assert_eq!(on.prefill_tokens_total, off.prefill_tokens_total, "drafts are no prompt");
+}
+
+#[test]
 fn another_salt_shares_nothing() {
-    let engine = engine(&tiny_gguf(0), 1, small(&TinyModel::default(), 64));
-    let case = Case { prompt: vec![65; 70], sampling: SamplingParams::default(), max_tokens: 1 };
+    let engine = engine(&tiny_gguf(0), 1, small(64));
+    let case = Case::new(vec![65; 70], SamplingParams::default(), 1);
     for salt in 0..3 {
         collect(engine.submit(SequenceRequest { cache_salt: [salt; 32], ..case.request() }).unwrap());
         assert_eq!(engine.stats().shared_tokens_total, 0);
@@ -182,11 +249,10 @@ fn another_salt_shares_nothing() {
 
 #[test]
 fn the_tiny_model_says_something_and_the_seed_matters() {
-    let engine = engine(&tiny_gguf(0), 1, small(&TinyModel::default(), 64));
-    let hot = |seed| Case {
-        prompt: vec![70, 71, 72],
-        sampling: SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() },
-        max_tokens: 30,
+    let engine = engine(&tiny_gguf(0), 1, small(64));
+    let hot = |seed| {
+        let sampling = SamplingParams { temperature: 1.0, seed, ..SamplingParams::default() };
+        Case::new(vec![70, 71, 72], sampling, 30)
     };
     let answers = together(&engine, &[hot(1), hot(2), hot(1)]);
     assert_eq!(answers[0], answers[2]);
@@ -195,4 +261,70 @@ fn the_tiny_model_says_something_and_the_seed_matters() {
     distinct.sort_unstable();
     distinct.dedup();
     assert!(distinct.len() > 5, "a model that repeats itself tests little");
+}
+
+/// What the real model answers alone, with the logits of every step computed in one piece.
+fn real_alone(path: &Path, case: &Case) -> (Vec<u32>, FinishReason) {
+    let model = load_path(path, Device::Cpu, 1).unwrap().model;
+    let options = EngineOptions {
+        max_batch_tokens: 512,
+        max_running: 1,
+        prefix_sharing: false,
+        speculation: 0,
+        kv_bytes: 16 * 32 * model.kv_bytes_per_token(),
+        ..EngineOptions::default()
+    };
+    collect(start(model, options).unwrap().submit(case.request()).unwrap())
+}
+
+fn bits(model: &mut Model, tokens: &[u32], from: usize, chunk: usize) -> Vec<u32> {
+    model.logits(tokens, from, chunk).unwrap().into_iter().map(f32::to_bits).collect()
+}
+
+/// The same properties on the real model, for a few cases: repetitive text, shared prefixes, preemption, three tenants.
+#[test]
+fn the_real_model_answers_the_same_in_any_company() {
+    let Some(path) = testkit::model_path() else { return };
+    let hot = SamplingParams { temperature: 0.8, top_p: 0.9, seed: 3, ..SamplingParams::default() };
+    let words: Vec<u32> = (0..11).map(|i| 1000 + 37 * i).collect();
+    let case = |prompt: Vec<u32>, sampling: &SamplingParams, max_tokens, tenant| Case {
+        prompt,
+        sampling: sampling.clone(),
+        max_tokens,
+        tenant,
+    };
+    let cases = [
+        case(words.repeat(7), &SamplingParams::default(), 120, 0),
+        case([words.repeat(6), vec![5000, 6000]].concat(), &hot, 120, 1),
+        case((0..40).map(|i| 700 + 91 * i).collect(), &hot, 16, 2),
+        case(words.repeat(2), &SamplingParams { repetition_penalty: 1.1, ..hot.clone() }, 24, 0),
+    ];
+    let expected: Vec<_> = cases.iter().map(|case| real_alone(&path, case)).collect();
+    // Room for all with shared pages; then for no two of the longest, without.
+    for (threads, speculation, max_batch_tokens, pages, prefix_sharing) in
+        [(2, 6, 29, 64, true), (1, 3, 64, 10, false)]
+    {
+        let model = load_path(&path, Device::Cpu, threads).unwrap().model;
+        let options = EngineOptions {
+            kv_bytes: pages * 32 * model.kv_bytes_per_token(),
+            max_batch_tokens,
+            max_running: 4,
+            prefix_sharing,
+            speculation,
+            ..EngineOptions::default()
+        };
+        let engine = start(model, options).unwrap();
+        assert_eq!(together(&engine, &cases), expected, "{threads} threads, {pages} pages");
+        assert_eq!(together(&engine, &cases), expected, "once more");
+        let stats = engine.stats();
+        println!("{threads} threads: {stats:?}");
+        assert!(stats.accepted_tokens_total > 0, "nothing was guessed right: {stats:?}");
+        assert_eq!(stats.shared_tokens_total > 0, prefix_sharing, "{stats:?}");
+        assert_eq!(stats.preemptions_total > 0, !prefix_sharing, "{stats:?}");
+    }
+    let tokens = [&cases[0].prompt[..], &expected[0].0].concat();
+    let mut one = load_path(&path, Device::Cpu, 1).unwrap().model;
+    let mut two = load_path(&path, Device::Cpu, 2).unwrap().model;
+    let from = tokens.len() - 5;
+    assert_eq!(bits(&mut one, &tokens, from, 512), bits(&mut two, &tokens, from, 3));
 }

@@ -90,7 +90,7 @@ async fn a_seed_that_was_not_given_is_drawn_and_recorded() {
 }
 
 #[tokio::test]
-async fn use_cases_do_not_share_the_cache() {
+async fn use_cases_share_neither_the_cache_nor_a_line() {
     let house = House::builder().pilot("other", &[]).start().await;
     for use_case in ["pilot", "other", "pilot"] {
         let caller = house.caller(use_case).await;
@@ -99,4 +99,8 @@ async fn use_cases_do_not_share_the_cache() {
     let salts: Vec<_> = house.generator.requests().iter().map(|request| request.cache_salt).collect();
     assert_eq!(salts[0], salts[2]);
     assert_ne!(salts[0], salts[1]);
+    let tenants: Vec<_> = house.generator.requests().iter().map(|request| request.tenant).collect();
+    assert_eq!(tenants[0], tenants[2]);
+    assert_ne!(tenants[0], tenants[1]);
+    assert_ne!(tenants[0], salts[0], "the salt is told to nobody");
 }

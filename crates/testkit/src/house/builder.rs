@@ -217,6 +217,8 @@ fn load(folder: &Path) -> Serving {
         threads: Some(1),
         kv_bytes: 16 << 20,
         max_running: 32,
+        max_batch_tokens: 256,
+        speculation: 4,
         max_queued: 256,
         device: gateway::Device::Cpu,
     };
