@@ -27,6 +27,12 @@ fn help_of_every_command() {
         &["log", "show"],
         &["log", "checkpoint"],
         &["log", "key"],
+        &["bench"],
+        &["bench", "engine"],
+        &["bench", "pair"],
+        &["bench", "server"],
+        &["bench", "fidelity"],
+        &["bench", "report"],
         &["completions"],
         &["man"],
     ];
@@ -62,7 +68,7 @@ fn exit_codes_are_0_1_and_2() {
 fn man_page_and_completions_come_from_the_same_table() {
     let page = run(&["man"]).ok();
     assert!(page.contains(".TH proeftuin"), "roff");
-    for command in ["serve", "chat", "models", "keys", "redact", "log", "completions"] {
+    for command in ["serve", "chat", "models", "keys", "redact", "log", "bench", "completions"] {
         assert!(page.contains(command), "{command} is not in the manual");
     }
     for (shell, mark) in

@@ -1,10 +1,14 @@
 //! The command line as typed. Help, man page and completions all come from this table.
 
+mod bench;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::Device;
+
+pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -57,6 +61,9 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Measure speed and fidelity, alone and against peers
+    #[command(subcommand)]
+    Bench(Bench),
     /// Print shell completions
     Completions {
         /// The shell to complete for.

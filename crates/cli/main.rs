@@ -46,6 +46,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Keys(keys) => commands::keys::run(&places, keys),
         Command::Redact(redact) => commands::redact::run(&redact),
         Command::Log(log) => commands::log::run(&places, &log),
+        Command::Bench(bench) => commands::bench::run(&places, &bench),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man => commands::shell::man(),
     }

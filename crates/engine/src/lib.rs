@@ -29,3 +29,4 @@ pub use load::{Device, LoadOptions, LoadReport, Loaded, isa, load};
 pub use model::Model;
 pub use request::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 pub use stream::TokenStream;
+pub use weights::{PinnedFile, measure};

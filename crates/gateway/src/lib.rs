@@ -31,7 +31,7 @@ pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoin
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
-pub use load::{EngineSettings, LoadError, LoadReport, load};
+pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
 pub use provenance::Receipt;
 pub use refusal::{Bound, Denied, DeniedKind, Refusal};
 pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};

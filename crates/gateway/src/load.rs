@@ -144,8 +144,11 @@ pub fn load(
     Ok((serving, LoadReport { engine: loaded.report, weights_ms, tokenizer_ms, context_tokens }))
 }
 
-/// The tokenizer that the model's own metadata describes.
-fn tokenizer_of(id: &str, metadata: &registry::Metadata) -> Result<Tokenizer, LoadError> {
+/// The tokenizer that the model's own metadata describes. `id` is the model's name in messages.
+///
+/// # Errors
+/// [`LoadError::Metadata`] for what is missing, [`LoadError::Tokenizer`] for what cannot be used.
+pub fn tokenizer_of(id: &str, metadata: &registry::Metadata) -> Result<Tokenizer, LoadError> {
     let missing = |key: &str| LoadError::Metadata {
         id: id.to_owned(),
         reason: format!(

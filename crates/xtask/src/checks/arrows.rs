@@ -5,7 +5,7 @@ use crate::metadata::Metadata;
 use crate::tree::Tree;
 use crate::violation::Violation;
 
-/// Every crate of the workspace and the siblings that it may name. `eval` has its row before it has its folder.
+/// Every crate of the workspace and the siblings that it may name.
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "proeftuin",

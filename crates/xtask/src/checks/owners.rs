@@ -13,7 +13,11 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("tower-http", &["server"], "only server knows HTTP"),
     ("hf-hub", &["registry"], "only registry fetches"),
     ("reqwest", &["registry"], "only registry fetches"),
-    ("ureq", &["registry", "proeftuin"], "only registry fetches, and `chat` speaks to the server"),
+    (
+        "ureq",
+        &["registry", "proeftuin", "eval"],
+        "only registry fetches; `chat` and the load generator speak to a server",
+    ),
     ("candle-core", &["engine"], "devices and tensors are the engine's"),
     ("candle-nn", &["engine"], "devices and tensors are the engine's"),
     ("candle-transformers", &["engine"], "devices and tensors are the engine's"),
