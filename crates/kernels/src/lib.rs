@@ -25,6 +25,7 @@ mod pool;
 mod rope;
 mod scratch;
 mod simd;
+mod slow_path;
 
 pub use attention::{AttentionParams, AttentionSequence, attention};
 pub use dequantize::dequantize;
