@@ -12,17 +12,23 @@ pub enum Isa {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C.
     Avx2,
+    /// AArch64 with the dot products of signed bytes (`FEAT_DotProd`).
+    Neon,
+    /// The same with those of unsigned and signed bytes (`FEAT_I8MM`).
+    NeonI8mm,
 }
 
 impl Isa {
     /// Every tier, the preferred ones last.
-    pub const ALL: &[Isa] = &[Isa::Scalar, Isa::Avx2];
+    pub const ALL: &[Isa] = &[Isa::Scalar, Isa::Avx2, Isa::Neon, Isa::NeonI8mm];
 
     /// The tier's name, as `PROEFTUIN_ISA` takes it.
     pub const fn name(self) -> &'static str {
         match self {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
+            Isa::Neon => "neon",
+            Isa::NeonI8mm => "neon-i8mm",
         }
     }
 
@@ -38,6 +44,12 @@ impl Isa {
             }
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 => false,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonI8mm => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("i8mm"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Isa::Neon | Isa::NeonI8mm => false,
         }
     }
 

@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 pub(crate) use scalar::Scalar;
@@ -97,6 +99,18 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         }
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 => kernel.run(Scalar),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => {
+            // SAFETY: as above.
+            unsafe { neon::run(kernel) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonI8mm => {
+            // SAFETY: as above.
+            unsafe { neon::run_i8mm(kernel) }
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon | Isa::NeonI8mm => kernel.run(Scalar),
     }
 }
 
