@@ -1,31 +1,37 @@
 //! Types whose codes lie on a lattice: an index names a point of a codebook (`grids.rs`), signs come beside it.
 //!
-//! Their scales are odd halves and their magnitudes integers, so every number is `d · unit · scale · code` with `scale`
-//! and `code` in a byte: they are taken apart as the other superblocks are, and no product of theirs rounds.
+//! Their scales are odd halves and their magnitudes integers, so every number is `d / 8 · scale · code` with `scale` and
+//! `code` in a byte: they are taken apart as the other superblocks are, all to the same shape, and no product rounds.
 
 use super::block::half;
 use super::{Codes, Parts, Shape, grids};
 use crate::DType;
 
-/// All of them, taken apart.
-pub(super) const SHAPE: Shape =
-    Shape { codes: Codes::Signed, sub_block: 16, sub_scales: true, minimum: false, offset: 0 };
+/// What `d` is to be multiplied with.
+pub(super) const UNIT: f32 = 0.125;
 
 /// The fourth code is not used by any point.
 const IQ2: [i8; 4] = [8, 25, 43, 0];
 const IQ3_XXS: [i8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
-const IQ3_S: [i8; 8] = [1, 3, 5, 7, 9, 11, 13, 15];
+/// Odd numbers, in eighths.
+const IQ3_S: [i8; 8] = [8, 24, 40, 56, 72, 88, 104, 120];
 /// −1, 0, 1, moved up by an eighth, in eighths.
 const IQ1_UP: [i8; 4] = [-7, 1, 9, 0];
 /// The same, moved down.
 const IQ1_DOWN: [i8; 4] = [-9, -1, 7, 0];
 
-/// What `d` is to be multiplied with; `None` for a type without a codebook.
-pub(super) const fn unit(dtype: DType) -> Option<f32> {
+/// The shape of a type with a codebook; `None` for the others.
+pub(super) const fn shape(dtype: DType) -> Option<Shape> {
     match dtype {
-        DType::IQ1_S | DType::IQ1_M | DType::IQ2_XXS | DType::IQ2_XS | DType::IQ2_S => Some(0.125),
-        DType::IQ3_XXS => Some(0.25),
-        DType::IQ3_S => Some(1.0),
+        DType::IQ1_S
+        | DType::IQ1_M
+        | DType::IQ2_XXS
+        | DType::IQ2_XS
+        | DType::IQ2_S
+        | DType::IQ3_XXS
+        | DType::IQ3_S => {
+            Some(Shape { codes: Codes::Signed, sub_block: 16, sub_scales: true, minimum: false, offset: 0 })
+        }
         _ => None,
     }
 }
@@ -53,7 +59,7 @@ fn nibble(bytes: &[u8], index: usize) -> u8 {
     bytes[index / 2] >> (4 * (index % 2)) & 15
 }
 
-/// Scales count halves: `stored + ½`.
+/// A scale is `stored + ½` quarters, which is an odd number of eighths.
 fn odd(stored: u8) -> i8 {
     2 * stored as i8 + 1
 }
@@ -97,12 +103,12 @@ pub(super) fn iq2_s(raw: &[u8], parts: &mut Parts) {
     }
 }
 
-/// `d`; for each 4 an index; for each 32: four times seven signs and a scale in 32 bits.
+/// `d`; for each 4 an index; for each 32: four times seven signs and a scale in 32 bits, which counts quarters.
 pub(super) fn iq3_xxs(raw: &[u8], parts: &mut Parts) {
     parts.d = half(raw, 0);
     for block in 0..8 {
         let signs_and_scale = word(raw, 66 + 4 * block);
-        parts.scales[2 * block..2 * block + 2].fill(odd((signs_and_scale >> 28) as u8));
+        parts.scales[2 * block..2 * block + 2].fill(2 * odd((signs_and_scale >> 28) as u8));
         for (index, codes) in parts.codes[32 * block..][..32].chunks_exact_mut(4).enumerate() {
             let point = grids::IQ3_XXS[usize::from(raw[2 + 8 * block + index])];
             let signs = even_signs(signs_and_scale >> (7 * (index / 2)));

@@ -155,8 +155,8 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) -> Result<(), Error
             }
         }
         _ => {
-            let (shape, unit) = match lattice::unit(dtype) {
-                Some(unit) => (lattice::SHAPE, unit),
+            let (shape, unit) = match lattice::shape(dtype) {
+                Some(shape) => (shape, lattice::UNIT),
                 None => (shape(dtype).ok_or(Error::Unsupported { dtype, operation: "dequantization" })?, 1.0),
             };
             let mut parts = Parts::new();
