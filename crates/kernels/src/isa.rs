@@ -16,11 +16,16 @@ pub enum Isa {
     AvxVnni,
     /// x86-64 with AVX-512 F, BW, VL and VNNI.
     Avx512Vnni,
+    /// AArch64 with the dot products of signed bytes (`FEAT_DotProd`).
+    Neon,
+    /// The same with those of unsigned and signed bytes (`FEAT_I8MM`).
+    NeonI8mm,
 }
 
 impl Isa {
     /// Every tier, the preferred ones last.
-    pub const ALL: &[Isa] = &[Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni];
+    pub const ALL: &[Isa] =
+        &[Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Neon, Isa::NeonI8mm];
 
     /// The tier's name, as `PROEFTUIN_ISA` takes it.
     pub const fn name(self) -> &'static str {
@@ -29,6 +34,8 @@ impl Isa {
             Isa::Avx2 => "avx2",
             Isa::AvxVnni => "avx-vnni",
             Isa::Avx512Vnni => "avx512-vnni",
+            Isa::Neon => "neon",
+            Isa::NeonI8mm => "neon-i8mm",
         }
     }
 
@@ -54,6 +61,12 @@ impl Isa {
             }
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => false,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(target_arch = "aarch64")]
+            Isa::NeonI8mm => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("i8mm"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Isa::Neon | Isa::NeonI8mm => false,
         }
     }
 

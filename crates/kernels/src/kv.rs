@@ -1,6 +1,11 @@
 //! How keys and values lie in a page of the cache.
 
-use crate::half::f32_to_f16;
+use std::ops::Range;
+
+use crate::Pool;
+use crate::isa::current;
+use crate::pool::{ALONE, share};
+use crate::simd::{Kernel, LANES, Simd, dispatch};
 
 /// Tokens in one page.
 pub const PAGE_TOKENS: usize = 32;
@@ -114,17 +119,43 @@ impl KvLayout {
         HeadPage { numbers, scales: Some(scales) }
     }
 
-    /// Writes one token's keys and values (each `[num_kv_heads, head_dim]`) into `slot` (0..32) of `page`
-    /// ([`KvLayout::page_bytes`] long), rounded to the layout's type.
+    /// Writes tokens' keys and values (each `[tokens, num_kv_heads · head_dim]`) into their slots of `cache`
+    /// (`[pages, page_bytes]`), rounded to the layout's type. `runs` tells where, in the order of the tokens.
     ///
     /// # Panics
-    /// When a length or the slot does not fit the layout.
-    pub fn write(&self, page: &mut [u8], slot: usize, keys: &[f32], values: &[f32]) {
+    /// When a length, page or slot does not fit, or two runs name the same page.
+    pub fn write(&self, pool: &Pool, cache: &mut [u8], runs: &[SlotRun], keys: &[f32], values: &[f32]) {
+        let (width, bytes) = (self.num_kv_heads * self.head_dim, self.page_bytes());
+        let mut pages: Vec<u32> = runs.iter().map(|run| run.page).collect();
+        pages.sort_unstable();
+        assert!(pages.is_sorted_by(|a, b| a < b), "write: each page in one run");
+        let mut token = 0;
+        let mut starts = Vec::with_capacity(runs.len());
+        for run in runs {
+            assert!(run.slots.end <= PAGE_TOKENS, "slot {} is beyond the page", run.slots.end);
+            starts.push(token);
+            token += run.slots.len();
+        }
+        assert_eq!(keys.len(), token * width, "keys of {token} tokens");
+        assert_eq!(values.len(), token * width, "values of {token} tokens");
+        let cache = share(cache);
+        let one = |run: &SlotRun, start: usize| {
+            let at = run.page as usize * bytes;
+            // SAFETY: no two runs have the same page, so no two of these slices overlap.
+            let page = unsafe { cache.slice_mut(at..at + bytes) };
+            for (slot, token) in run.slots.clone().zip(start..) {
+                let row = token * width..(token + 1) * width;
+                self.write_token(page, slot, &keys[row.clone()], &values[row]);
+            }
+        };
+        if token * width < ALONE {
+            return runs.iter().zip(starts).for_each(|(run, start)| one(run, start));
+        }
+        pool.each(runs.len(), &|_, piece| one(&runs[piece], starts[piece]));
+    }
+
+    fn write_token(&self, page: &mut [u8], slot: usize, keys: &[f32], values: &[f32]) {
         let dim = self.head_dim;
-        assert_eq!(page.len(), self.page_bytes(), "page length");
-        assert!(slot < PAGE_TOKENS, "slot {slot} is beyond the page");
-        assert_eq!(keys.len(), self.num_kv_heads * dim, "keys of one token");
-        assert_eq!(values.len(), self.num_kv_heads * dim, "values of one token");
         let (key_bytes, value_bytes) =
             (self.head_bytes(self.key_elements()), self.head_bytes(self.value_elements()));
         let (key_part, value_part) = page.split_at_mut(self.num_kv_heads * key_bytes);
@@ -140,9 +171,14 @@ impl KvLayout {
     fn write_head(&self, head: &mut [u8], slot: usize, numbers: &[f32], start: usize, stride: usize) {
         match self.kv_type {
             KvType::F16 => {
-                let places = head.as_chunks_mut::<2>().0[start..].iter_mut().step_by(stride);
-                for (place, &number) in places.zip(numbers) {
-                    *place = f32_to_f16(number).to_ne_bytes();
+                let mut places = head.as_chunks_mut::<2>().0[start..].iter_mut().step_by(stride);
+                for numbers in numbers.chunks(LANES) {
+                    let mut lanes = [0.0; LANES];
+                    lanes[..numbers.len()].copy_from_slice(numbers);
+                    let halves = dispatch(current(), Halves(lanes));
+                    for (half, place) in halves[..numbers.len()].iter().zip(&mut places) {
+                        *place = half.to_ne_bytes();
+                    }
                 }
             }
             KvType::Q8 => {
@@ -158,5 +194,27 @@ impl KvLayout {
                 }
             }
         }
+    }
+}
+
+/// Where some consecutive tokens of one sequence are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRun {
+    /// The number of the page in the cache.
+    pub page: u32,
+    /// The slots in it, within 0..32.
+    pub slots: Range<usize>,
+}
+
+struct Halves([f32; LANES]);
+
+impl Kernel for Halves {
+    type Output = [u16; LANES];
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [u16; LANES] {
+        let mut halves = [0; LANES];
+        simd.store_f16(simd.load(&self.0), &mut halves);
+        halves
     }
 }

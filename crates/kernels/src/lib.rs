@@ -25,6 +25,7 @@ mod pool;
 mod rope;
 mod scratch;
 mod simd;
+mod slow_path;
 
 pub use angles::ln;
 pub use attention::{AttentionParams, AttentionSequence, attention};
@@ -35,7 +36,7 @@ pub use error::Error;
 pub use exp::{exp, exp_all};
 pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use isa::{Isa, isa};
-pub use kv::{KvLayout, KvType, PAGE_TOKENS};
+pub use kv::{KvLayout, KvType, PAGE_TOKENS, SlotRun};
 pub use linear::{Input, Product, linear, linear_group};
 pub use matrix::Matrix;
 pub use pool::Pool;

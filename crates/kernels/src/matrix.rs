@@ -10,7 +10,7 @@
 use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::simd::LANES;
-use crate::{DType, Error};
+use crate::{DType, Error, slow_path};
 
 /// Columns in a block.
 pub(crate) const BLOCK: usize = 32;
@@ -73,7 +73,9 @@ pub struct Matrix {
 impl Matrix {
     /// Packs a row-major GGUF tensor: F32, F16, BF16, `Q4_0` to `Q8_0`, `Q2_K` to `Q6_K`, `IQ4_*` and `TQ*`.
     /// Types of 4 bits and more keep their size (scales of sub-blocks take a byte each); types of less than 4 bits
-    /// take 4.
+    /// take 4. The other types are rewritten first, without loss, as one of these: `Q1_0` and `Q2_0` as
+    /// `Q4_0`, NVFP4 as F16, MXFP4 as BF16, `IQ1_*` to `IQ3_*`, `Q8_1` and `Q8_K` as F32, and F64 rounded to F32.
+    /// Integers are not weights.
     ///
     /// # Errors
     /// When the type has no kernel, a row is no whole number of blocks, `raw` has another length than the shape
@@ -85,18 +87,21 @@ impl Matrix {
         }
         let too_many = Error::Blocks { dtype, elements: cols as u64 };
         let elements = (rows as u64).checked_mul(cols as u64).ok_or(too_many.clone())?;
-        let row_bytes = dtype.bytes_for(cols as u64).ok_or(too_many)? as usize;
+        let row_bytes = dtype.bytes_for(cols as u64).ok_or(too_many.clone())? as usize;
         check_length(dtype, elements, raw.len())?;
-        let group_bytes = group_bytes(dtype, cols)?;
+        let carrier = slow_path::carrier(dtype);
+        let carrier_bytes = carrier.bytes_for(cols as u64).ok_or(too_many)? as usize;
+        let group_bytes = group_bytes(carrier, cols)?;
         let groups = rows.div_ceil(LANES);
         let lines = vec![Line([0; 64]); (groups * group_bytes).div_ceil(64)];
-        let mut matrix = Matrix { dtype, rows, cols, group_bytes, lines };
+        let mut matrix = Matrix { dtype: carrier, rows, cols, group_bytes, lines };
         let packed = matrix.packed_mut();
         let raw_groups = raw.chunks(row_bytes * LANES);
         for (raw, packed) in raw_groups.zip(packed.chunks_exact_mut(group_bytes)) {
-            match shape(dtype) {
-                Some(shape) => pack_blocks(dtype, shape, raw, row_bytes, packed),
-                None => pack_columns(dtype.block_bytes(), raw, row_bytes, packed),
+            let raw = slow_path::carried(dtype, raw)?;
+            match shape(carrier) {
+                Some(shape) => pack_blocks(carrier, shape, &raw, carrier_bytes, packed),
+                None => pack_columns(carrier.block_bytes(), &raw, carrier_bytes, packed),
             }
         }
         Ok(matrix)
@@ -112,7 +117,7 @@ impl Matrix {
         self.cols
     }
 
-    /// The type it was packed from.
+    /// The type it is packed as: the one it came in, or what that was rewritten as.
     pub fn dtype(&self) -> DType {
         self.dtype
     }

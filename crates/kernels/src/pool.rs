@@ -25,6 +25,9 @@ const STATE: u64 = u32::MAX as u64;
 /// Most threads a pool may have.
 const THREADS_MAX: usize = 1024;
 
+/// Numbers that are not worth waking a thread for.
+pub(crate) const ALONE: usize = 1 << 14;
+
 type Work<'a> = dyn Fn(usize) + Sync + 'a;
 
 thread_local! {
@@ -146,6 +149,26 @@ impl Pool {
             }
         };
         self.meet(&claim, 0);
+    }
+
+    /// Calls `work(row, numbers)` once for each row of `len` numbers of `rows`, in any order; few numbers are left to the
+    /// calling thread.
+    ///
+    /// # Panics
+    /// When `rows` is no whole number of rows; otherwise as [`Pool::each`].
+    pub fn each_row<T: Send>(&self, rows: &mut [T], len: usize, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+        assert!(len > 0 && rows.len().is_multiple_of(len), "each_row: whole rows");
+        let count = rows.len() / len;
+        let pieces = if rows.len() < ALONE { count.min(1) } else { count.min(4 * self.threads()) };
+        let shared = share(rows);
+        self.each(pieces, &|_, piece| {
+            let mine = split(count, pieces, piece);
+            // SAFETY: pieces have disjoint ranges of rows.
+            let rows = unsafe { shared.slice_mut(mine.start * len..mine.end * len) };
+            for (index, row) in rows.chunks_exact_mut(len).enumerate() {
+                work(mine.start + index, row);
+            }
+        });
     }
 
     /// Runs `work` on this thread and on the workers, of which at least `needed` must take part.
@@ -281,6 +304,11 @@ impl Drop for Pool {
             drop(worker.join());
         }
     }
+}
+
+/// Part `index` of `0..total` cut into `parts` of nearly equal length.
+pub(crate) fn split(total: usize, parts: usize, index: usize) -> Range<usize> {
+    total * index / parts..total * (index + 1) / parts
 }
 
 /// A slice that the workers of a run write to, each its own part.

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use kernels::{DType, Error, Matrix, dequantize};
+use kernels::{DType, Error, Matrix, Pool, Scratch, dequantize, linear};
 
 const DECODED: &[DType] = &[
     DType::F16,
@@ -30,7 +30,19 @@ const DECODED: &[DType] = &[
     DType::TQ1_0,
     DType::TQ2_0,
     DType::MXFP4,
+    DType::NVFP4,
+    DType::IQ1_S,
+    DType::IQ1_M,
+    DType::IQ2_XXS,
+    DType::IQ2_XS,
+    DType::IQ2_S,
+    DType::IQ3_XXS,
+    DType::IQ3_S,
+    DType::Q1_0,
+    DType::Q2_0,
 ];
+
+const INTEGERS: &[DType] = &[DType::I8, DType::I16, DType::I32, DType::I64];
 
 /// Random blocks and the reference's numbers.
 fn golden(dtype: DType) -> (Vec<u8>, Vec<f32>) {
@@ -59,6 +71,28 @@ fn decoders_equal_the_reference() {
 }
 
 #[test]
+fn plain_numbers_decode_to_the_nearest_float() {
+    let decode = |dtype, raw: &[u8]| {
+        let mut found = [0.0; 2];
+        dequantize(dtype, raw, &mut found).unwrap();
+        found
+    };
+    let doubles = [0.1f64, -1e300].map(f64::to_le_bytes);
+    assert_eq!(decode(DType::F64, doubles.as_flattened()), [0.1, f32::NEG_INFINITY]);
+    assert_eq!(decode(DType::I8, &[0x80, 127]), [-128.0, 127.0]);
+    assert_eq!(
+        decode(DType::I16, [i16::MIN, 12_345].map(i16::to_le_bytes).as_flattened()),
+        [-32_768.0, 12_345.0]
+    );
+    let above = [(1 << 24) + 1, -(1 << 24) - 3].map(i32::to_le_bytes);
+    assert_eq!(decode(DType::I32, above.as_flattened()), [16_777_216.0, -16_777_220.0]);
+    assert_eq!(
+        decode(DType::I64, [i64::MIN, 7].map(i64::to_le_bytes).as_flattened()),
+        [-(2f32.powi(63)), 7.0]
+    );
+}
+
+#[test]
 fn a_packed_row_equals_the_decoded_one() {
     for &dtype in DECODED {
         let (block, _) = golden(dtype);
@@ -70,15 +104,8 @@ fn a_packed_row_equals_the_decoded_one() {
                 block
             })
             .collect();
-        let matrix = match Matrix::pack(dtype, rows, cols, &raw) {
-            Ok(matrix) => matrix,
-            Err(error) => {
-                assert!(matches!(dtype, DType::Q8_1 | DType::Q8_K | DType::MXFP4), "{error}");
-                assert!(error.to_string().contains(dtype.name()), "{error}");
-                continue;
-            }
-        };
-        assert_eq!((matrix.rows(), matrix.cols(), matrix.dtype()), (rows, cols, dtype));
+        let matrix = Matrix::pack(dtype, rows, cols, &raw).unwrap();
+        assert_eq!((matrix.rows(), matrix.cols()), (rows, cols));
         assert!(matrix.bytes() >= raw.len());
         for (row, raw) in raw.chunks_exact(block.len()).enumerate() {
             let (mut found, mut expected) = (vec![0.0; cols], vec![0.0; cols]);
@@ -105,17 +132,41 @@ fn ids_names_and_sizes_agree() {
     }
 }
 
+/// Activations that quantize to themselves, so that every kind of product is of the numbers as they are.
+fn whole_activations(cols: usize) -> Vec<f32> {
+    let whole =
+        |column: usize| if column.is_multiple_of(32) { 127.0 } else { (column * 37 % 255) as f32 - 127.0 };
+    (0..cols).map(whole).collect()
+}
+
 #[test]
-fn what_cannot_be_decoded_is_refused_by_name() {
-    let mut out = vec![0.0; 256];
-    for &dtype in DType::ALL.iter().filter(|dtype| !DECODED.contains(dtype) && **dtype != DType::F32) {
-        let raw = vec![0; dtype.bytes_for(256).unwrap() as usize];
-        let error = dequantize(dtype, &raw, &mut out).unwrap_err();
-        assert!(
-            matches!(error, Error::Unsupported { .. }) && error.to_string().contains(dtype.name()),
-            "{error}"
-        );
-        assert!(matches!(Matrix::pack(dtype, 1, 256, &raw), Err(Error::Unsupported { .. })));
+fn every_type_has_the_product_of_its_numbers_or_is_refused_by_name() {
+    let (pool, mut scratch) = (Pool::new(2), Scratch::new());
+    let x = whole_activations(512);
+    for &dtype in DType::ALL {
+        let raw = match dtype {
+            DType::F32 => golden(DType::Q6_K).1.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            DType::F64 => {
+                golden(DType::Q6_K).1.iter().flat_map(|&number| f64::from(number).to_le_bytes()).collect()
+            }
+            _ if INTEGERS.contains(&dtype) => vec![1; dtype.bytes_for(512).unwrap() as usize],
+            _ => golden(dtype).0,
+        };
+        let packed = Matrix::pack(dtype, 1, 512, &raw);
+        if INTEGERS.contains(&dtype) {
+            let error = packed.unwrap_err();
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+            assert!(error.to_string().contains(dtype.name()), "{error}");
+            continue;
+        }
+        let mut numbers = vec![0.0; 512];
+        dequantize(dtype, &raw, &mut numbers).unwrap();
+        let terms = || numbers.iter().zip(&x).map(|(&w, &x)| f64::from(w) * f64::from(x));
+        let (sum, magnitude) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
+        let mut out = [f32::NAN];
+        linear(&pool, &packed.unwrap(), &x, 1, &mut out, &mut scratch);
+        let error = (f64::from(out[0]) - sum).abs();
+        assert!(error <= 1e-5 * magnitude, "{}: {} for {sum}", dtype.name(), out[0]);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Attention against the textbook, in binary64, and against itself.
 
 use super::*;
-use crate::KvType;
+use crate::{KvType, SlotRun};
 use crate::half::f16_to_f32;
 use crate::kv::HeadPage;
 
@@ -51,10 +51,10 @@ impl Case {
         let pages = if (2 * count + 5).is_multiple_of(7) { (0..count as u32).rev().collect() } else { pages };
         let mut cache = vec![0x7e; (2 * count + 5) * layout.page_bytes()];
         for position in 0..length {
-            let start = pages[position / PAGE_TOKENS] as usize * layout.page_bytes();
-            let page = &mut cache[start..start + layout.page_bytes()];
             let (keys, values) = (random.many(kv_heads * dim), random.many(kv_heads * dim));
-            layout.write(page, position % PAGE_TOKENS, &keys, &values);
+            let slot = position % PAGE_TOKENS;
+            let run = SlotRun { page: pages[position / PAGE_TOKENS], slots: slot..slot + 1 };
+            layout.write(&Pool::new(1), &mut cache, &[run], &keys, &values);
         }
         Case { params, length, pages, cache, q: random.many(length * heads * dim) }
     }
@@ -200,7 +200,7 @@ fn bytes_keep_numbers_within_half_a_step() {
     let (mut keys, mut values) = (random.many(48), random.many(48));
     values[30] = f32::NAN;
     keys[..24].fill(0.0);
-    layout.write(&mut page, 5, &keys, &values);
+    layout.write(&Pool::new(1), &mut page, &[SlotRun { page: 0, slots: 5..6 }], &keys, &values);
     for head in 0..2 {
         let (k, v) = (layout.keys(&page, head), layout.values(&page, head));
         let (k_scale, v_scale) = (k.scales.unwrap()[5], v.scales.unwrap()[5]);
@@ -211,4 +211,33 @@ fn bytes_keep_numbers_within_half_a_step() {
             assert!(if head == 1 { value.is_nan() } else { (value - values[d]).abs() <= 0.501 * v_scale });
         }
     }
+}
+
+/// Many tokens on several threads are written as each alone.
+#[test]
+fn runs_of_tokens_are_written_as_single_ones() {
+    let mut random = Random(77);
+    for kv_type in [KvType::F16, KvType::Q8] {
+        let layout = KvLayout::new(3, 40, kv_type);
+        let runs = [(4, 3..32), (1, 0..32), (0, 0..7), (2, 31..32)];
+        let runs = runs.map(|(page, slots)| SlotRun { page, slots });
+        let tokens: usize = runs.iter().map(|run| run.slots.len()).sum();
+        let (keys, values) = (random.many(tokens * 120), random.many(tokens * 120));
+        let mut together = vec![0; 5 * layout.page_bytes()];
+        layout.write(&Pool::new(3), &mut together, &runs, &keys, &values);
+        let mut alone = vec![0; 5 * layout.page_bytes()];
+        let each = runs.iter().flat_map(|run| run.slots.clone().map(|slot| (run.page, slot)));
+        for (((page, slot), keys), values) in each.zip(keys.chunks(120)).zip(values.chunks(120)) {
+            layout.write(&Pool::new(1), &mut alone, &[SlotRun { page, slots: slot..slot + 1 }], keys, values);
+        }
+        assert!(together == alone);
+    }
+}
+
+#[test]
+#[should_panic(expected = "each page in one run")]
+fn two_runs_of_one_page_are_refused() {
+    let layout = KvLayout::new(1, 16, KvType::F16);
+    let runs = [0..1, 1..2].map(|slots| SlotRun { page: 0, slots });
+    layout.write(&Pool::new(1), &mut vec![0; layout.page_bytes()], &runs, &[0.0; 32], &[0.0; 32]);
 }

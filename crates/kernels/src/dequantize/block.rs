@@ -1,6 +1,7 @@
 //! Types in blocks of 32 with a scale of their own.
 
 use super::Parts;
+use crate::DType;
 use crate::half::f16_to_f32;
 
 /// The numbers of `IQ4_NL` and `IQ4_XS` (llama.cpp, `ggml-common.h`): denser near 0, as weights are.
@@ -91,5 +92,46 @@ pub(super) fn mxfp4(src: &[u8], dst: &mut [f32]) {
         for (out, code) in out.iter_mut().zip(codes) {
             *out = d * f32::from(E2M1_DOUBLED[usize::from(code)]);
         }
+    }
+}
+
+/// The value of an unsigned E4M3 number (OCP 8-bit Floating Point, with the sign left out), halved because the table is
+/// doubled. What would be NaN is 0, as the format's author has it.
+fn half_e4m3(bits: u8) -> f32 {
+    let (exponent, fraction) = (u32::from(bits >> 3 & 15), f32::from(bits & 7));
+    match (bits, exponent) {
+        (0x7f, _) => 0.0,
+        (_, 0) => fraction / 1024.0,
+        _ => (8.0 + fraction) * f32::from_bits((exponent + 127 - 11) << 23),
+    }
+}
+
+/// Four scales of 16, four times 8 bytes of nibbles.
+pub(super) fn nvfp4(src: &[u8], dst: &mut [f32]) {
+    let mut codes = [0; 16];
+    for (raw, out) in src.chunks_exact(36).zip(dst.chunks_exact_mut(64)) {
+        let (scales, bytes) = raw.split_at(4);
+        for (sub, out) in out.chunks_exact_mut(16).enumerate() {
+            let d = half_e4m3(scales[sub]);
+            nibbles(&bytes[8 * sub..8 * sub + 8], &mut codes);
+            for (out, code) in out.iter_mut().zip(codes) {
+                *out = d * f32::from(E2M1_DOUBLED[usize::from(code)]);
+            }
+        }
+    }
+}
+
+/// Appends the `Q4_0` blocks of the same numbers as one block of `Q1_0` (−1, 1) or `Q2_0` (−1, 0, 1, 2): `d`, then
+/// codes of 1 or 2 bits in ascending order.
+pub(crate) fn as_q4_0(dtype: DType, raw: &[u8], out: &mut Vec<u8>) {
+    let (d, codes) = raw.split_at(2);
+    let code = |column: usize| match dtype {
+        DType::Q1_0 => 7 + (codes[column / 8] >> (column % 8) & 1) * 2,
+        DType::Q2_0 => 7 + (codes[column / 4] >> (2 * (column % 4)) & 3),
+        _ => unreachable!("{} is not of 1 or 2 bits", dtype.name()),
+    };
+    for first in (0..dtype.block_len()).step_by(32) {
+        out.extend_from_slice(d);
+        out.extend((first..first + 16).map(|column| code(column) | code(column + 16) << 4));
     }
 }

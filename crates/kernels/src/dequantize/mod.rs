@@ -1,12 +1,14 @@
 //! From stored blocks to numbers: the scalar specification.
 
 mod block;
+mod grids;
+mod lattice;
 mod superblock;
 
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::{DType, Error};
 
-pub(crate) use block::TABLE4;
+pub(crate) use block::{TABLE4, as_q4_0};
 
 /// How the codes of a type become numbers: `d · scale · (code − offset) − dmin · min`, where `scale` and `min` are
 /// those of the code's sub-block and 1 in types without superblocks.
@@ -76,7 +78,7 @@ pub(crate) const fn shape(dtype: DType) -> Option<Shape> {
     Some(Shape { codes, sub_block, sub_scales, minimum, offset })
 }
 
-/// Takes one block of a type with a [`shape`] apart; `raw` is exactly one block.
+/// Takes one block of a type with a [`shape`], or of a lattice, apart; `raw` is exactly one block.
 pub(crate) fn take_apart(dtype: DType, raw: &[u8], parts: &mut Parts) {
     match dtype {
         DType::Q4_0 | DType::IQ4_NL => block::q4_0(raw, parts),
@@ -92,6 +94,13 @@ pub(crate) fn take_apart(dtype: DType, raw: &[u8], parts: &mut Parts) {
         DType::IQ4_XS => superblock::iq4_xs(raw, parts),
         DType::TQ1_0 => superblock::tq1_0(raw, parts),
         DType::TQ2_0 => superblock::tq2_0(raw, parts),
+        DType::IQ1_S => lattice::iq1_s(raw, parts),
+        DType::IQ1_M => lattice::iq1_m(raw, parts),
+        DType::IQ2_XXS => lattice::iq2_xxs(raw, parts),
+        DType::IQ2_XS => lattice::iq2_xs(raw, parts),
+        DType::IQ2_S => lattice::iq2_s(raw, parts),
+        DType::IQ3_XXS => lattice::iq3_xxs(raw, parts),
+        DType::IQ3_S => lattice::iq3_s(raw, parts),
         _ => unreachable!("{} has no shape", dtype.name()),
     }
 }
@@ -117,38 +126,54 @@ pub(crate) fn check_length(dtype: DType, elements: u64, found: usize) -> Result<
     Ok(())
 }
 
-/// Decodes `src` into as many floats as `dst` holds. Every type with a float, `Q*_0`, `Q*_1`, `Q*_K`, `IQ4_*`, `TQ*`
-/// or MXFP4 encoding is decoded; lattice codebooks (`IQ1_*` to `IQ3_*`) and the newest types are not.
+/// Decodes `src` into as many floats as `dst` holds. F64 and integers of more than 24 bits are rounded to nearest even;
+/// every other type has a number of its own precision in binary32.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a type without a decoder, [`Error::Blocks`] and [`Error::Length`] where the lengths do
-/// not belong together.
+/// [`Error::Blocks`] and [`Error::Length`] where the lengths do not belong together, [`Error::Unsupported`] for a type
+/// without a decoder: there is none today.
 pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) -> Result<(), Error> {
     check_length(dtype, dst.len() as u64, src.len())?;
     match dtype {
         DType::F32 => each::<4>(src, dst, f32::from_le_bytes),
         DType::F16 => each::<2>(src, dst, |bytes| f16_to_f32(u16::from_le_bytes(bytes))),
         DType::BF16 => each::<2>(src, dst, |bytes| bf16_to_f32(u16::from_le_bytes(bytes))),
+        DType::F64 => each::<8>(src, dst, |bytes| f64::from_le_bytes(bytes) as f32),
+        DType::I8 => each::<1>(src, dst, |bytes| f32::from(i8::from_le_bytes(bytes))),
+        DType::I16 => each::<2>(src, dst, |bytes| f32::from(i16::from_le_bytes(bytes))),
+        DType::I32 => each::<4>(src, dst, |bytes| i32::from_le_bytes(bytes) as f32),
+        DType::I64 => each::<8>(src, dst, |bytes| i64::from_le_bytes(bytes) as f32),
         DType::Q8_1 => block::q8_1(src, dst),
         DType::Q8_K => superblock::q8_k(src, dst),
         DType::MXFP4 => block::mxfp4(src, dst),
+        DType::NVFP4 => block::nvfp4(src, dst),
+        DType::Q1_0 | DType::Q2_0 => {
+            let mut rewritten = Vec::new();
+            let blocks = src.chunks_exact(dtype.block_bytes());
+            for (raw, out) in blocks.zip(dst.chunks_exact_mut(dtype.block_len())) {
+                rewritten.clear();
+                as_q4_0(dtype, raw, &mut rewritten);
+                dequantize(DType::Q4_0, &rewritten, out)?;
+            }
+        }
         _ => {
-            let Some(shape) = shape(dtype) else {
-                return Err(Error::Unsupported { dtype, operation: "dequantization" });
+            let (shape, unit) = match lattice::shape(dtype) {
+                Some(shape) => (shape, lattice::UNIT),
+                None => (shape(dtype).ok_or(Error::Unsupported { dtype, operation: "dequantization" })?, 1.0),
             };
             let mut parts = Parts::new();
             let blocks = src.chunks_exact(dtype.block_bytes());
             for (raw, out) in blocks.zip(dst.chunks_exact_mut(dtype.block_len())) {
                 take_apart(dtype, raw, &mut parts);
-                put_together(shape, &parts, out);
+                put_together(shape, unit, &parts, out);
             }
         }
     }
     Ok(())
 }
 
-fn put_together(shape: Shape, parts: &Parts, out: &mut [f32]) {
-    let (d, dmin) = (f16_to_f32(parts.d), f16_to_f32(parts.dmin));
+fn put_together(shape: Shape, unit: f32, parts: &Parts, out: &mut [f32]) {
+    let (d, dmin) = (f16_to_f32(parts.d) * unit, f16_to_f32(parts.dmin));
     for (sub, out) in out.chunks_mut(shape.sub_block).enumerate() {
         let codes = &parts.codes[sub * shape.sub_block..];
         for (out, &code) in out.iter_mut().zip(codes) {

@@ -14,7 +14,7 @@ pub(crate) use quantize::ActivationBlock;
 
 use crate::dequantize::shape;
 use crate::matrix::BLOCK;
-use crate::pool::{Shared, share};
+use crate::pool::{Shared, share, split};
 use crate::simd::{LANES, Simd};
 use crate::{Activation, Isa, Matrix, Pool, Scratch};
 
@@ -155,11 +155,6 @@ impl Input<'_> {
             }
         }
     }
-}
-
-/// Part `index` of `0..total` cut into `parts` of nearly equal length.
-pub(crate) fn split(total: usize, parts: usize, index: usize) -> Range<usize> {
-    total * index / parts..total * (index + 1) / parts
 }
 
 /// Cuts tokens into spans whose activations fit [`ACTIVATION_BYTES`].

@@ -2,9 +2,8 @@
 
 use super::Input;
 use crate::elementwise::{gate_mul_row, rms_norm_row};
-use crate::linear::split;
 use crate::matrix::BLOCK;
-use crate::pool::{Shared, share};
+use crate::pool::{ALONE, Shared, share, split};
 use crate::simd::{Kernel, Simd, dispatch};
 use crate::{Isa, Pool, Scratch};
 
@@ -24,9 +23,6 @@ impl ActivationBlock {
     const ZERO: ActivationBlock =
         ActivationBlock { quants: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sums: [0; 2] };
 }
-
-/// Elements below which the calling thread prepares its tokens alone.
-const PARALLEL_ELEMENTS: usize = 1 << 14;
 
 /// What the products of a call need of the activations.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +60,7 @@ pub(super) fn prepare(
     }
     let rows = share(&mut scratch.floats);
     let blocks = share(&mut scratch.activations);
-    let pieces = if m * cols < PARALLEL_ELEMENTS { 1 } else { m.min(4 * pool.threads()) };
+    let pieces = if m * cols < ALONE { 1 } else { m.min(4 * pool.threads()) };
     pool.each(pieces, &|worker, piece| {
         let tokens = split(m, pieces, piece);
         dispatch(isa, Prepare { input, shape: (m, cols), needs, tokens, worker, rows: &rows, blocks: &blocks });

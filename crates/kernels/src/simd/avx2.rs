@@ -61,7 +61,6 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         min(a, b) -> F = _mm256_min_ps;
         int_add(a, b) -> I = _mm256_add_epi32;
         int_sub(a, b) -> I = _mm256_sub_epi32;
-        int_mul(a, b) -> I = _mm256_mullo_epi32;
     }
 
     #[inline(always)]
@@ -87,6 +86,16 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         let from = from.as_ptr().cast::<__m128i>();
         // SAFETY: 16 halves, two registers of 8, are readable at `from`; unaligned loads.
         unsafe { [_mm256_cvtph_ps(_mm_loadu_si128(from)), _mm256_cvtph_ps(_mm_loadu_si128(from.add(1)))] }
+    }
+    #[inline(always)]
+    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]) {
+        for (value, to) in value.into_iter().zip(to.as_chunks_mut::<8>().0) {
+            // SAFETY: 8 halves are writable at `to`; unaligned store.
+            unsafe {
+                let halves = _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value);
+                _mm_storeu_si128(to.as_mut_ptr().cast(), halves);
+            }
+        }
     }
     #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {

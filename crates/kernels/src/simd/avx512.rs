@@ -46,7 +46,6 @@ impl Simd for Avx512 {
         min(a, b) -> F = _mm512_min_ps;
         int_add(a, b) -> I = _mm512_add_epi32;
         int_sub(a, b) -> I = _mm512_sub_epi32;
-        int_mul(a, b) -> I = _mm512_mullo_epi32;
     }
 
     #[inline(always)]
@@ -68,6 +67,14 @@ impl Simd for Avx512 {
     fn load_f16(self, from: &[u16; LANES]) -> Self::F {
         // SAFETY: 16 halves are readable at `from`; unaligned load.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+    #[inline(always)]
+    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]) {
+        // SAFETY: 16 halves are writable at `to`; unaligned store.
+        unsafe {
+            let halves = _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(value);
+            _mm256_storeu_si256(to.as_mut_ptr().cast(), halves);
+        }
     }
     #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {

@@ -7,6 +7,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 pub(crate) use scalar::Scalar;
@@ -32,6 +34,8 @@ pub(crate) trait Simd: Copy {
     fn store(self, value: Self::F, to: &mut [f32; LANES]);
     /// Loads binary16 numbers.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F;
+    /// Stores as binary16, to nearest even.
+    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]);
     /// Loads bfloat16 numbers.
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;
@@ -56,7 +60,6 @@ pub(crate) trait Simd: Copy {
     fn int_splat(self, value: i32) -> Self::I;
     fn int_add(self, a: Self::I, b: Self::I) -> Self::I;
     fn int_sub(self, a: Self::I, b: Self::I) -> Self::I;
-    fn int_mul(self, a: Self::I, b: Self::I) -> Self::I;
     fn int_load_i8(self, from: &[u8; LANES]) -> Self::I;
     fn int_load_u8(self, from: &[u8; LANES]) -> Self::I;
     /// To float, to nearest even.
@@ -111,6 +114,18 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Avx512Vnni => unsafe { avx512::run(kernel) },
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => kernel.run(Scalar),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => {
+            // SAFETY: as above.
+            unsafe { neon::run(kernel) }
+        }
+        #[cfg(target_arch = "aarch64")]
+        Isa::NeonI8mm => {
+            // SAFETY: as above.
+            unsafe { neon::run_i8mm(kernel) }
+        }
+        #[cfg(not(target_arch = "aarch64"))]
+        Isa::Neon | Isa::NeonI8mm => kernel.run(Scalar),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The specification of the sixteen lanes, in plain Rust.
 
 use super::{LANES, Simd};
-use crate::half::{bf16_to_f32, f16_to_f32};
+use crate::half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 
 /// The tier that needs nothing of the processor.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +58,10 @@ impl Simd for Scalar {
     #[inline(always)]
     fn load_f16(self, from: &[u16; LANES]) -> Self::F {
         map(*from, f16_to_f32)
+    }
+    #[inline(always)]
+    fn store_f16(self, value: Self::F, to: &mut [u16; LANES]) {
+        *to = map(value, f32_to_f16);
     }
     #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
@@ -123,10 +127,6 @@ impl Simd for Scalar {
     #[inline(always)]
     fn int_sub(self, a: Self::I, b: Self::I) -> Self::I {
         zip(a, b, |a, b| a - b)
-    }
-    #[inline(always)]
-    fn int_mul(self, a: Self::I, b: Self::I) -> Self::I {
-        zip(a, b, |a, b| a * b)
     }
     #[inline(always)]
     fn int_load_i8(self, from: &[u8; LANES]) -> Self::I {
