@@ -10,7 +10,7 @@
 use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::simd::LANES;
-use crate::{DType, Error, slow_path};
+use crate::{DType, Error, Memory, slow_path};
 
 /// Columns in a block.
 pub(crate) const BLOCK: usize = 32;
@@ -55,11 +55,6 @@ impl Packing {
     }
 }
 
-/// A cache line, so that packed weights are aligned.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
 /// A weight matrix `[rows, cols]`, packed in groups of 16 rows. Owns its copy; the bytes it came from are not kept.
 #[derive(Debug)]
 pub struct Matrix {
@@ -67,7 +62,7 @@ pub struct Matrix {
     rows: usize,
     cols: usize,
     group_bytes: usize,
-    lines: Vec<Line>,
+    packed: Memory,
 }
 
 impl Matrix {
@@ -93,9 +88,7 @@ impl Matrix {
         let carrier_bytes = carrier.bytes_for(cols as u64).ok_or(too_many)? as usize;
         let group_bytes = group_bytes(carrier, cols)?;
         let groups = rows.div_ceil(LANES);
-        let lines = vec![Line([0; 64]); (groups * group_bytes).div_ceil(64)];
-        let mut matrix = Matrix { dtype: carrier, rows, cols, group_bytes, lines };
-        let packed = matrix.packed_mut();
+        let mut packed = Memory::zeroed(groups * group_bytes);
         let raw_groups = raw.chunks(row_bytes * LANES);
         for (raw, packed) in raw_groups.zip(packed.chunks_exact_mut(group_bytes)) {
             let raw = slow_path::carried(dtype, raw)?;
@@ -104,7 +97,7 @@ impl Matrix {
                 None => pack_columns(carrier.block_bytes(), &raw, carrier_bytes, packed),
             }
         }
-        Ok(matrix)
+        Ok(Matrix { dtype: carrier, rows, cols, group_bytes, packed })
     }
 
     /// Rows: the length of an output.
@@ -124,7 +117,7 @@ impl Matrix {
 
     /// Bytes of memory it holds.
     pub fn bytes(&self) -> usize {
-        self.lines.len() * 64
+        self.packed.len()
     }
 
     /// Groups of 16 rows, the last one filled up.
@@ -134,15 +127,7 @@ impl Matrix {
 
     /// One group of 16 rows.
     pub(crate) fn group(&self, index: usize) -> &[u8] {
-        // SAFETY: `Line` is 64 bytes without padding, all initialised; a byte needs no alignment.
-        let packed = unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.bytes()) };
-        &packed[index * self.group_bytes..(index + 1) * self.group_bytes]
-    }
-
-    fn packed_mut(&mut self) -> &mut [u8] {
-        let bytes = self.bytes();
-        // SAFETY: as in `group`; any byte is a valid one, and `self` is borrowed for as long as the slice.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<u8>(), bytes) }
+        &self.packed[index * self.group_bytes..(index + 1) * self.group_bytes]
     }
 
     /// Writes row `index`, dequantized, to `out` (`[cols]`): the embedding of a token. Equal to what

@@ -1,11 +1,12 @@
 //! Grouped-query attention over paged K and V (Ainslie et al. 2023, arXiv:2305.13245).
 
-use super::{AttentionShape, Backend, Linear, RmsNorm, Rope};
+use super::{AttentionShape, Backend, Input, Linear, Residual, ResidualState, RmsNorm, Rope};
 use crate::Error;
 use crate::model::Batch;
 
-/// One layer's projections and pages.
+/// One layer's projections and pages: `x += output(attention(norm(x)))`.
 pub(crate) struct Attention<B: Backend> {
+    pub(crate) norm: RmsNorm<B>,
     /// `[num_heads · head_dim, hidden]`.
     pub(crate) query: Linear<B>,
     /// `[num_kv_heads · head_dim, hidden]`.
@@ -13,7 +14,7 @@ pub(crate) struct Attention<B: Backend> {
     /// `[num_kv_heads · head_dim, hidden]`.
     pub(crate) value: Linear<B>,
     /// `[hidden, num_heads · head_dim]`.
-    pub(crate) output: Linear<B>,
+    pub(crate) output: Residual<B>,
     /// Norms of each query head and of each key head before RoPE (Henry et al. 2020, arXiv:2010.04245).
     pub(crate) head_norms: Option<[RmsNorm<B>; 2]>,
     /// Heads, scale and window.
@@ -44,20 +45,20 @@ impl<B: Backend> Default for AttentionState<B> {
 }
 
 impl<B: Backend> Attention<B> {
-    /// `x` and `out` are `[tokens, hidden]`. K and V are stored first and read back from the pages, also for a token's own
+    /// `x` is `[tokens, hidden]`. K and V are stored first and read back from the pages, also for a token's own
     /// position, so that prefill and decode have the same arithmetic.
     pub(crate) fn forward(
         &mut self,
         backend: &mut B,
         batch: &Batch,
         rope: &Rope<B>,
-        x: &B::Activations,
+        x: &mut B::Activations,
         state: &mut AttentionState<B>,
-        out: &mut B::Activations,
+        residual: &mut ResidualState<B>,
     ) -> Result<(), Error> {
         let AttentionState { q, k, v, heads, spare } = state;
         let products = [(&self.query, &mut *q), (&self.key, &mut *k), (&self.value, &mut *v)];
-        Linear::forward_group(backend, x, products)?;
+        Linear::forward_group(backend, self.norm.of(x), products)?;
         if let Some([query, key]) = &self.head_norms {
             query.replace(backend, q, spare)?;
             key.replace(backend, k, spare)?;
@@ -66,6 +67,6 @@ impl<B: Backend> Attention<B> {
         rope.forward(backend, k)?;
         backend.store(&self.shape, &mut self.cache, batch, k, v)?;
         backend.attend(&self.shape, &self.cache, batch, q, heads)?;
-        self.output.forward(backend, heads, out)
+        self.output.forward(backend, Input::Plain(heads), x, residual)
     }
 }

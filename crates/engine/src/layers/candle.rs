@@ -2,12 +2,12 @@
 //!
 //! On candle's CPU device this is the reference for the kernels; it makes no promise about bits.
 
-use super::{AttentionShape, Backend};
+use super::{AttentionShape, Backend, Input, Product};
 use crate::Error;
 use crate::block_manager::PAGE_TOKENS;
 use crate::model::Batch;
 use candle_core::{D, DType as Element, Device, Tensor};
-use kernels::{DType, Pairing, RopeFrequencies};
+use kernels::{Activation, DType, Pairing, RopeFrequencies};
 
 /// A device of candle's.
 pub(crate) struct Candle {
@@ -176,10 +176,25 @@ impl Backend for Candle {
         Ok(())
     }
 
-    fn linear(&mut self, x: &Activations, products: &mut [(&Tensor, &mut Activations)]) -> Result<(), Error> {
-        let x = x.get()?;
-        for (weight, out) in products.iter_mut() {
-            out.set(x.matmul(&weight.t()?)?);
+    fn linear(&mut self, input: Input<'_, Self>, products: &mut [Product<'_, Self>]) -> Result<(), Error> {
+        let x = match input {
+            Input::Plain(x) => x.get()?.clone(),
+            Input::RmsNorm { x, weight, eps } => {
+                let mut out = Activations::default();
+                self.rms_norm(x, weight, eps, &mut out)?;
+                out.get()?.clone()
+            }
+            Input::GateMul { activation, gate, up } => {
+                let gate = match activation {
+                    Activation::Silu => gate.get()?.silu()?,
+                    Activation::GeluTanh => gate.get()?.gelu()?,
+                };
+                (gate * up.get()?)?
+            }
+        };
+        for Product { weight, out, accumulate } in products.iter_mut() {
+            let product = x.matmul(&weight.t()?)?;
+            out.set(if *accumulate { (out.get()? + product)? } else { product });
         }
         Ok(())
     }
@@ -294,18 +309,6 @@ impl Backend for Candle {
             row += slice.len;
         }
         out.set(Tensor::cat(&outputs, 0)?);
-        Ok(())
-    }
-
-    fn silu_mul(&mut self, gate: &mut Activations, up: &Activations) -> Result<(), Error> {
-        let product = (gate.get()?.silu()? * up.get()?)?;
-        gate.set(product);
-        Ok(())
-    }
-
-    fn gelu_mul(&mut self, gate: &mut Activations, up: &Activations) -> Result<(), Error> {
-        let product = (gate.get()?.gelu()? * up.get()?)?;
-        gate.set(product);
         Ok(())
     }
 

@@ -1,11 +1,11 @@
 //! The layers' operations over the kernels: weights as the file has them, K and V in binary16.
 
-use super::{AttentionShape, Backend};
+use super::{AttentionShape, Backend, Input, Product};
 use crate::Error;
 use crate::model::Batch;
 use kernels::{
-    AttentionParams, AttentionSequence, DType, Input, KvLayout, KvType, Matrix, PAGE_TOKENS, Pairing, Pool, Product, RopeFrequencies,
-    Scratch,
+    AttentionParams, AttentionSequence, DType, KvLayout, KvType, Matrix, Memory, PAGE_TOKENS, Pairing, Pool, RopeFrequencies,
+    Scratch, SlotRun,
 };
 
 /// The kernels with their pool of threads.
@@ -61,7 +61,7 @@ impl Backend for Cpu {
     type Matrix = Matrix;
     type Vector = Vec<f32>;
     type Activations = Rows;
-    type Cache = Vec<u8>;
+    type Cache = Memory;
     type Rotation = Angles;
 
     fn name(&self) -> &str {
@@ -88,11 +88,11 @@ impl Backend for Cpu {
         layout(shape).page_bytes()
     }
 
-    fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Vec<u8>, Error> {
-        Ok(vec![0; pages * layout(shape).page_bytes()])
+    fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Memory, Error> {
+        Ok(Memory::zeroed(pages * layout(shape).page_bytes()))
     }
 
-    fn wipe(&mut self, shape: &AttentionShape, cache: &mut Vec<u8>, pages: &[u32]) -> Result<(), Error> {
+    fn wipe(&mut self, shape: &AttentionShape, cache: &mut Memory, pages: &[u32]) -> Result<(), Error> {
         let elements = layout(shape).page_bytes();
         for page in pages {
             let start = *page as usize * elements;
@@ -111,18 +111,31 @@ impl Backend for Cpu {
 
     fn rms_norm(&mut self, x: &Rows, weight: &Vec<f32>, eps: f32, out: &mut Rows) -> Result<(), Error> {
         out.resize(x.rows(), x.cols);
-        kernels::rms_norm(&x.values, weight, eps, &mut out.values);
+        let cols = x.cols;
+        self.pool.each_row(&mut out.values, cols, &|row, out| {
+            let x = x.values.get(row * cols..(row + 1) * cols).unwrap_or_default();
+            kernels::rms_norm(x, weight, eps, out);
+        });
         Ok(())
     }
 
-    fn linear(&mut self, x: &Rows, products: &mut [(&Matrix, &mut Rows)]) -> Result<(), Error> {
-        let m = x.rows();
+    fn linear(&mut self, input: Input<'_, Self>, products: &mut [Product<'_, Self>]) -> Result<(), Error> {
+        let (rows, input) = match input {
+            Input::Plain(x) => (x, kernels::Input::Plain(&x.values)),
+            Input::RmsNorm { x, weight, eps } => {
+                (x, kernels::Input::RmsNorm { x: &x.values, weight, eps })
+            }
+            Input::GateMul { activation, gate, up } => {
+                (gate, kernels::Input::GateMul { activation, gate: &gate.values, up: &up.values })
+            }
+        };
+        let m = rows.rows();
         let mut group = Vec::with_capacity(products.len());
-        for (weight, out) in products.iter_mut() {
+        for Product { weight, out, accumulate } in products.iter_mut() {
             out.resize(m, weight.rows());
-            group.push(Product { weight, out: &mut out.values, accumulate: false });
+            group.push(kernels::Product { weight, out: &mut out.values, accumulate: *accumulate });
         }
-        kernels::linear_group(&self.pool, &mut group, Input::Plain(&x.values), m, &mut self.scratch);
+        kernels::linear_group(&self.pool, &mut group, input, m, &mut self.scratch);
         Ok(())
     }
 
@@ -161,37 +174,48 @@ impl Backend for Cpu {
         angles: &Angles,
         x: &mut Rows,
     ) -> Result<(), Error> {
-        let cols = x.cols;
-        let angles = angles.cos.chunks_exact(angles.pairs).zip(angles.sin.chunks_exact(angles.pairs));
-        for (row, (cos, sin)) in x.values.chunks_exact_mut(cols).zip(angles) {
-            kernels::rope(pairing, row, head_dim, cos, sin);
-        }
+        let (cols, pairs) = (x.cols, angles.pairs);
+        self.pool.each_row(&mut x.values, cols, &|row, x| {
+            let at = row * pairs..(row + 1) * pairs;
+            let (cos, sin) = (angles.cos.get(at.clone()), angles.sin.get(at));
+            kernels::rope(pairing, x, head_dim, cos.unwrap_or_default(), sin.unwrap_or_default());
+        });
         Ok(())
     }
 
     fn store(
         &mut self,
         shape: &AttentionShape,
-        cache: &mut Vec<u8>,
+        cache: &mut Memory,
         batch: &Batch,
         keys: &Rows,
         values: &Rows,
     ) -> Result<(), Error> {
-        let layout = layout(shape);
-        let elements = layout.page_bytes();
-        let rows = keys.values.chunks_exact(keys.cols).zip(values.values.chunks_exact(values.cols));
-        for ((page, slot), (key, value)) in batch.places().zip(rows) {
-            let start = page.ok_or_else(out_of_pages)? as usize * elements;
-            let page = cache.get_mut(start..start + elements).ok_or_else(out_of_pages)?;
-            layout.write(page, slot, key, value);
+        let mut runs = Vec::with_capacity(batch.slices.len());
+        for slice in &batch.slices {
+            let end = slice.start + slice.len;
+            let mut position = slice.start;
+            while position < end {
+                let slot = position % PAGE_TOKENS;
+                let len = (PAGE_TOKENS - slot).min(end - position);
+                let page = *slice.block_table.get(position / PAGE_TOKENS).ok_or_else(out_of_pages)?;
+                runs.push(SlotRun { page, slots: slot..slot + len });
+                position += len;
+            }
         }
+        let layout = layout(shape);
+        let pages = cache.len() / layout.page_bytes();
+        if runs.iter().any(|run| run.page as usize >= pages) {
+            return Err(out_of_pages());
+        }
+        layout.write(&self.pool, cache, &runs, &keys.values, &values.values);
         Ok(())
     }
 
     fn attend(
         &mut self,
         shape: &AttentionShape,
-        cache: &Vec<u8>,
+        cache: &Memory,
         batch: &Batch,
         q: &Rows,
         out: &mut Rows,
@@ -214,16 +238,6 @@ impl Backend for Cpu {
             .collect();
         let (pool, scratch) = (&self.pool, &mut self.scratch);
         kernels::attention(pool, &params, &sequences, cache, &q.values, &mut out.values, scratch);
-        Ok(())
-    }
-
-    fn silu_mul(&mut self, gate: &mut Rows, up: &Rows) -> Result<(), Error> {
-        kernels::silu_mul(&mut gate.values, &up.values);
-        Ok(())
-    }
-
-    fn gelu_mul(&mut self, gate: &mut Rows, up: &Rows) -> Result<(), Error> {
-        kernels::gelu_mul(&mut gate.values, &up.values);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Products with weights.
 
-use super::Backend;
+use super::{Backend, Input, Product, RmsNorm};
 use crate::Error;
 use std::sync::Arc;
 
@@ -13,23 +13,26 @@ pub(crate) struct Linear<B: Backend> {
 }
 
 impl<B: Backend> Linear<B> {
-    /// `x` is `[tokens, cols]`, `out` becomes `[tokens, rows]`.
-    pub(crate) fn forward(
-        &self,
-        backend: &mut B,
-        x: &B::Activations,
-        out: &mut B::Activations,
-    ) -> Result<(), Error> {
-        Self::forward_group(backend, x, [(self, out)])
-    }
-
-    /// Several layers of the same `x`, each with its output, at once.
+    /// Several layers of the same input `[tokens, cols]`, each with its output, which becomes `[tokens, rows]`.
     pub(crate) fn forward_group<const N: usize>(
         backend: &mut B,
-        x: &B::Activations,
-        mut layers: [(&Self, &mut B::Activations); N],
+        input: Input<'_, B>,
+        layers: [(&Self, &mut B::Activations); N],
     ) -> Result<(), Error> {
-        backend.linear(x, &mut layers.each_mut().map(|(layer, out)| (&layer.weight, &mut **out)))?;
+        Self::products(backend, input, layers, false)
+    }
+
+    fn products<const N: usize>(
+        backend: &mut B,
+        input: Input<'_, B>,
+        mut layers: [(&Self, &mut B::Activations); N],
+        accumulate: bool,
+    ) -> Result<(), Error> {
+        let mut products = Vec::with_capacity(N);
+        for (layer, out) in &mut layers {
+            products.push(Product { weight: &layer.weight, out: &mut **out, accumulate });
+        }
+        backend.linear(input, &mut products)?;
         for (layer, out) in layers {
             if let Some(bias) = &layer.bias {
                 backend.add_bias(out, bias)?;
@@ -39,8 +42,49 @@ impl<B: Backend> Linear<B> {
     }
 }
 
+/// The last product of a branch, and its way into the residual stream.
+pub(crate) struct Residual<B: Backend> {
+    pub(crate) linear: Linear<B>,
+    /// Of what is added, where the model has one.
+    pub(crate) norm: Option<RmsNorm<B>>,
+}
+
+/// Buffers that all branches share, one row a token.
+pub(crate) struct ResidualState<B: Backend> {
+    /// What a branch adds, `[tokens, hidden]`.
+    delta: B::Activations,
+    /// For its norm.
+    spare: B::Activations,
+}
+
+impl<B: Backend> Default for ResidualState<B> {
+    fn default() -> Self {
+        ResidualState { delta: B::Activations::default(), spare: B::Activations::default() }
+    }
+}
+
+impl<B: Backend> Residual<B> {
+    /// `x += norm(linear(input))`, `[tokens, hidden]`.
+    pub(crate) fn forward(
+        &self,
+        backend: &mut B,
+        input: Input<'_, B>,
+        x: &mut B::Activations,
+        state: &mut ResidualState<B>,
+    ) -> Result<(), Error> {
+        let Some(norm) = &self.norm else {
+            return Linear::products(backend, input, [(&self.linear, x)], true);
+        };
+        let ResidualState { delta, spare } = state;
+        Linear::products(backend, input, [(&self.linear, &mut *delta)], false)?;
+        norm.replace(backend, delta, spare)?;
+        backend.add(x, delta)
+    }
+}
+
 /// Hidden states to logits, for the rows that want them.
 pub(crate) struct LmHead<B: Backend> {
+    norm: RmsNorm<B>,
     weight: Arc<B::Matrix>,
     /// `[rows that want logits, hidden]`.
     selected: B::Activations,
@@ -50,8 +94,8 @@ pub(crate) struct LmHead<B: Backend> {
 
 impl<B: Backend> LmHead<B> {
     /// `weight` is `[vocab, hidden]`: the file's output matrix, or the embedding table where the two are tied.
-    pub(crate) fn new(weight: Arc<B::Matrix>) -> Self {
-        LmHead { weight, selected: B::Activations::default(), logits: B::Activations::default() }
+    pub(crate) fn new(norm: RmsNorm<B>, weight: Arc<B::Matrix>) -> Self {
+        LmHead { norm, weight, selected: B::Activations::default(), logits: B::Activations::default() }
     }
 
     /// Logits of these rows of `x`, `[rows.len(), vocab]`, in host memory.
@@ -65,7 +109,8 @@ impl<B: Backend> LmHead<B> {
             return Ok(&[]);
         }
         backend.select(x, rows, &mut self.selected)?;
-        backend.linear(&self.selected, &mut [(&self.weight, &mut self.logits)])?;
+        let product = Product { weight: &*self.weight, out: &mut self.logits, accumulate: false };
+        backend.linear(self.norm.of(&self.selected), &mut [product])?;
         backend.read(&mut self.logits)
     }
 }

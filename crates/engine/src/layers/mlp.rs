@@ -1,25 +1,18 @@
 //! The gated feed-forward part (Shazeer 2020, arXiv:2002.05202).
 
-use super::{Backend, Linear};
+use super::{Backend, Input, Linear, Residual, ResidualState, RmsNorm};
 use crate::Error;
+use kernels::Activation;
 
-/// What the gate goes through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Activation {
-    /// `x · sigmoid(x)`.
-    Silu,
-    /// GELU, with the hyperbolic tangent.
-    GeluTanh,
-}
-
-/// `down(activation(gate(x)) · up(x))`.
+/// `x += down(activation(gate(norm(x))) · up(norm(x)))`.
 pub(crate) struct Mlp<B: Backend> {
+    pub(crate) norm: RmsNorm<B>,
     /// `[intermediate, hidden]`.
     pub(crate) gate: Linear<B>,
     /// `[intermediate, hidden]`.
     pub(crate) up: Linear<B>,
     /// `[hidden, intermediate]`.
-    pub(crate) down: Linear<B>,
+    pub(crate) down: Residual<B>,
     /// Of the gate.
     pub(crate) activation: Activation,
 }
@@ -39,20 +32,17 @@ impl<B: Backend> Default for MlpState<B> {
 }
 
 impl<B: Backend> Mlp<B> {
-    /// `x` and `out` are `[tokens, hidden]`.
+    /// `x` is `[tokens, hidden]`.
     pub(crate) fn forward(
         &self,
         backend: &mut B,
-        x: &B::Activations,
+        x: &mut B::Activations,
         state: &mut MlpState<B>,
-        out: &mut B::Activations,
+        residual: &mut ResidualState<B>,
     ) -> Result<(), Error> {
         let MlpState { gate, up } = state;
-        Linear::forward_group(backend, x, [(&self.gate, &mut *gate), (&self.up, &mut *up)])?;
-        match self.activation {
-            Activation::Silu => backend.silu_mul(gate, up)?,
-            Activation::GeluTanh => backend.gelu_mul(gate, up)?,
-        }
-        self.down.forward(backend, gate, out)
+        Linear::forward_group(backend, self.norm.of(x), [(&self.gate, &mut *gate), (&self.up, &mut *up)])?;
+        let gated = Input::GateMul { activation: self.activation, gate, up };
+        self.down.forward(backend, gated, x, residual)
     }
 }

@@ -18,14 +18,14 @@ pub(crate) use attention::{Attention, AttentionState};
 pub(crate) use candle::Candle;
 pub(crate) use cpu::Cpu;
 pub(crate) use embedding::Embedding;
-pub(crate) use linear::{Linear, LmHead};
-pub(crate) use mlp::{Activation, Mlp, MlpState};
+pub(crate) use linear::{Linear, LmHead, Residual, ResidualState};
+pub(crate) use mlp::{Mlp, MlpState};
 pub(crate) use rms_norm::RmsNorm;
 pub(crate) use rope::Rope;
 
 use crate::Error;
 use crate::model::Batch;
-use kernels::{DType, Pairing, RopeFrequencies};
+use kernels::{Activation, DType, Pairing, RopeFrequencies};
 
 /// Heads and scale of an attention layer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +40,30 @@ pub(crate) struct AttentionShape {
     pub(crate) scale: f32,
     /// Positions that a position sees, itself among them; `None` sees all before it.
     pub(crate) window: Option<usize>,
+}
+
+/// What the rows of a product are; computed on the way into it.
+pub(crate) enum Input<'a, B: Backend> {
+    /// The rows as they are, `[tokens, cols]`.
+    Plain(&'a B::Activations),
+    /// `x[t] / sqrt(mean(x[t]²) + eps) · weight`.
+    RmsNorm {
+        x: &'a B::Activations,
+        weight: &'a B::Vector,
+        eps: f32,
+    },
+    /// `activation(gate[t]) · up[t]`.
+    GateMul { activation: Activation, gate: &'a B::Activations, up: &'a B::Activations },
+}
+
+/// One of the matrices that take the same input, and where its results go.
+pub(crate) struct Product<'a, B: Backend> {
+    /// `[rows, cols]`.
+    pub(crate) weight: &'a B::Matrix,
+    /// `[tokens, rows]`.
+    pub(crate) out: &'a mut B::Activations,
+    /// Adds to what `out` holds instead of replacing it.
+    pub(crate) accumulate: bool,
 }
 
 /// A device's weights, activations and pages, and what it can do with them.
@@ -90,12 +114,10 @@ pub(crate) trait Backend: Send + 'static {
         eps: f32,
         out: &mut Self::Activations,
     ) -> Result<(), Error>;
-    /// `out[t] = w · x[t]` for each matrix and its output.
-    fn linear(
-        &mut self,
-        x: &Self::Activations,
-        products: &mut [(&Self::Matrix, &mut Self::Activations)],
-    ) -> Result<(), Error>;
+    /// `out[t] = w · input[t]` for each matrix and its output.
+    fn linear(&mut self, input: Input<'_, Self>, products: &mut [Product<'_, Self>]) -> Result<(), Error>
+    where
+        Self: Sized;
     /// `x[t] += bias`.
     fn add_bias(&mut self, x: &mut Self::Activations, bias: &Self::Vector) -> Result<(), Error>;
     /// `x *= factor`.
@@ -133,10 +155,6 @@ pub(crate) trait Backend: Send + 'static {
         q: &Self::Activations,
         out: &mut Self::Activations,
     ) -> Result<(), Error>;
-    /// `gate = silu(gate) · up`.
-    fn silu_mul(&mut self, gate: &mut Self::Activations, up: &Self::Activations) -> Result<(), Error>;
-    /// `gate = gelu(gate) · up`, with the hyperbolic tangent.
-    fn gelu_mul(&mut self, gate: &mut Self::Activations, up: &Self::Activations) -> Result<(), Error>;
     /// `x += y`.
     fn add(&mut self, x: &mut Self::Activations, y: &Self::Activations) -> Result<(), Error>;
     /// `out[i] = x[rows[i]]`.

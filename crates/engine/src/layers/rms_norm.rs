@@ -1,6 +1,6 @@
 //! Root mean square normalization (Zhang and Sennrich 2019, arXiv:1910.07467).
 
-use super::Backend;
+use super::{Backend, Input};
 use crate::Error;
 
 /// Norm with a learned weight.
@@ -15,24 +15,19 @@ impl<B: Backend> RmsNorm<B> {
         RmsNorm { weight, eps }
     }
 
-    /// `x` and `out` are `[tokens, hidden]`, or `[tokens, heads · head_dim]`.
-    pub(crate) fn forward(
-        &self,
-        backend: &mut B,
-        x: &B::Activations,
-        out: &mut B::Activations,
-    ) -> Result<(), Error> {
-        backend.rms_norm(x, &self.weight, self.eps, out)
+    /// The norm of `x`, `[tokens, hidden]`, on its way into a product.
+    pub(crate) fn of<'a>(&'a self, x: &'a B::Activations) -> Input<'a, B> {
+        Input::RmsNorm { x, weight: &self.weight, eps: self.eps }
     }
 
-    /// The same in place; `spare` is overwritten.
+    /// Norms `x`, `[tokens, hidden]` or `[tokens, heads · head_dim]`, in place; `spare` is overwritten.
     pub(crate) fn replace(
         &self,
         backend: &mut B,
         x: &mut B::Activations,
         spare: &mut B::Activations,
     ) -> Result<(), Error> {
-        self.forward(backend, x, spare)?;
+        backend.rms_norm(x, &self.weight, self.eps, spare)?;
         std::mem::swap(x, spare);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! Each operation of the two backends against the other, on random numbers.
 
-use super::{AttentionShape, Backend, Candle, Cpu};
+use super::{AttentionShape, Backend, Candle, Cpu, Input, Product};
 use crate::model::{Batch, BatchSlice};
-use kernels::{DType, Pairing, RopeFrequencies};
+use kernels::{Activation, DType, Pairing, RopeFrequencies};
 use proptest::prelude::*;
 
 /// Numbers in ±1 from a seed.
@@ -66,19 +66,28 @@ impl<B: Backend> Trial<B> {
         self.backend.rms_norm(&x, &head_weight, 1e-5, &mut out).unwrap();
         self.backend.scale(&mut out, 1.7).unwrap();
         self.backend.add_bias(&mut out, &weight).unwrap();
-        self.backend.gelu_mul(&mut out, &y).unwrap();
         self.keep(out);
         self.backend.add(&mut x, &y).unwrap();
-        self.backend.silu_mul(&mut x, &y).unwrap();
         let mut selected = B::Activations::default();
         self.backend.select(&x, &[rows - 1, 0], &mut selected).unwrap();
-        self.keep(x);
         self.keep(selected);
         let (w, v) = (self.matrix(seed + 3, 7, cols), self.matrix(seed + 4, 33, cols));
-        let (mut a, mut b) = (B::Activations::default(), B::Activations::default());
-        self.backend.linear(&y, &mut [(&w, &mut a), (&v, &mut b)]).unwrap();
-        self.keep(a);
-        self.keep(b);
+        for input in 0..4 {
+            let (mut a, mut b) = (B::Activations::default(), self.activations(seed + 6, rows, 33));
+            let input = match input {
+                0 => Input::Plain(&y),
+                1 => Input::RmsNorm { x: &x, weight: &weight, eps: 1e-5 },
+                2 => Input::GateMul { activation: Activation::Silu, gate: &x, up: &y },
+                _ => Input::GateMul { activation: Activation::GeluTanh, gate: &x, up: &y },
+            };
+            let products = [(&w, &mut a, false), (&v, &mut b, true)];
+            let mut products =
+                products.map(|(weight, out, accumulate)| Product { weight, out, accumulate });
+            self.backend.linear(input, &mut products).unwrap();
+            self.keep(a);
+            self.keep(b);
+        }
+        self.keep(x);
     }
 
     fn rope(&mut self, seed: u64, pairing: Pairing, rotary_dims: usize, slices: &[(usize, usize)]) {

@@ -5,7 +5,8 @@ use super::Config;
 use super::rope::RopeConfig;
 use crate::Error;
 use crate::layers::{
-    Attention, AttentionState, Backend, Embedding, Linear, LmHead, Mlp, MlpState, RmsNorm, Rope,
+    Attention, AttentionState, Backend, Embedding, Linear, LmHead, Mlp, MlpState, Residual, ResidualState,
+    RmsNorm, Rope,
 };
 use crate::model::Batch;
 use crate::tensors::Tensors;
@@ -13,31 +14,23 @@ use kernels::RopeFrequencies;
 use std::sync::Arc;
 
 struct Block<B: Backend> {
-    attention_norm: RmsNorm<B>,
     attention: Attention<B>,
-    attention_output_norm: Option<RmsNorm<B>>,
-    mlp_norm: RmsNorm<B>,
     mlp: Mlp<B>,
-    mlp_output_norm: Option<RmsNorm<B>>,
 }
 
 /// The model, and the buffers its layers share.
 pub(crate) struct Decoder<B: Backend> {
     embedding: Embedding<B>,
     blocks: Vec<Block<B>>,
-    norm: RmsNorm<B>,
     head: LmHead<B>,
     rope: Rope<B>,
     /// Of the layers with a sliding window.
     window_rope: Option<Rope<B>>,
     /// The residual stream, `[tokens, hidden]`.
     x: B::Activations,
-    /// What a norm gives, `[tokens, hidden]`.
-    normed: B::Activations,
-    /// What attention or MLP adds, `[tokens, hidden]`.
-    delta: B::Activations,
     attention: AttentionState<B>,
     mlp: MlpState<B>,
+    residual: ResidualState<B>,
     /// Rows of `token_embd.weight`.
     pub(crate) vocab_len: usize,
 }
@@ -69,15 +62,13 @@ impl<B: Backend> Decoder<B> {
         Ok(Decoder {
             embedding: Embedding::new(embedding, embedding_scale),
             blocks,
-            norm: parts.norm("output_norm", config.hidden)?,
-            head: LmHead::new(head),
+            head: LmHead::new(parts.norm("output_norm", config.hidden)?, head),
             rope: rope(config, &config.rope, &factors)?,
             window_rope: window_rope.transpose()?,
             x: B::Activations::default(),
-            normed: B::Activations::default(),
-            delta: B::Activations::default(),
             attention: AttentionState::default(),
             mlp: MlpState::default(),
+            residual: ResidualState::default(),
             vocab_len,
         })
     }
@@ -89,7 +80,7 @@ impl<B: Backend> Decoder<B> {
 
     /// Logits of the batch's last positions that want them, `[slices that want logits, vocab]`.
     pub(crate) fn forward(&mut self, backend: &mut B, batch: &Batch) -> Result<&[f32], Error> {
-        let Decoder { x, normed, delta, .. } = self;
+        let Decoder { x, residual, .. } = self;
         for rope in std::iter::once(&mut self.rope).chain(&mut self.window_rope) {
             rope.prepare(backend, batch)?;
         }
@@ -97,21 +88,10 @@ impl<B: Backend> Decoder<B> {
         for block in &mut self.blocks {
             let windowed = block.attention.shape.window.and(self.window_rope.as_ref());
             let rope = windowed.unwrap_or(&self.rope);
-            block.attention_norm.forward(backend, x, normed)?;
-            block.attention.forward(backend, batch, rope, normed, &mut self.attention, delta)?;
-            if let Some(norm) = &block.attention_output_norm {
-                norm.replace(backend, delta, normed)?;
-            }
-            backend.add(x, delta)?;
-            block.mlp_norm.forward(backend, x, normed)?;
-            block.mlp.forward(backend, normed, &mut self.mlp, delta)?;
-            if let Some(norm) = &block.mlp_output_norm {
-                norm.replace(backend, delta, normed)?;
-            }
-            backend.add(x, delta)?;
+            block.attention.forward(backend, batch, rope, x, &mut self.attention, residual)?;
+            block.mlp.forward(backend, x, &mut self.mlp, residual)?;
         }
-        self.norm.forward(backend, x, normed)?;
-        self.head.forward(backend, normed, &batch.rows_wanting_logits())
+        self.head.forward(backend, x, &batch.rows_wanting_logits())
     }
 }
 
@@ -163,27 +143,28 @@ impl<B: Backend> Parts<'_, B> {
             false => [Ok(None), Ok(None)],
         };
         let attention = Attention {
+            norm: self.norm("attn_norm", hidden)?,
             query: self.linear("attn_q", q, hidden, family.biased)?,
             key: self.linear("attn_k", kv, hidden, family.biased)?,
             value: self.linear("attn_v", kv, hidden, family.biased)?,
-            output: self.linear("attn_output", hidden, q, false)?,
+            output: Residual {
+                linear: self.linear("attn_output", hidden, q, false)?,
+                norm: attention_output_norm?,
+            },
             head_norms,
             cache: self.backend.cache(&shape, 0)?,
             shape,
         };
         let mlp = Mlp {
+            norm: self.norm("ffn_norm", hidden)?,
             gate: self.linear("ffn_gate", intermediate, hidden, false)?,
             up: self.linear("ffn_up", intermediate, hidden, false)?,
-            down: self.linear("ffn_down", hidden, intermediate, false)?,
+            down: Residual {
+                linear: self.linear("ffn_down", hidden, intermediate, false)?,
+                norm: mlp_output_norm?,
+            },
             activation: family.activation,
         };
-        Ok(Block {
-            attention_norm: self.norm("attn_norm", hidden)?,
-            attention,
-            attention_output_norm: attention_output_norm?,
-            mlp_norm: self.norm("ffn_norm", hidden)?,
-            mlp,
-            mlp_output_norm: mlp_output_norm?,
-        })
+        Ok(Block { attention, mlp })
     }
 }

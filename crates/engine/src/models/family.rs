@@ -1,7 +1,6 @@
 //! What distinguishes the families. Everything else about a model stands in its file's metadata.
 
-use crate::layers::Activation;
-use kernels::Pairing;
+use kernels::{Activation, Pairing};
 
 /// A family of decoders: pre-norm, rotary positions, grouped queries, gated feed-forward part.
 #[derive(Debug, PartialEq)]
