@@ -90,7 +90,7 @@ fn small(model: &TinyModel, pages: usize) -> EngineOptions {
 
 /// Every family's tiny model gets as many random cases.
 fn config() -> ProptestConfig {
-    ProptestConfig { cases: 4, ..ProptestConfig::default() }
+    ProptestConfig { cases: 12, ..ProptestConfig::default() }
 }
 
 #[test]

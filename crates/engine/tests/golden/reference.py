@@ -80,8 +80,9 @@ class Decoder:
             high = min(math.ceil(pair_with(self.field("rope.scaling.yarn_beta_slow", 1.0))), self.dim - 1)
             ramp = np.clip((pairs - low) / max(high - low, 0.001), 0, 1)
             freq = freq * (1 - ramp) + freq / factor * ramp
-            # Queries and keys are both multiplied by this.
-            self.scale *= (0.1 * math.log(factor) + 1) ** 2
+            # Queries and keys are both multiplied by this; `mscale_all_dim` takes some or all of it back.
+            mscale = lambda times: 0.1 * times * math.log(factor) + 1
+            self.scale *= (mscale(1) / mscale(self.field("rope.scaling.yarn_log_multiplier", 0))) ** 2
         if scaled and "rope_freqs.weight" in self.w:
             freq = freq / self.w["rope_freqs.weight"]
         return freq
