@@ -117,6 +117,15 @@ impl TinyModel {
         }
     }
 
+    /// The models that golden logits are kept of, by the names of their files: one of each family, and the one size that
+    /// is scaled otherwise. Their matrices are F32, so that nothing is quantized.
+    pub fn golden() -> Vec<(&'static str, TinyModel)> {
+        let one = |family: TinyFamily| (family.architecture(), TinyModel::of(family));
+        let large = TinyModel { blocks: 62, ..TinyModel::of(TinyFamily::Gemma3) };
+        let all = TinyFamily::ALL.map(one).into_iter().chain([("gemma3-62-blocks", large)]);
+        all.map(|(name, model)| (name, TinyModel { plain: true, ..model })).collect()
+    }
+
     /// Bytes of K and V a position takes in binary16.
     pub fn kv_bytes_per_token(&self) -> usize {
         2 * 2 * (self.blocks * self.num_kv_heads * self.head_dim) as usize

@@ -78,6 +78,9 @@ impl Config {
                 return keys.bad(name, reason);
             }
         }
+        if keys.has("attention.causal") && !keys.is_set("attention.causal") {
+            return keys.bad("attention.causal", "attention to later positions is not supported");
+        }
         let hidden = keys.count("embedding_length", None)?;
         let blocks = keys.count("block_count", None)?;
         let num_heads = keys.count("attention.head_count", None)?;

@@ -48,7 +48,9 @@ class Decoder:
         self.eps = np.float32(self.field("attention.layer_norm_rms_epsilon"))
         self.hidden = self.field("embedding_length")
         self.dim = self.field("attention.key_length", self.hidden // self.heads)
-        self.scale = 1 / math.sqrt(self.dim)
+        # The published configurations scale queries by head_dim, but the largest Gemma 3's by hidden / heads (168).
+        wide = self.gemma and self.layers == 62
+        self.scale = 1 / math.sqrt(self.hidden // self.heads if wide else self.dim)
         self.head = self.w.get("output.weight", self.w["token_embd.weight"])
         self.window = self.field("attention.sliding_window", 0)
         self.period = self.field("attention.sliding_window_pattern", 6)
