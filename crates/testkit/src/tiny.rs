@@ -16,13 +16,13 @@ const Q8_0: u32 = 8;
 /// A family of models, as `general.architecture` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TinyFamily {
-    /// Pairs of neighbours in RoPE.
+    /// Pairs of neighbours in RoPE, with factors of their own.
     Llama,
-    /// The same with YaRN and a temperature.
+    /// The same with YaRN that leaves the scores alone, and a temperature.
     Mistral3,
     /// Biases of Q, K and V; halves of a head in RoPE.
     Qwen2,
-    /// Norms of heads.
+    /// Norms of heads, and YaRN.
     Qwen3,
     /// Norms of heads and of what is added, GELU, scaled embeddings, sliding windows with a RoPE of their own.
     Gemma3,
@@ -109,11 +109,21 @@ impl TinyModel {
     pub fn of(family: TinyFamily) -> Self {
         let plain = TinyModel { family, ..TinyModel::default() };
         match family {
-            TinyFamily::Llama | TinyFamily::Qwen2 => plain,
+            TinyFamily::Llama => TinyModel { rope_factors: true, ..plain },
+            TinyFamily::Qwen2 => plain,
             TinyFamily::Mistral3 => TinyModel { untied: true, ..plain },
             TinyFamily::Qwen3 => TinyModel { head_dim: 32, untied: true, ..plain },
             TinyFamily::Gemma3 => TinyModel { head_dim: 32, num_kv_heads: 1, blocks: 4, ..plain },
         }
+    }
+
+    /// The models that golden logits are kept of, by the names of their files: one of each family, and the one size that
+    /// is scaled otherwise. Their matrices are F32, so that nothing is quantized.
+    pub fn golden() -> Vec<(&'static str, TinyModel)> {
+        let one = |family: TinyFamily| (family.architecture(), TinyModel::of(family));
+        let large = TinyModel { blocks: 62, ..TinyModel::of(TinyFamily::Gemma3) };
+        let all = TinyFamily::ALL.map(one).into_iter().chain([("gemma3-62-blocks", large)]);
+        all.map(|(name, model)| (name, TinyModel { plain: true, ..model })).collect()
     }
 
     /// Bytes of K and V a position takes in binary16.
@@ -178,7 +188,10 @@ impl TinyModel {
         match self.family {
             TinyFamily::Llama => file.u32("llama.rope.dimension_count", self.head_dim),
             TinyFamily::Qwen2 => file,
-            TinyFamily::Qwen3 => with_head_dim(file),
+            TinyFamily::Qwen3 => with_head_dim(file)
+                .string("qwen3.rope.scaling.type", "yarn")
+                .f32("qwen3.rope.scaling.factor", 2.0)
+                .u32("qwen3.rope.scaling.original_context_length", self.context / 8),
             TinyFamily::Mistral3 => with_head_dim(file)
                 .u32("mistral3.rope.dimension_count", self.head_dim)
                 .string("mistral3.rope.scaling.type", "yarn")
@@ -186,6 +199,7 @@ impl TinyModel {
                 .u32("mistral3.rope.scaling.original_context_length", self.context / 2)
                 .f32("mistral3.rope.scaling.yarn_beta_fast", 16.0)
                 .f32("mistral3.rope.scaling.yarn_beta_slow", 2.0)
+                .f32("mistral3.rope.scaling.yarn_log_multiplier", 1.0)
                 .f32("mistral3.attention.temperature_scale", 0.1),
             TinyFamily::Gemma3 => {
                 let file = with_head_dim(file)

@@ -49,20 +49,23 @@ pub(crate) struct Windows {
     pub(crate) rope: RopeConfig,
 }
 
-/// Keys that, unless false or 0, ask for another model than is wired here, and what they ask for.
-const REFUSED: [(&str, &str); 12] = [
-    ("expert_count", "mixtures of experts are not supported"),
-    ("attn_logit_softcapping", "soft caps on attention scores are not supported"),
-    ("final_logit_softcapping", "soft caps on logits are not supported"),
-    ("attention.max_alibi_bias", "linear biases of attention (ALiBi) are not supported"),
-    ("attention.clamp_kqv", "clamped queries, keys and values are not supported"),
-    ("attention.scale", "another scale of attention than the family's is not supported"),
-    ("use_parallel_residual", "parallel residual connections are not supported"),
-    ("embedding_scale", "scaled embeddings are not supported"),
-    ("residual_scale", "scaled residuals are not supported"),
-    ("logit_scale", "scaled logits are not supported"),
-    ("rope.scaling.attn_factor", "a factor of attention beside RoPE's scaling is not supported"),
-    ("rope.dimension_sections", "RoPE over several axes is not supported"),
+/// Keys that ask for another model than is wired here, the value with which they ask for nothing, and what they ask for.
+const REFUSED: [(&str, f64, &str); 15] = [
+    ("expert_count", 0.0, "mixtures of experts are not supported"),
+    ("attn_logit_softcapping", 0.0, "soft caps on attention scores are not supported"),
+    ("final_logit_softcapping", 0.0, "soft caps on logits are not supported"),
+    ("attention.causal", 1.0, "attention to later positions is not supported"),
+    ("attention.max_alibi_bias", 0.0, "linear biases of attention (ALiBi) are not supported"),
+    ("attention.clamp_kqv", 0.0, "clamped queries, keys and values are not supported"),
+    ("attention.scale", 0.0, "another scale of attention than the family's is not supported"),
+    ("use_parallel_residual", 0.0, "parallel residual connections are not supported"),
+    ("embedding_scale", 1.0, "another scale of embeddings than the family's is not supported"),
+    ("residual_scale", 1.0, "scaled residuals are not supported"),
+    ("logit_scale", 1.0, "scaled logits are not supported"),
+    ("rope.dimension_sections", 0.0, "RoPE over several axes is not supported"),
+    ("rope.scaling.attn_factor", 1.0, "a factor of attention beside RoPE's scaling is not supported"),
+    ("rope.scaling.yarn_attn_factor", 1.0, "a factor of attention beside RoPE's scaling is not supported"),
+    ("rope.scaling.yarn_ext_factor", 1.0, "a share of YaRN is not supported"),
 ];
 
 impl Config {
@@ -73,8 +76,8 @@ impl Config {
     /// name.
     pub(crate) fn read(metadata: &Metadata, family: &'static Family) -> Result<Config, Error> {
         let keys = Keys::new(metadata, family.architecture);
-        for (name, reason) in REFUSED {
-            if keys.is_set(name) {
+        for (name, neutral, reason) in REFUSED {
+            if keys.differs(name, neutral) {
                 return keys.bad(name, reason);
             }
         }
@@ -86,7 +89,8 @@ impl Config {
             return keys
                 .bad("attention.head_count_kv", format!("{num_kv_heads} does not divide {num_heads}"));
         }
-        let head_dim = keys.count("attention.key_length", Some((hidden / num_heads).max(1)))?;
+        let width_of_a_head = (hidden / num_heads).max(1);
+        let head_dim = keys.count("attention.key_length", Some(width_of_a_head))?;
         if keys.count("attention.value_length", Some(head_dim))? != head_dim {
             return keys.bad("attention.value_length", format!("must equal the key length, {head_dim}"));
         }
@@ -101,7 +105,7 @@ impl Config {
             return keys.bad("rope.scaling.type", "`yarn` needs whole heads turned and no sliding windows");
         }
         let query_dim = match family.blocks_scaled_by_width {
-            Some(of) if of == blocks => hidden / num_heads,
+            Some(of) if of == blocks => width_of_a_head,
             _ => head_dim,
         };
         Ok(Config {

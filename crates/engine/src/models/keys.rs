@@ -31,14 +31,22 @@ impl<'a> Keys<'a> {
         self.metadata.get(&self.key(name)).is_some()
     }
 
-    /// Whether the file says something that is neither false nor 0.
-    pub(super) fn is_set(&self, name: &str) -> bool {
+    /// Whether the file says something else than this number; false is 0, true is 1.
+    pub(super) fn differs(&self, name: &str, neutral: f64) -> bool {
         match self.metadata.get(&self.key(name)) {
-            None | Some(Value::Bool(false) | Value::Unsigned(0) | Value::Signed(0)) => false,
-            Some(Value::F32(value)) => *value != 0.0,
-            Some(Value::F64(value)) => *value != 0.0,
+            None => false,
+            Some(Value::Bool(value)) => f64::from(u8::from(*value)) != neutral,
+            Some(Value::Unsigned(value)) => *value as f64 != neutral,
+            Some(Value::Signed(value)) => *value as f64 != neutral,
+            Some(Value::F32(value)) => f64::from(*value) != neutral,
+            Some(Value::F64(value)) => *value != neutral,
             Some(_) => true,
         }
+    }
+
+    /// Whether the file says something that is neither false nor 0.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.differs(name, 0.0)
     }
 
     /// Text.

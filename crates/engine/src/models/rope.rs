@@ -44,11 +44,6 @@ impl RopeConfig {
     /// YaRN (Peng et al. 2023, arXiv:2309.00071): pairs that turn often in the original context keep their frequency, pairs
     /// that hardly turn are interpolated, a ramp lies between; and scores are sharpened.
     fn yarn(self, keys: &Keys<'_>, rotary_dims: usize, context: usize, factor: f64) -> Result<Self, Error> {
-        for name in ["ext_factor", "attn_factor"].map(|part| format!("rope.scaling.yarn_{part}")) {
-            if keys.positive(&name, Some(1.0))? != 1.0 {
-                return keys.bad(&name, "only 1 is supported");
-            }
-        }
         let original = keys.count("rope.scaling.original_context_length", Some(context))?;
         let dims = rotary_dims as f64;
         let ln_base = kernels::ln(f64::from(self.base));

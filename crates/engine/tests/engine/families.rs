@@ -13,8 +13,8 @@ struct Golden {
     logits: Vec<Vec<f32>>,
 }
 
-fn golden(family: TinyFamily) -> Golden {
-    let path = format!("{}/tests/golden/tiny/{}.json", env!("CARGO_MANIFEST_DIR"), family.architecture());
+fn golden(name: &str) -> Golden {
+    let path = format!("{}/tests/golden/tiny/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
@@ -39,16 +39,15 @@ const KERNELS: f32 = 4e-3;
 
 #[test]
 fn every_family_gives_the_golden_logits() {
-    for family in TinyFamily::ALL {
-        let file = TinyModel { plain: true, ..TinyModel::of(family) }.build();
-        let golden = golden(family);
+    for (name, model) in TinyModel::golden() {
+        let (file, golden) = (model.build(), golden(name));
         let sha256: String = Sha256::digest(&file).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(sha256, golden.sha256, "{family:?}: the tiny model has changed; make its golden anew");
+        assert_eq!(sha256, golden.sha256, "{name}: the tiny model has changed; make its golden anew");
         let from = golden.prompt.len() - golden.logits.len();
         for (device, allowed) in [(Device::Reference, REFERENCE), (Device::Cpu, KERNELS)] {
             let distance = distance(&load(&file, device).logits(&golden.prompt, from, 40).unwrap(), &golden);
-            println!("{family:?} on {device:?}: {distance} of the largest logit from numpy");
-            assert!(distance <= allowed, "{family:?} on {device:?}: {distance}");
+            println!("{name} on {device:?}: {distance} of the largest logit from numpy");
+            assert!(distance <= allowed, "{name} on {device:?}: {distance}");
         }
     }
 }
@@ -77,13 +76,17 @@ fn what_would_make_another_model_is_refused_by_name() {
         let family = TinyFamily::Mistral3;
         let (asking, name) = file(family, value);
         assert_eq!(refused(asking).0, name);
-        let (neutral, _) = file(family, if key.starts_with("rope") { 1.0 } else { 0.0 });
+        let factor = key.starts_with("rope") || key == "logit_scale";
+        let (neutral, _) = file(family, if factor { 1.0 } else { 0.0 });
         load_bytes(&neutral.build(), Device::Cpu, 1).unwrap();
     }
     for family in TinyFamily::ALL {
         let key = format!("{}.expert_count", family.architecture());
         assert_eq!(refused(TinyModel::of(family).gguf().u32(&key, 8)).0, key);
     }
+    let causal = |value| TinyModel::default().gguf().bool("llama.attention.causal", value);
+    assert_eq!(refused(causal(false)).0, "llama.attention.causal");
+    load_bytes(&causal(true).build(), Device::Cpu, 1).unwrap();
     let window = |len| TinyModel::of(TinyFamily::Qwen2).gguf().u32("qwen2.attention.sliding_window", len);
     assert_eq!(refused(window(4096)).0, "qwen2.attention.sliding_window");
     load_bytes(&window(0).build(), Device::Cpu, 1).unwrap();

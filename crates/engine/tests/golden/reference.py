@@ -48,7 +48,9 @@ class Decoder:
         self.eps = np.float32(self.field("attention.layer_norm_rms_epsilon"))
         self.hidden = self.field("embedding_length")
         self.dim = self.field("attention.key_length", self.hidden // self.heads)
-        self.scale = 1 / math.sqrt(self.dim)
+        # The published configurations scale queries by head_dim, but the largest Gemma 3's by hidden / heads (168).
+        wide = self.gemma and self.layers == 62
+        self.scale = 1 / math.sqrt(self.hidden // self.heads if wide else self.dim)
         self.head = self.w.get("output.weight", self.w["token_embd.weight"])
         self.window = self.field("attention.sliding_window", 0)
         self.period = self.field("attention.sliding_window_pattern", 6)
@@ -80,8 +82,9 @@ class Decoder:
             high = min(math.ceil(pair_with(self.field("rope.scaling.yarn_beta_slow", 1.0))), self.dim - 1)
             ramp = np.clip((pairs - low) / max(high - low, 0.001), 0, 1)
             freq = freq * (1 - ramp) + freq / factor * ramp
-            # Queries and keys are both multiplied by this.
-            self.scale *= (0.1 * math.log(factor) + 1) ** 2
+            # Queries and keys are both multiplied by this; `mscale_all_dim` takes some or all of it back.
+            mscale = lambda times: 0.1 * times * math.log(factor) + 1
+            self.scale *= (mscale(1) / mscale(self.field("rope.scaling.yarn_log_multiplier", 0))) ** 2
         if scaled and "rope_freqs.weight" in self.w:
             freq = freq / self.w["rope_freqs.weight"]
         return freq
