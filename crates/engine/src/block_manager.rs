@@ -2,6 +2,9 @@
 //!
 //! A page is free, owned (by one sequence, or by several that share a prefix) or cached (owned by none, kept because its
 //! content is known by hash). Free + owned + cached = total, always.
+//!
+//! A page is shared whole or not at all. To copy one and go on in its middle would save a request 15 positions on average,
+//! once, for an index of partial pages and a second way for content to come into a page.
 
 use crate::sequence::PageHash;
 use std::collections::{BTreeMap, HashMap};

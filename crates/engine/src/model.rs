@@ -141,3 +141,16 @@ impl Model {
         Ok(logits)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_logits_are_the_trailing_ones_of_each_slice_in_order() {
+        let slice = |len, logits| BatchSlice { start: 0, len, block_table: Vec::new(), logits };
+        let slices = vec![slice(5, 0), slice(4, 1), slice(1, 1), slice(3, 3), slice(6, 2)];
+        let batch = Batch { slices, ..Batch::default() };
+        assert_eq!(batch.rows_wanting_logits(), [8, 9, 10, 11, 12, 17, 18]);
+    }
+}

@@ -157,11 +157,8 @@ fn change(logits: &mut [f32], sequence: &Sequence) {
         }
     }
     if params.repetition_penalty != 1.0 {
-        let mut seen = zeroize::Zeroizing::new(sequence.tokens().to_vec());
-        seen.sort_unstable();
-        seen.dedup();
-        for id in seen.iter() {
-            if let Some(logit) = logits.get_mut(*id as usize) {
+        for id in sequence.seen() {
+            if let Some(logit) = logits.get_mut(id as usize) {
                 let penalty = params.repetition_penalty;
                 *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
             }

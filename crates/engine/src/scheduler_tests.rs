@@ -311,3 +311,20 @@ fn drafts_leave_the_budget_to_those_that_run() {
     let bill = check(&cases, limits(4, 4), 16);
     assert!(bill.steps >= 60, "{bill:?}");
 }
+
+#[test]
+fn the_tenant_with_most_pages_gives_up_those_of_its_latest() {
+    let case = |salt, prompt, token| Case { salt, ..Case::new(vec![token; prompt], 200) };
+    // 4 + 6 + 6 + 3 pages are set aside at first; the second and third together have most when they run out.
+    let cases = [case(0, 40, 1), case(1, 100, 2), case(1, 100, 3), case(0, 10, 4)];
+    let limits = limits(256, 4);
+    let mut scheduler = Scheduler::new(limits, BlockManager::new(19));
+    let streams: Vec<_> = (0..).zip(&cases).map(|(id, case)| submit(&mut scheduler, id, case)).collect();
+    let mut pages = Pages::new();
+    while scheduler.preemptions == 0 {
+        step(&mut scheduler, limits, &mut pages, &cases);
+    }
+    let running: Vec<u64> = scheduler.running.iter().map(|sequence| sequence.id).collect();
+    assert_eq!(running, [0, 1, 3]);
+    drop(streams);
+}

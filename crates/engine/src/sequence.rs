@@ -48,6 +48,8 @@ pub(crate) struct Sequence {
     page_hashes: Vec<PageHash>,
     /// Leading pages already made known to the block manager.
     pub(crate) published: usize,
+    /// The different tokens of the prompt, ascending; kept only when a repetition penalty asks for them.
+    prompt_ids: Zeroizing<Vec<u32>>,
     /// How often each token occurs in the answer; kept only when a penalty asks for it.
     pub(crate) answer_counts: BTreeMap<u32, u32>,
     /// Guesses what comes next.
@@ -68,6 +70,12 @@ impl Sequence {
         let max_tokens = request.max_tokens as usize;
         let mut tokens = Zeroizing::new(Vec::with_capacity(request.prompt.len() + max_tokens));
         tokens.extend_from_slice(&request.prompt);
+        let mut prompt_ids = Zeroizing::default();
+        if request.sampling.repetition_penalty != 1.0 {
+            prompt_ids = request.prompt;
+            prompt_ids.sort_unstable();
+            prompt_ids.dedup();
+        }
         Sequence {
             id,
             tenant: request.tenant,
@@ -81,6 +89,7 @@ impl Sequence {
             block_table: Vec::new(),
             page_hashes: Vec::new(),
             published: 0,
+            prompt_ids,
             answer_counts: BTreeMap::new(),
             drafter: Drafter::new(speculation),
             started_at: None,
@@ -88,9 +97,10 @@ impl Sequence {
         }
     }
 
-    /// Prompt and answer so far.
-    pub(crate) fn tokens(&self) -> &[u32] {
-        &self.tokens
+    /// The different tokens in prompt and answer, for a repetition penalty.
+    pub(crate) fn seen(&self) -> impl Iterator<Item = u32> {
+        let new = |id: &&u32| self.prompt_ids.binary_search(id).is_err();
+        self.prompt_ids.iter().chain(self.answer_counts.keys().filter(new)).copied()
     }
 
     /// Tokens in prompt and answer so far.

@@ -48,8 +48,9 @@ impl Random {
     }
 }
 
-/// Mostly short; some long, some repeated word for word, some with a prefix that others have too.
-fn request(random: &mut Random) -> SequenceRequest {
+/// Mostly short; some long (and `long` ones, for a cache that is too small for many of them), some repeated word for word,
+/// some with a prefix that others have too.
+fn request(random: &mut Random, long: bool) -> SequenceRequest {
     let vocab = TinyModel::vocab_len() as u64;
     let own = if random.below(40) == 0 { 200 } else { 1 + random.below(12) };
     let mut prompt = vec![65; if random.below(4) == 0 { 40 } else { 0 }];
@@ -61,7 +62,7 @@ fn request(random: &mut Random) -> SequenceRequest {
     SequenceRequest {
         prompt: prompt.into(),
         sampling: SamplingParams { temperature, seed: random.below(3), ..SamplingParams::default() },
-        max_tokens: if random.below(25) == 0 { 200 } else { 1 + random.below(8) as u32 },
+        max_tokens: if long || random.below(25) == 0 { 200 } else { 1 + random.below(8) as u32 },
         stop_token_ids: vec![0, 1, 2],
         cache_salt: [random.below(2) as u8; 32],
         tenant: [random.below(4) as u8; 32],
@@ -106,7 +107,7 @@ fn ten_thousand_requests_leave_nothing_behind() {
             let reason = last_word(open.pop_front().unwrap());
             assert!(matches!(reason, FinishReason::Length | FinishReason::StopToken(_)), "{reason:?}");
         }
-        let stream = engine.submit(request(&mut random)).unwrap();
+        let stream = engine.submit(request(&mut random, served < 16)).unwrap();
         if random.below(10) == 0 {
             // Hung up at once, or while an earlier one is still running.
             let at = random.below(1 + open.len() as u64) as usize;
