@@ -27,10 +27,27 @@ fn a_file_is_measured_recorded_and_reported() {
     let (dir, model) = tiny();
     let (record, page) = (dir.path().join("record.json"), dir.path().join("page.html"));
     let ran = bench(&[
-        "engine", "--file", model.to_str().unwrap(), "--threads", "1", "--runs", "2", "--workload", "tg128",
-        "--workload", "tg128 x4", "--workload", "tg128 @ d8000", "--out", record.to_str().unwrap(),
+        "engine",
+        "--file",
+        model.to_str().unwrap(),
+        "--threads",
+        "1",
+        "--runs",
+        "2",
+        "--workload",
+        "tg128",
+        "--workload",
+        "tg128 x4",
+        "--workload",
+        "tg128 @ d8000",
+        "--out",
+        record.to_str().unwrap(),
     ]);
-    assert!(ran.err.contains("approved by nobody") && ran.err.contains("tg128 @ d8000 was not run"), "{}", ran.err);
+    assert!(
+        ran.err.contains("approved by nobody") && ran.err.contains("tg128 @ d8000 was not run"),
+        "{}",
+        ran.err
+    );
     let table = ran.ok();
     assert!(table.contains("tg128 x4") && table.contains("tokens/s"), "{table}");
     let kept = read(&record);
@@ -40,7 +57,17 @@ fn a_file_is_measured_recorded_and_reported() {
     assert!(!kept.to_string().contains(dir.path().to_str().unwrap()), "a record names no folder");
     bench(&["report", record.to_str().unwrap(), "--html", page.to_str().unwrap()]).ok();
     assert!(std::fs::read_to_string(page).unwrap().contains("<svg"));
-    let printed = bench(&["engine", "--file", model.to_str().unwrap(), "--runs", "1", "--workload", "tg128", "--out", "-"]);
+    let printed = bench(&[
+        "engine",
+        "--file",
+        model.to_str().unwrap(),
+        "--runs",
+        "1",
+        "--workload",
+        "tg128",
+        "--out",
+        "-",
+    ]);
     assert_eq!(serde_json::from_str::<Value>(&printed.ok()).unwrap()["suite"], "engine");
 }
 
@@ -50,17 +77,44 @@ fn a_peer_is_measured_in_turn() {
     let record = dir.path().join("record.json");
     let peer = r#"bench=echo '[{"n_prompt": 0, "n_gen": 128, "avg_ts": 0.001}]'"#;
     let ran = bench(&[
-        "pair", "--file", model.to_str().unwrap(), "--threads", "1", "--rounds", "2", "--workload", "tg128",
-        "--workload", "tg128 x2", "--peer-command", peer, "--peer-version", "bench=7", "--out", record.to_str().unwrap(),
+        "pair",
+        "--file",
+        model.to_str().unwrap(),
+        "--threads",
+        "1",
+        "--rounds",
+        "2",
+        "--workload",
+        "tg128",
+        "--workload",
+        "tg128 x2",
+        "--peer-command",
+        peer,
+        "--peer-version",
+        "bench=7",
+        "--out",
+        record.to_str().unwrap(),
     ]);
-    assert!(ran.err.contains("round 2 of 2: bench") && ran.err.contains("tg128 x2 was left out"), "{}", ran.err);
+    assert!(
+        ran.err.contains("round 2 of 2: bench") && ran.err.contains("tg128 x2 was left out"),
+        "{}",
+        ran.err
+    );
     ran.ok();
     let kept = read(&record);
     assert_eq!(kept["systems"][1]["version"], "7");
     assert_eq!(kept["ratios"].as_array().unwrap().len(), 1);
     let ratios = kept["ratios"][0]["runs"].as_array().unwrap();
     assert!(ratios.len() == 2 && ratios.iter().all(|ratio| ratio.as_f64().unwrap() > 1.0), "{ratios:?}");
-    let failed = bench(&["pair", "--file", model.to_str().unwrap(), "--workload", "tg128", "--peer-command", "x=exit 4"]);
+    let failed = bench(&[
+        "pair",
+        "--file",
+        model.to_str().unwrap(),
+        "--workload",
+        "tg128",
+        "--peer-command",
+        "x=exit 4",
+    ]);
     assert!(failed.refused().contains("x: ended with exit status: 4"));
 }
 
@@ -92,8 +146,21 @@ fn a_server_is_put_under_load() {
     std::fs::write(&definition, text).unwrap();
     let url = format!("http://{}/v1", server.address);
     let (definition, out) = (definition.to_str().unwrap(), record.to_str().unwrap());
-    let args =
-        ["server", "--url", &url, "--key", &key, "--definition", definition, "--runs", "1", "--model", MODEL, "--out", out];
+    let args = [
+        "server",
+        "--url",
+        &url,
+        "--key",
+        &key,
+        "--definition",
+        definition,
+        "--runs",
+        "1",
+        "--model",
+        MODEL,
+        "--out",
+        out,
+    ];
     bench(&args).ok();
     let kept = read(&record);
     assert_eq!(kept["notes"].as_array().unwrap().len(), 0, "{}", kept["notes"]);

@@ -65,12 +65,13 @@ pub struct Engine {
 /// `bench pair`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A peer's command is a line for the shell that prints the JSON of llama-bench (-o json), the jsonl of llama-batched-bench, or a
-record of ours (bench engine --out -), once a round. Workloads that both sides have are compared; the definition says what the
-peer calls each. Example:
+A peer's command is a line for the shell that prints the JSON of llama-bench (-o json), the jsonl of llama-batched-bench, \
+or a record of ours (bench engine --out -); it is run once a round. Workloads that both sides have are compared; the \
+definition says what the peer calls each. Example:
 
   proeftuin bench pair --file M.gguf --threads 2 --rounds 5 --out RECORD.json \\
-    --peer-command llama.cpp='llama-bench -m M.gguf -t 2 -p 512 -n 128 -r 1 -o json' --peer-version llama.cpp=b11434")]
+    --peer-command llama.cpp='llama-bench -m M.gguf -t 2 -p 512 -n 128 -r 1 -o json' \\
+    --peer-version llama.cpp=b11434")]
 pub struct Pair {
     /// The model.
     #[command(flatten)]
@@ -101,9 +102,9 @@ pub struct Pair {
 /// `bench server`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The load goes where you point it: point it at servers of your own, best on this machine. Prompts are everyday words drawn by a
-seed. The first server is ours in ratios. With --target a key stands on the command line, where other users of this machine can
-see it: use a key that you revoke afterwards.")]
+The load goes where you point it: point it at servers of your own, best on this machine. Prompts are everyday words drawn \
+by a seed. The first server is ours in ratios. With --target a key stands on the command line, where other users of this \
+machine can see it: use a key that you revoke afterwards.")]
 pub struct Server {
     /// Base URL of one server, as in http://127.0.0.1:8080/v1
     #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", required_unless_present = "targets")]

@@ -10,7 +10,7 @@ pub fn holds(bytes: &[u8]) {
         match base.next_chunk() {
             Err(_) => return,
             Ok(None) => break,
-            Ok(Some((tokens, rows))) => {
+            Ok(Some(eval::BaseChunk { tokens, rows })) => {
                 assert_eq!((tokens.len(), rows.len()), (n_ctx, rows_per_chunk));
                 assert!(tokens.iter().all(|id| (*id as usize) < n_vocab));
                 assert!(rows.iter().all(|row| row.log_probs().count() == n_vocab));

@@ -88,6 +88,15 @@ pub struct BaseRow<'a> {
     levels: &'a [u8],
 }
 
+/// A chunk of the reference.
+#[derive(Debug)]
+pub struct BaseChunk<'a> {
+    /// Its `n_ctx` tokens.
+    pub tokens: &'a [u32],
+    /// The distributions after positions `n_ctx / 2` to `n_ctx - 2`, in order.
+    pub rows: Vec<BaseRow<'a>>,
+}
+
 impl BaseRow<'_> {
     /// The log-probability of every token, in the order of ids; f32 as the reference's own tool computes it.
     pub fn log_probs(&self) -> impl Iterator<Item = f32> {
@@ -152,11 +161,11 @@ impl<R: Read> BaseFile<R> {
         self.n_ctx - 1 - self.n_ctx / 2
     }
 
-    /// The next chunk: its tokens, and its rows in order of position; `None` after the last.
+    /// The next chunk; `None` after the last.
     ///
     /// # Errors
     /// [`BaseFault::Io`], [`BaseFault::Row`].
-    pub fn next_chunk(&mut self) -> Result<Option<(&[u32], Vec<BaseRow<'_>>)>, BaseFault> {
+    pub fn next_chunk(&mut self) -> Result<Option<BaseChunk<'_>>, BaseFault> {
         let chunk = self.chunks_read;
         let Some(tokens) = self.tokens.chunks_exact(self.n_ctx).nth(chunk) else { return Ok(None) };
         self.chunks_read += 1;
@@ -166,7 +175,7 @@ impl<R: Read> BaseFile<R> {
         let n_vocab = self.n_vocab;
         let rows = self.rows.chunks_exact(row_bytes).enumerate();
         let rows = rows.map(|(row, bytes)| read_row(bytes, n_vocab).ok_or(BaseFault::Row { chunk, row }));
-        Ok(Some((tokens, rows.collect::<Result<_, _>>()?)))
+        Ok(Some(BaseChunk { tokens, rows: rows.collect::<Result<_, _>>()? }))
     }
 }
 

@@ -184,8 +184,8 @@ impl Client {
             "stream": true,
             "stream_options": {"include_usage": true},
         });
-        if length.exact {
-            body["ignore_eos"] = Value::Bool(true);
+        if let Some(fields) = body.as_object_mut().filter(|_| length.exact) {
+            fields.insert("ignore_eos".to_owned(), Value::Bool(true));
         }
         let mut request = self.agent.post(format!("{}/chat/completions", self.url));
         request = request.header("Content-Type", "application/json");

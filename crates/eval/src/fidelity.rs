@@ -5,7 +5,7 @@
 //! and how often both have the same most probable token. Sums are kept in f64.
 
 use crate::Error;
-use crate::base_file::{BaseFile, BaseRow};
+use crate::base_file::{BaseChunk, BaseFile, BaseRow};
 use crate::record::{Better, Figure, OURS};
 use crate::statistics::quantile;
 
@@ -149,7 +149,7 @@ pub fn fidelity<R: std::io::Read>(
     let (from, len, n_chunk) = (base.n_ctx / 2, base.n_ctx - 1, base.n_chunk);
     let mut comparison = Comparison::default();
     let mut done = 0;
-    while let Some((tokens, rows)) = base.next_chunk().map_err(at)? {
+    while let Some(BaseChunk { tokens, rows }) = base.next_chunk().map_err(at)? {
         let mut prompt: Vec<u32> = tokens.iter().take(len).copied().collect();
         if let (Some(bos), Some(first)) = (bos, prompt.first_mut()) {
             *first = bos;

@@ -17,7 +17,7 @@ mod server_load;
 mod server_workload;
 mod statistics;
 
-pub use base_file::{BaseFault, BaseFile, BaseRow};
+pub use base_file::{BaseChunk, BaseFault, BaseFile, BaseRow};
 pub use client::Target;
 pub use definition::{Definition, EngineWorkload, Measure, Workload};
 pub use engine::{LoadOptions, PinnedFile, isa, load, measure as hash_file};

@@ -241,7 +241,7 @@ fn without_folders(line: &str) -> String {
     shown + &word
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -105,7 +105,7 @@ fn section(page: &mut String, record: &Record) {
     let groups = groups(record);
     table(page, &groups, record);
     let (height, body) = plot(&groups, record);
-    let _ = write!(page, "{}{body}</svg>\n", open_svg(height));
+    let _ = writeln!(page, "{}{body}</svg>", open_svg(height));
     for note in &record.notes {
         let _ = writeln!(page, "<p><small>{}</small></p>", escape(note));
     }
@@ -204,9 +204,9 @@ fn plot(groups: &[Group<'_>], record: &Record) -> (f64, String) {
     };
     let mut left = 10.0;
     for system in &record.systems {
-        let _ = write!(
+        let _ = writeln!(
             body,
-            "<rect x=\"{left:.0}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{:.0}\" y=\"18\">{}</text>\n",
+            "<rect x=\"{left:.0}\" y=\"8\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{:.0}\" y=\"18\">{}</text>",
             colour(&system.name),
             left + 17.0,
             escape(&system.name)
@@ -218,9 +218,9 @@ fn plot(groups: &[Group<'_>], record: &Record) -> (f64, String) {
         let greatest =
             group.figures.iter().filter_map(|figure| Some(figure.summary?.max)).fold(0.0, f64::max);
         let scale = if greatest > 0.0 { BAR_WIDTH / greatest } else { 0.0 };
-        let _ = write!(
+        let _ = writeln!(
             body,
-            "<text x=\"10\" y=\"{:.0}\">{} <tspan fill=\"#5b6472\">{}</tspan></text>\n",
+            "<text x=\"10\" y=\"{:.0}\">{} <tspan fill=\"#5b6472\">{}</tspan></text>",
             top + 12.0,
             escape(group.workload),
             escape(group.metric)
@@ -240,11 +240,11 @@ fn bar(body: &mut String, top: f64, scale: f64, summary: Summary, colour: &str, 
     let width = |value: f64| (value.max(0.0) * scale).max(0.0);
     let middle = top + (BAR_HEIGHT - 3.0) / 2.0;
     let (from, to) = (LABEL_WIDTH + width(summary.min), LABEL_WIDTH + width(summary.max));
-    let _ = write!(
+    let _ = writeln!(
         body,
         "<rect x=\"{LABEL_WIDTH:.0}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.0}\" fill=\"{colour}\"/>\
          <path d=\"M{from:.1} {middle:.1}H{to:.1}M{from:.1} {:.1}v6M{to:.1} {:.1}v6\" stroke=\"#1c2330\" fill=\"none\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\">{} {}</text>\n",
+         <text x=\"{:.1}\" y=\"{:.1}\">{} {}</text>",
         width(summary.median),
         BAR_HEIGHT - 3.0,
         middle - 3.0,

@@ -59,7 +59,11 @@ pub fn run_server(
     for target in targets {
         let refuse = |reason| Error::Workload { name: "warm-up".to_owned(), reason };
         let client = Client::new(target).map_err(refuse)?;
-        let outcome = client.ask("Say one word about a garden.", Length { max_tokens: 8, exact: false }, limits.request);
+        let outcome = client.ask(
+            "Say one word about a garden.",
+            Length { max_tokens: 8, exact: false },
+            limits.request,
+        );
         if let Some(failure) = outcome.failure {
             return Err(refuse(format!("{} at {}: {failure}", target.name, target.url)));
         }

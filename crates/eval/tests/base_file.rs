@@ -5,7 +5,7 @@ mod files;
 #[path = "../fuzz/property.rs"]
 mod property;
 
-use eval::{BaseFault, BaseFile};
+use eval::{BaseChunk, BaseFault, BaseFile};
 use files::base_file;
 use proptest::prelude::*;
 
@@ -28,14 +28,14 @@ fn what_was_written_is_read() {
     let bytes = small();
     let mut base = BaseFile::new(&bytes[..], bytes.len() as u64).unwrap();
     assert_eq!((base.n_ctx, base.n_vocab, base.n_chunk, base.rows_per_chunk()), (6, 5, 2, 2));
-    let (tokens, rows) = base.next_chunk().unwrap().unwrap();
+    let BaseChunk { tokens, rows } = base.next_chunk().unwrap().unwrap();
     assert_eq!(tokens, [0, 1, 2, 3, 4, 0]);
     let probs: Vec<f32> = rows[1].log_probs().map(f32::exp).collect();
     let sum: f32 = (0..5).map(|id| (id as f32).exp()).sum();
     for (id, prob) in probs.iter().enumerate() {
         assert!((prob - (id as f32).exp() / sum).abs() < 1e-4, "{probs:?}");
     }
-    assert_eq!(base.next_chunk().unwrap().unwrap().0, [4, 3, 2, 1, 0, 4]);
+    assert_eq!(base.next_chunk().unwrap().unwrap().tokens, [4, 3, 2, 1, 0, 4]);
     assert!(base.next_chunk().unwrap().is_none());
 }
 
@@ -49,7 +49,10 @@ fn what_is_wrong_is_named() {
     };
     assert!(matches!(fault(b"_logit"), BaseFault::Mark));
     assert!(matches!(fault(&with(0, b"GGUF")), BaseFault::Mark));
-    assert!(matches!(fault(&with(8, &2_i32.to_le_bytes())), BaseFault::Header { field: "n_ctx", value: 2, .. }));
+    assert!(matches!(
+        fault(&with(8, &2_i32.to_le_bytes())),
+        BaseFault::Header { field: "n_ctx", value: 2, .. }
+    ));
     assert!(matches!(fault(&with(12, &(-1_i32).to_le_bytes())), BaseFault::Header { field: "n_vocab", .. }));
     assert!(matches!(fault(&with(16, &i32::MAX.to_le_bytes())), BaseFault::Header { field: "n_chunk", .. }));
     assert!(matches!(fault(&with(16, &(1_i32 << 24).to_le_bytes())), BaseFault::Size { .. }));

@@ -20,16 +20,22 @@ fn workload(text: &str) -> Definition<EngineWorkload> {
 fn what_fits_is_run_and_what_does_not_is_said() {
     let definition = Definition::<EngineWorkload>::load::<&std::path::Path>(&[]).unwrap();
     let mut lines = 0;
-    let (figures, notes) = eval::run_engine(&bench(&definition), &definition, 2, &mut |_| lines += 1).unwrap();
+    let (figures, notes) =
+        eval::run_engine(&bench(&definition), &definition, 2, &mut |_| lines += 1).unwrap();
     // The tiny model has 512 positions.
     let left_out = ["pp512", "tg128 @ d4000", "tg128 @ d8000", "shared prefix", "copy"];
     assert_eq!(notes.len(), left_out.len(), "{notes:?}");
     for name in left_out {
-        assert!(notes.iter().any(|note| note.starts_with(name) && note.contains("the context is 512")), "{name}");
+        assert!(
+            notes.iter().any(|note| note.starts_with(name) && note.contains("the context is 512")),
+            "{name}"
+        );
     }
     let names: Vec<&str> = figures.iter().map(|figure| figure.workload.as_str()).collect();
     assert_eq!(names, ["tg128", "tg128 x2", "tg128 x4", "tg128 x8", "tg128 x16"]);
-    assert!(figures.iter().all(|figure| figure.runs.len() == 2 && figure.runs.iter().all(|speed| *speed > 0.0)));
+    assert!(
+        figures.iter().all(|figure| figure.runs.len() == 2 && figure.runs.iter().all(|speed| *speed > 0.0))
+    );
     assert_eq!(lines, left_out.len() + 2 * names.len());
 }
 

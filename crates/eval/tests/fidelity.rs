@@ -16,7 +16,8 @@ fn tiny(seed: u64) -> (tempfile::TempDir, engine::Loaded) {
     let path = dir.path().join("tiny.gguf");
     std::fs::write(&path, testkit::tiny_gguf(seed)).unwrap();
     let file = eval::hash_file(&path, &mut |_, _| ()).unwrap();
-    let loaded = eval::load(&[file], &LoadOptions { threads: 1, ..LoadOptions::default() }, &mut |_, _| ()).unwrap();
+    let loaded =
+        eval::load(&[file], &LoadOptions { threads: 1, ..LoadOptions::default() }, &mut |_, _| ()).unwrap();
     (dir, loaded)
 }
 

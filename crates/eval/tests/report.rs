@@ -15,8 +15,12 @@ fn record() -> Record {
         kernel: "6.1".into(),
         arch: "x86_64".into(),
     };
-    record.build =
-        Build { version: "0.1.0".into(), commit: "abc".into(), profile: "release".into(), isa: "avx2".into() };
+    record.build = Build {
+        version: "0.1.0".into(),
+        commit: "abc".into(),
+        profile: "release".into(),
+        isa: "avx2".into(),
+    };
     record.model = Some(ModelFacts { name: "m.gguf".into(), sha256: "00ff".into(), size_bytes: 1234 });
     record.threads = Some(2);
     record.systems = vec![

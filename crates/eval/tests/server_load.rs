@@ -77,10 +77,15 @@ fn answer(
     assert!(head.contains(bearer), "{head}");
     if head.starts_with("get /v1/models ") {
         let body = r#"{"data": [{"id": "the-model"}]}"#;
-        return write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        return write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
     }
     assert!(head.starts_with("post /v1/chat/completions "), "{head}");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -176,8 +181,15 @@ fn servers_get_the_same_prompts_and_runs_do_not() {
     let sent = prompts(&one);
     assert_eq!(sent, prompts(&two));
     assert!(sent.windows(2).all(|pair| pair[0] != pair[1]), "no prompt twice");
-    assert_eq!(runs(&figures, "output tokens", "two"), [36.0; 2], "texts stand for tokens where none were counted");
-    assert_eq!(eval::ratios("one", &figures).iter().find(|r| r.metric == "output tokens").unwrap().runs, [84.0 / 36.0; 2]);
+    assert_eq!(
+        runs(&figures, "output tokens", "two"),
+        [36.0; 2],
+        "texts stand for tokens where none were counted"
+    );
+    assert_eq!(
+        eval::ratios("one", &figures).iter().find(|r| r.metric == "output tokens").unwrap().runs,
+        [84.0 / 36.0; 2]
+    );
 }
 
 #[test]
@@ -204,7 +216,8 @@ fn a_request_that_takes_too_long_is_a_timeout() {
     let definition = Definition::<ServerWorkload>::parse(&[("x.toml", &CLOSED.replace("12", "2"))]).unwrap();
     // The warm-up is answered within it on any machine that runs tests at all.
     let limits = LoadLimits { runs: 1, request: Duration::from_secs(4), run: Duration::from_secs(60) };
-    let (_, notes) = eval::run_server(std::slice::from_ref(&slow.target), &definition, limits, &mut |_| ()).unwrap();
+    let (_, notes) =
+        eval::run_server(std::slice::from_ref(&slow.target), &definition, limits, &mut |_| ()).unwrap();
     assert_eq!(notes, ["chat, slow: timeout: 2 requests"]);
 }
 
@@ -223,7 +236,10 @@ fn an_open_loop_and_a_long_neighbour_send_what_they_say() {
     let seen = two.seen.lock().unwrap();
     let long: Vec<&Value> = seen.iter().filter(|body| body["max_tokens"] == 1).collect();
     assert_eq!((seen.len(), long.len()), (6, 3));
-    assert!(long.iter().all(|body| body["messages"][0]["content"].as_str().unwrap().split_whitespace().count() >= 900));
+    assert!(
+        long.iter()
+            .all(|body| body["messages"][0]["content"].as_str().unwrap().split_whitespace().count() >= 900)
+    );
     assert_eq!(runs(&figures, "output tokens", "two"), [21.0], "the long ones are not measured");
 }
 
@@ -243,7 +259,12 @@ fn targets_are_read_and_refused_without_their_key() {
     assert_eq!((target.url.as_str(), target.key.as_str()), ("http://localhost:1/v1", "key"));
     assert_eq!(target.model.as_deref(), Some("some/model,2"));
     assert_eq!(Target::parse("a=http://x").unwrap().model, None);
-    for (text, why) in [("http", "NAME=URL"), ("=http://x", "1 to 40"), ("a=https://x", "http://"), ("a=http://x,se cret", "key")] {
+    for (text, why) in [
+        ("http", "NAME=URL"),
+        ("=http://x", "1 to 40"),
+        ("a=https://x", "http://"),
+        ("a=http://x,se cret", "key"),
+    ] {
         let refused = Target::parse(text).unwrap_err();
         assert!(refused.contains(why) && !refused.contains("se cret"), "{refused}");
     }
