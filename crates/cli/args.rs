@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gateway::Device;
+use gateway::{Device, KvType};
 
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 
@@ -107,6 +107,15 @@ fn device(text: &str) -> Result<Device, String> {
     }
 }
 
+/// `f16` or `q8`.
+pub(crate) fn kv_type(text: &str) -> Result<KvType, String> {
+    match text {
+        "f16" => Ok(KvType::F16),
+        "q8" => Ok(KvType::Q8),
+        _ => Err("must be f16 or q8".to_owned()),
+    }
+}
+
 /// What the engine may use.
 #[derive(Debug, Clone, Args)]
 pub struct EngineArgs {
@@ -123,6 +132,9 @@ pub struct EngineArgs {
     #[arg(long, env = "PROEFTUIN_KV_MIB", value_name = "MIB", default_value_t = 512,
           value_parser = clap::value_parser!(u32).range(8..))]
     pub kv_mib: u32,
+    /// How keys and values are stored: f16, or q8 in half the memory (cpu only; answers may differ from f16's)
+    #[arg(long, env = "PROEFTUIN_KV_TYPE", value_name = "TYPE", default_value = "f16", value_parser = kv_type)]
+    pub kv_type: KvType,
     /// Sequences that generate at the same time
     #[arg(long, env = "PROEFTUIN_MAX_RUNNING", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=4096))]

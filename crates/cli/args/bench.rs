@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use eval::Target;
+use gateway::KvType;
 
 /// `bench …`
 #[derive(Debug, Subcommand)]
@@ -32,6 +33,9 @@ pub struct MeasuredModel {
     /// Threads of the engine [default: one a core]
     #[arg(long, env = "PROEFTUIN_THREADS", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// How keys and values are stored: f16 or q8
+    #[arg(long, env = "PROEFTUIN_KV_TYPE", value_name = "TYPE", default_value = "f16", value_parser = super::kv_type)]
+    pub kv_type: KvType,
 }
 
 /// What to run.

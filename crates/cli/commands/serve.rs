@@ -127,6 +127,7 @@ impl Running {
             device: args.device,
             threads: args.threads.map(usize::from),
             kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
+            kv_type: args.kv_type,
             max_running: usize::try_from(args.max_running)?,
             max_batch_tokens: usize::try_from(args.step_tokens)?,
             speculation: usize::try_from(args.draft_tokens)?,

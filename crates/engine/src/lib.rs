@@ -25,6 +25,7 @@ mod tensors;
 
 pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
 pub use error::{Error, SubmitError};
+pub use kernels::KvType;
 pub use load::{Device, LoadOptions, LoadReport, Loaded, isa, load};
 pub use model::Model;
 pub use request::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};

@@ -5,6 +5,7 @@ use crate::model_runner::ModelRunner;
 use crate::models::{self, Config, Decoder, Family, SUPPORTED};
 use crate::tensors::Tensors;
 use crate::{Error, Model};
+use kernels::KvType;
 use weights::{Metadata, PinnedFile, TensorInfo};
 
 /// Where the arithmetic runs.
@@ -28,12 +29,14 @@ pub struct LoadOptions {
     pub threads: usize,
     /// Where the arithmetic runs.
     pub device: Device,
+    /// How keys and values are stored; the cpu has both, other devices binary16. A model's answers differ between them.
+    pub kv_type: KvType,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        LoadOptions { threads, device: Device::Cpu }
+        LoadOptions { threads, device: Device::Cpu, kv_type: KvType::F16 }
     }
 }
 
@@ -84,11 +87,15 @@ pub fn load(
     options: &LoadOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Loaded, Error> {
+    if options.kv_type != KvType::F16 && options.device != Device::Cpu {
+        let reason = "only the cpu stores keys and values in bytes; use f16".to_owned();
+        return Err(Error::Options { field: "kv_type", reason });
+    }
     match options.device {
         Device::Cpu if options.threads == 0 => {
             Err(Error::Options { field: "threads", reason: "must be at least 1".to_owned() })
         }
-        Device::Cpu => load_on(Cpu::new(options.threads)?, files, progress),
+        Device::Cpu => load_on(Cpu::new(options.threads, options.kv_type)?, files, progress),
         Device::Reference => load_on(Candle::reference(), files, progress),
         Device::Cuda(number) => load_on(cuda(number)?, files, progress),
         Device::Metal(number) => load_on(metal(number)?, files, progress),

@@ -23,7 +23,7 @@ mod serving;
 mod stop;
 mod strip;
 
-pub use ::engine::{Device, isa};
+pub use ::engine::{Device, KvType, isa};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::Caller;

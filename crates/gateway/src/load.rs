@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::{Device, EngineOptions, LoadOptions};
+use engine::{Device, EngineOptions, KvType, LoadOptions};
 use provenance::{Assurance, Digest, FileRef, ModelRef, Name};
 use registry::Registry;
 use thiserror::Error;
@@ -44,6 +44,8 @@ pub struct EngineSettings {
     pub threads: Option<usize>,
     /// Memory for keys and values, in bytes.
     pub kv_bytes: usize,
+    /// How keys and values are stored. A model's answers differ between the types; the receipt names q8.
+    pub kv_type: KvType,
     /// Sequences that generate at the same time.
     pub max_running: usize,
     /// Tokens computed in one step of the engine; raised to `max_running` where that is more.
@@ -57,7 +59,11 @@ pub struct EngineSettings {
 impl EngineSettings {
     fn load_options(&self) -> LoadOptions {
         let defaults = LoadOptions::default();
-        LoadOptions { threads: self.threads.unwrap_or(defaults.threads), device: self.device }
+        LoadOptions {
+            threads: self.threads.unwrap_or(defaults.threads),
+            device: self.device,
+            kv_type: self.kv_type,
+        }
     }
 
     fn engine_options(&self, context_tokens: usize) -> EngineOptions {

@@ -59,7 +59,11 @@ fn model(
 
 fn load_options(args: &MeasuredModel) -> eval::LoadOptions {
     let defaults = eval::LoadOptions::default();
-    eval::LoadOptions { threads: args.threads.map_or(defaults.threads, usize::from), ..defaults }
+    eval::LoadOptions {
+        threads: args.threads.map_or(defaults.threads, usize::from),
+        kv_type: args.kv_type,
+        ..defaults
+    }
 }
 
 /// A path's last part: records hold no folder of anybody's machine.

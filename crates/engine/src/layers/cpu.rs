@@ -4,22 +4,30 @@ use super::{AttentionShape, Backend, Input, Product};
 use crate::Error;
 use crate::model::Batch;
 use kernels::{
-    AttentionParams, AttentionSequence, DType, KvLayout, KvType, Matrix, Memory, PAGE_TOKENS, Pairing, Pool, RopeFrequencies,
-    Scratch, SlotRun,
+    AttentionParams, AttentionSequence, DType, KvLayout, KvType, Matrix, Memory, PAGE_TOKENS, Pairing, Pool,
+    RopeFrequencies, Scratch, SlotRun,
 };
 
 /// The kernels with their pool of threads.
 pub(crate) struct Cpu {
     pool: Pool,
     scratch: Scratch,
-    isa: &'static str,
+    kv_type: KvType,
+    /// The tier, and what else answers depend on.
+    name: String,
 }
 
 impl Cpu {
     /// # Errors
     /// When `PROEFTUIN_ISA` asks for what this machine does not have.
-    pub(crate) fn new(threads: usize) -> Result<Self, Error> {
-        Ok(Cpu { pool: Pool::new(threads), scratch: Scratch::new(), isa: kernels::isa()?.name() })
+    pub(crate) fn new(threads: usize, kv_type: KvType) -> Result<Self, Error> {
+        let isa = kernels::isa()?.name();
+        let name = if kv_type == KvType::F16 { isa.to_owned() } else { format!("{isa}-kv-q8") };
+        Ok(Cpu { pool: Pool::new(threads), scratch: Scratch::new(), kv_type, name })
+    }
+
+    fn layout(&self, shape: &AttentionShape) -> KvLayout {
+        KvLayout::new(shape.num_kv_heads, shape.head_dim, self.kv_type)
     }
 }
 
@@ -49,10 +57,6 @@ pub(crate) struct Angles {
     pairs: usize,
 }
 
-fn layout(shape: &AttentionShape) -> KvLayout {
-    KvLayout::new(shape.num_kv_heads, shape.head_dim, KvType::F16)
-}
-
 fn out_of_pages() -> Error {
     Error::Fault("a block table names a page that does not exist".to_owned())
 }
@@ -65,7 +69,7 @@ impl Backend for Cpu {
     type Rotation = Angles;
 
     fn name(&self) -> &str {
-        self.isa
+        &self.name
     }
 
     fn matrix(&mut self, dtype: DType, rows: usize, cols: usize, raw: &[u8]) -> Result<Matrix, Error> {
@@ -85,15 +89,15 @@ impl Backend for Cpu {
     }
 
     fn page_bytes(&self, shape: &AttentionShape) -> usize {
-        layout(shape).page_bytes()
+        self.layout(shape).page_bytes()
     }
 
     fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Memory, Error> {
-        Ok(Memory::zeroed(pages * layout(shape).page_bytes()))
+        Ok(Memory::zeroed(pages * self.layout(shape).page_bytes()))
     }
 
     fn wipe(&mut self, shape: &AttentionShape, cache: &mut Memory, pages: &[u32]) -> Result<(), Error> {
-        let elements = layout(shape).page_bytes();
+        let elements = self.layout(shape).page_bytes();
         for page in pages {
             let start = *page as usize * elements;
             cache.get_mut(start..start + elements).ok_or_else(out_of_pages)?.fill(0);
@@ -122,9 +126,7 @@ impl Backend for Cpu {
     fn linear(&mut self, input: Input<'_, Self>, products: &mut [Product<'_, Self>]) -> Result<(), Error> {
         let (rows, input) = match input {
             Input::Plain(x) => (x, kernels::Input::Plain(&x.values)),
-            Input::RmsNorm { x, weight, eps } => {
-                (x, kernels::Input::RmsNorm { x: &x.values, weight, eps })
-            }
+            Input::RmsNorm { x, weight, eps } => (x, kernels::Input::RmsNorm { x: &x.values, weight, eps }),
             Input::GateMul { activation, gate, up } => {
                 (gate, kernels::Input::GateMul { activation, gate: &gate.values, up: &up.values })
             }
@@ -203,7 +205,7 @@ impl Backend for Cpu {
                 position += len;
             }
         }
-        let layout = layout(shape);
+        let layout = self.layout(shape);
         let pages = cache.len() / layout.page_bytes();
         if runs.iter().any(|run| run.page as usize >= pages) {
             return Err(out_of_pages());
@@ -222,7 +224,7 @@ impl Backend for Cpu {
     ) -> Result<(), Error> {
         out.resize(q.rows(), q.cols);
         let params = AttentionParams {
-            layout: layout(shape),
+            layout: self.layout(shape),
             num_heads: shape.num_heads,
             scale: shape.scale,
             window: shape.window,

@@ -47,11 +47,7 @@ pub(crate) enum Input<'a, B: Backend> {
     /// The rows as they are, `[tokens, cols]`.
     Plain(&'a B::Activations),
     /// `x[t] / sqrt(mean(x[t]²) + eps) · weight`.
-    RmsNorm {
-        x: &'a B::Activations,
-        weight: &'a B::Vector,
-        eps: f32,
-    },
+    RmsNorm { x: &'a B::Activations, weight: &'a B::Vector, eps: f32 },
     /// `activation(gate[t]) · up[t]`.
     GateMul { activation: Activation, gate: &'a B::Activations, up: &'a B::Activations },
 }

@@ -2,7 +2,7 @@
 
 use super::{AttentionShape, Backend, Candle, Cpu, Input, Product};
 use crate::model::{Batch, BatchSlice};
-use kernels::{Activation, DType, Pairing, RopeFrequencies};
+use kernels::{Activation, DType, KvType, Pairing, RopeFrequencies};
 use proptest::prelude::*;
 
 /// Numbers in ±1 from a seed.
@@ -81,8 +81,7 @@ impl<B: Backend> Trial<B> {
                 _ => Input::GateMul { activation: Activation::GeluTanh, gate: &x, up: &y },
             };
             let products = [(&w, &mut a, false), (&v, &mut b, true)];
-            let mut products =
-                products.map(|(weight, out, accumulate)| Product { weight, out, accumulate });
+            let mut products = products.map(|(weight, out, accumulate)| Product { weight, out, accumulate });
             self.backend.linear(input, &mut products).unwrap();
             self.keep(a);
             self.keep(b);
@@ -132,7 +131,7 @@ impl<B: Backend> Trial<B> {
 macro_rules! on_both {
     ($tolerance:expr, $trial:ident => $body:expr) => {{
         let kernels = {
-            let mut $trial = Trial::new(Cpu::new(2).unwrap());
+            let mut $trial = Trial::new(Cpu::new(2, KvType::F16).unwrap());
             $body;
             $trial.results
         };

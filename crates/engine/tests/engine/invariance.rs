@@ -1,8 +1,9 @@
 //! The same request gives the same bits: whatever runs beside it, however it is cut up, on any number of threads.
 
-use crate::{collect, load_bytes, load_path};
+use crate::{collect, load_bytes, load_bytes_with, load_path};
 use engine::{
-    Device, Engine, EngineOptions, EngineStats, FinishReason, Model, SamplingParams, SequenceRequest, start,
+    Device, Engine, EngineOptions, EngineStats, FinishReason, KvType, LoadOptions, Model, SamplingParams,
+    SequenceRequest, start,
 };
 use proptest::prelude::*;
 use std::path::Path;
@@ -182,12 +183,16 @@ fn logits_are_the_same_however_a_prompt_is_cut() {
             tokens in prop::collection::vec(3..TinyModel::vocab_len() as u32, 40..120),
             chunk in 1..50usize,
             threads in 1..4usize,
+            kv_type in prop_oneof![Just(KvType::F16), Just(KvType::Q8)],
         )| {
             let file = TinyModel { seed, ..TinyModel::of(family) }.build();
             // So many rows of logits that they do not all come from one step.
             let from = tokens.len() - 40;
-            let mut whole = load_bytes(&file, Device::Cpu, 1).unwrap().model;
-            let mut cut = load_bytes(&file, Device::Cpu, threads).unwrap().model;
+            let load = |threads| {
+                let options = LoadOptions { threads, kv_type, ..LoadOptions::default() };
+                load_bytes_with(&file, &options).unwrap().model
+            };
+            let (mut whole, mut cut) = (load(1), load(threads));
             let bits = |logits: Vec<f32>| logits.into_iter().map(f32::to_bits).collect::<Vec<_>>();
             let expected = bits(whole.logits(&tokens, from, usize::MAX).unwrap());
             prop_assert_eq!(bits(cut.logits(&tokens, from, chunk).unwrap()), expected, "{:?}", family);

@@ -1,7 +1,7 @@
 //! What is refused, by name, and what is reported.
 
-use crate::{load_bytes, pin};
-use engine::{Device, Error, LoadOptions, load};
+use crate::{load_bytes, load_bytes_with, pin};
+use engine::{Device, Error, KvType, LoadOptions, load};
 use testkit::{Gguf, TinyModel, tiny_gguf};
 
 fn refused(file: &[u8]) -> Error {
@@ -34,7 +34,7 @@ fn one_flipped_bit_anywhere_is_refused_with_both_hashes() {
         let mut flipped = file.clone();
         flipped[at] ^= 1;
         std::fs::write(&path, &flipped).unwrap();
-        let options = LoadOptions { threads: 1, device: Device::Cpu };
+        let options = LoadOptions { threads: 1, ..LoadOptions::default() };
         let error = load(std::slice::from_ref(&pinned), &options, &mut |_, _| ()).unwrap_err();
         let hex = |bytes: [u8; 32]| bytes.map(|byte| format!("{byte:02x}")).concat();
         let message = error.to_string();
@@ -120,4 +120,17 @@ fn devices_that_this_build_lacks_are_refused_with_the_way_out() {
         load_bytes(&tiny_gguf(0), Device::Cpu, 0),
         Err(Error::Options { field: "threads", .. })
     ));
+}
+
+#[test]
+fn bytes_in_the_cache_are_the_cpus_alone_and_named() {
+    let file = tiny_gguf(0);
+    let load = |device| {
+        let options = LoadOptions { device, kv_type: KvType::Q8, ..LoadOptions::default() };
+        load_bytes_with(&file, &options)
+    };
+    let report = load(Device::Cpu).unwrap().report;
+    assert_eq!(report.isa, format!("{}-kv-q8", engine::isa().unwrap()));
+    let refused = load(Device::Reference).unwrap_err().to_string();
+    assert!(refused.contains("kv_type") && refused.contains("f16"), "{refused}");
 }

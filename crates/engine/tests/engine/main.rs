@@ -27,14 +27,22 @@ fn pin(path: &Path) -> PinnedFile {
 }
 
 fn load_path(path: &Path, device: Device, threads: usize) -> Result<Loaded, engine::Error> {
-    engine::load(&[pin(path)], &LoadOptions { device, threads }, &mut |_, _| ())
+    load_with(path, &LoadOptions { device, threads, ..LoadOptions::default() })
+}
+
+fn load_with(path: &Path, options: &LoadOptions) -> Result<Loaded, engine::Error> {
+    engine::load(&[pin(path)], options, &mut |_, _| ())
 }
 
 fn load_bytes(file: &[u8], device: Device, threads: usize) -> Result<Loaded, engine::Error> {
+    load_bytes_with(file, &LoadOptions { device, threads, ..LoadOptions::default() })
+}
+
+fn load_bytes_with(file: &[u8], options: &LoadOptions) -> Result<Loaded, engine::Error> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiny.gguf");
     std::fs::write(&path, file).unwrap();
-    load_path(&path, device, threads)
+    load_with(&path, options)
 }
 
 fn collect(mut stream: TokenStream) -> (Vec<u32>, FinishReason) {

@@ -29,7 +29,7 @@ fn engine() -> Engine {
     let path = folder.path().join("tiny.gguf");
     std::fs::write(&path, &file).unwrap();
     let pinned = PinnedFile { path, sha256: Sha256::digest(&file).into(), size_bytes: file.len() as u64 };
-    let options = LoadOptions { device: Device::Cpu, threads: 1 };
+    let options = LoadOptions { threads: 1, ..LoadOptions::default() };
     let model = load(&[pinned], &options, &mut |_, _| ()).unwrap().model;
     let kv_bytes = PAGES * 32 * model.kv_bytes_per_token();
     start(model, EngineOptions { kv_bytes, max_running: 16, ..EngineOptions::default() }).unwrap()

@@ -1,9 +1,9 @@
 //! Attention against the textbook, in binary64, and against itself.
 
 use super::*;
-use crate::{KvType, SlotRun};
 use crate::half::f16_to_f32;
 use crate::kv::HeadPage;
+use crate::{KvType, SlotRun};
 
 /// Random numbers in −1..1 (xorshift).
 struct Random(u64);
@@ -133,7 +133,10 @@ fn attention_is_the_textbook() {
                 let case = Case::of(kv_type, heads, kv_heads, dim, length, window);
                 let found = case.run(crate::isa::current(), 2, length, length);
                 for (found, truth) in found.iter().zip(case.naive()) {
-                    assert!((found - truth).abs() < 2e-6, "{heads} {kv_heads} {dim} {length}: {found} {truth}");
+                    assert!(
+                        (found - truth).abs() < 2e-6,
+                        "{heads} {kv_heads} {dim} {length}: {found} {truth}"
+                    );
                 }
             }
         }

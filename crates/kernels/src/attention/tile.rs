@@ -146,7 +146,10 @@ impl Tile<'_> {
         while pair < pairs {
             let seen = self.seen(pair / group, index);
             let mut count = 1;
-            while count < S::QUERIES && pair + count < pairs && self.seen((pair + count) / group, index) == seen {
+            while count < S::QUERIES
+                && pair + count < pairs
+                && self.seen((pair + count) / group, index) == seen
+            {
                 count += 1;
             }
             if !seen.is_empty() {
@@ -288,7 +291,8 @@ impl State<'_> {
         a = exp_lanes(simd, simd.sub(a, now_lanes));
         b = exp_lanes(simd, simd.sub(b, now_lanes));
         // e^0 is exactly 1, so that most pages are spared the third exponential.
-        let shrink = if now == before { 1.0 } else { simd.largest(exp_lanes(simd, simd.splat(before - now))) };
+        let shrink =
+            if now == before { 1.0 } else { simd.largest(exp_lanes(simd, simd.splat(before - now))) };
         self.largest[pair] = now;
         self.totals[pair] = self.totals[pair].mul_add(shrink, simd.sum(simd.add(a, b)));
         if let Some(scales) = scales {

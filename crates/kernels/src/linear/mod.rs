@@ -113,10 +113,8 @@ pub(crate) fn linear_on(
         _ => &scratch.floats,
     };
     let activations = Activations { floats, blocks: &scratch.activations, cols, tokens: m };
-    let outputs: Vec<_> = products
-        .iter_mut()
-        .map(|product| (product.weight, share(product.out), product.accumulate))
-        .collect();
+    let outputs: Vec<_> =
+        products.iter_mut().map(|product| (product.weight, share(product.out), product.accumulate)).collect();
     let groups: usize = outputs.iter().map(|(w, ..)| w.groups()).sum();
     // Rows are handed out two groups at a time, as the widest tier takes them.
     let pairs = groups.div_ceil(2);
@@ -142,7 +140,9 @@ pub(crate) fn linear_on(
 
 impl Input<'_> {
     fn check(&self, m: usize, cols: usize) {
-        let check = |x: &[f32]| assert_eq!(x.len(), m * cols, "linear: input length for {m} tokens of {cols} columns");
+        let check = |x: &[f32]| {
+            assert_eq!(x.len(), m * cols, "linear: input length for {m} tokens of {cols} columns")
+        };
         match self {
             Input::Plain(x) => check(x),
             Input::RmsNorm { x, weight, .. } => {

@@ -63,7 +63,10 @@ pub(super) fn prepare(
     let pieces = if m * cols < ALONE { 1 } else { m.min(4 * pool.threads()) };
     pool.each(pieces, &|worker, piece| {
         let tokens = split(m, pieces, piece);
-        dispatch(isa, Prepare { input, shape: (m, cols), needs, tokens, worker, rows: &rows, blocks: &blocks });
+        dispatch(
+            isa,
+            Prepare { input, shape: (m, cols), needs, tokens, worker, rows: &rows, blocks: &blocks },
+        );
     });
 }
 
@@ -85,7 +88,8 @@ impl Kernel for Prepare<'_> {
         let (m, cols) = self.shape;
         for token in self.tokens.clone() {
             let own = token * cols..(token + 1) * cols;
-            let place = if self.needs.floats { own.clone() } else { self.worker * cols..(self.worker + 1) * cols };
+            let place =
+                if self.needs.floats { own.clone() } else { self.worker * cols..(self.worker + 1) * cols };
             // SAFETY: a token is in one piece alone; where rows are not kept, the row is this worker's own.
             let row = |place| unsafe { self.rows.slice_mut(place) };
             let x: &[f32] = match self.input {

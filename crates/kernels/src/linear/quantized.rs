@@ -107,6 +107,11 @@ impl<F: Format> Rows<'_, F> {
         let mut sums = [[simd.splat(0.0); G]; N];
         let chunks = weights[0].len() / packing.stride();
         for chunk in 0..chunks {
+            if N <= AHEAD_TOKENS {
+                for weights in weights {
+                    ahead(simd, weights, chunk * packing.stride(), packing.stride(), G);
+                }
+            }
             for sub in 0..packing.blocks {
                 // Arrays of vectors are filled by loops: a closure would not inherit the tier's features.
                 let mut blocks = [WeightBlock::zero(simd); G];
@@ -126,6 +131,25 @@ impl<F: Format> Rows<'_, F> {
                 self.portion.store(simd, group + g, start + token, sums[token][g]);
             }
         }
+    }
+}
+
+/// Bytes between what is computed with and what is asked for. The processor's own prefetching ends at every 4 KiB.
+const AHEAD: usize = 3 << 10;
+
+/// With more tokens than this, computing takes longer than reading.
+const AHEAD_TOKENS: usize = 2;
+
+/// Asks for the cache lines that follow `stride` bytes at `start` of a group at a distance. After the end of a group comes
+/// the one that is `groups` further on.
+#[inline(always)]
+fn ahead<S: Simd>(simd: S, weights: &[u8], start: usize, stride: usize, groups: usize) {
+    let mut at = start + AHEAD;
+    if at >= weights.len() {
+        at += (groups - 1) * weights.len();
+    }
+    for line in 0..stride.div_ceil(64) {
+        simd.prefetch(weights.as_ptr().wrapping_add(at + 64 * line));
     }
 }
 
@@ -188,9 +212,7 @@ fn codes_of<S: Simd, F: Format>(simd: S, packed: &[u8]) -> [S::B; CHUNKS] {
     for chunk in 0..CHUNKS {
         let (quarter, half) = (chunk as i32 % 4, chunk / 4);
         codes[chunk] = match F::SHAPE.codes {
-            Codes::FiveBits => {
-                simd.join(codes[chunk], simd.bytes(vector(packed, 4)), 4 - chunk as i32, 0x10)
-            }
+            Codes::FiveBits => simd.join(codes[chunk], simd.bytes(vector(packed, 4)), 4 - chunk as i32, 0x10),
             Codes::SixBits => {
                 simd.join(codes[chunk], simd.bytes(vector(packed, 4 + half)), 4 - 2 * quarter, 0x30)
             }

@@ -255,7 +255,8 @@ fn activations_are_within_half_a_step_and_what_is_not_finite_shows() {
         let blocks = quantized(isa, &pool, &x);
         for (x, block) in x.chunks(32).zip(&blocks) {
             let sums = block.quants.as_chunks::<16>().0;
-            let [first, second] = [sums[0], sums[1]].map(|half| half.iter().map(|&q| i32::from(q)).sum::<i32>());
+            let [first, second] =
+                [sums[0], sums[1]].map(|half| half.iter().map(|&q| i32::from(q)).sum::<i32>());
             assert_eq!(block.sums, [first + second, first]);
             assert_eq!(block.scaled_sum, block.scale * (first + second) as f32);
             for (&x, &quant) in x.iter().zip(&block.quants) {

@@ -174,6 +174,11 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         unsafe { [_mm256_cvtepi32_ps(value[0]), _mm256_cvtepi32_ps(value[1])] }
     }
     #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        // SAFETY: a prefetch touches no memory, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 64]) -> Self::B {
         let from = from.as_ptr().cast::<__m256i>();
         // SAFETY: 64 bytes, two registers, are readable at `from`; unaligned loads.
@@ -199,7 +204,8 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
             // SAFETY: the token proves the features; registers only.
             unsafe {
                 let count = _mm_cvtsi32_si128(left.abs());
-                let high = if left >= 0 { _mm256_sll_epi16(high, count) } else { _mm256_srl_epi16(high, count) };
+                let high =
+                    if left >= 0 { _mm256_sll_epi16(high, count) } else { _mm256_srl_epi16(high, count) };
                 *out = _mm256_or_si256(*out, _mm256_and_si256(high, _mm256_set1_epi8(mask as i8)));
             }
         }

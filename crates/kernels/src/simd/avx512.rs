@@ -140,6 +140,11 @@ impl Simd for Avx512 {
         unsafe { _mm512_cvtepi32_ps(value) }
     }
     #[inline(always)]
+    fn prefetch(self, address: *const u8) {
+        // SAFETY: a prefetch touches no memory, whatever the address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+    #[inline(always)]
     fn bytes(self, from: &[u8; 64]) -> Self::B {
         // SAFETY: 64 bytes are readable at `from`; unaligned load.
         unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }

@@ -65,6 +65,9 @@ pub(crate) trait Simd: Copy {
     /// To float, to nearest even.
     fn int_to_float(self, value: Self::I) -> Self::F;
 
+    /// Asks for the cache line at this address, which may be any: nothing is read.
+    #[inline(always)]
+    fn prefetch(self, _address: *const u8) {}
     fn bytes(self, from: &[u8; 64]) -> Self::B;
     fn low_nibbles(self, bytes: Self::B) -> Self::B;
     fn high_nibbles(self, bytes: Self::B) -> Self::B;
@@ -104,14 +107,23 @@ pub(crate) trait Kernel {
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
     match isa {
         Isa::Scalar => kernel.run(Scalar),
-        // SAFETY, of all three: an `Isa` other than `Scalar` reaches this crate's kernels only through `isa()` or
-        // `Isa::require`, which asked the processor.
+        // An `Isa` other than `Scalar` reaches this crate's kernels only through `isa()` or `Isa::require`, which asked
+        // the processor.
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx2 => unsafe { avx2::run(kernel) },
+        Isa::Avx2 => {
+            // SAFETY: as above.
+            unsafe { avx2::run(kernel) }
+        }
         #[cfg(target_arch = "x86_64")]
-        Isa::AvxVnni => unsafe { avx2::run_vnni(kernel) },
+        Isa::AvxVnni => {
+            // SAFETY: as above.
+            unsafe { avx2::run_vnni(kernel) }
+        }
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512Vnni => unsafe { avx512::run(kernel) },
+        Isa::Avx512Vnni => {
+            // SAFETY: as above.
+            unsafe { avx512::run(kernel) }
+        }
         #[cfg(not(target_arch = "x86_64"))]
         Isa::Avx2 | Isa::AvxVnni | Isa::Avx512Vnni => kernel.run(Scalar),
         #[cfg(target_arch = "aarch64")]

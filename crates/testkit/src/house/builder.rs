@@ -216,6 +216,7 @@ fn load(folder: &Path) -> Serving {
     let settings = EngineSettings {
         threads: Some(1),
         kv_bytes: 16 << 20,
+        kv_type: gateway::KvType::F16,
         max_running: 32,
         max_batch_tokens: 256,
         speculation: 4,
