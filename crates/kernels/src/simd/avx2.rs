@@ -59,7 +59,6 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         fnma(a, b, c) -> F = _mm256_fnmadd_ps;
         max(a, b) -> F = _mm256_max_ps;
         min(a, b) -> F = _mm256_min_ps;
-        int_add(a, b) -> I = _mm256_add_epi32;
         int_sub(a, b) -> I = _mm256_sub_epi32;
     }
 
@@ -239,7 +238,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
     #[inline(always)]
     fn dot_sum(self, dot: Self::Dot) -> Self::I {
-        if VNNI { dot } else { self.pairs(dot) }
+        if VNNI { dot } else { self.add_pairs(self.int_splat(0), dot) }
     }
     #[inline(always)]
     fn dot_six_bits(self, sum: Self::I, weights: Self::B, x: [i8; 4]) -> Self::I {
@@ -250,7 +249,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         unsafe {
             let x = _mm256_set1_epi32(word(x));
             let pairs = [_mm256_maddubs_epi16(weights[0], x), _mm256_maddubs_epi16(weights[1], x)];
-            self.int_add(sum, self.pairs(pairs))
+            self.add_pairs(sum, pairs)
         }
     }
     #[inline(always)]
@@ -266,7 +265,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
             let [a, b] = [_mm256_xor_si256(weights[0], bias), _mm256_xor_si256(weights[1], bias)];
             let a = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(x, a));
             let b = _mm256_maddubs_epi16(_mm256_abs_epi8(b), _mm256_sign_epi8(x, b));
-            self.int_add(sum, self.pairs([a, b]))
+            self.add_pairs(sum, [a, b])
         }
     }
     const EIGHT_BITS_BIAS: i32 = if VNNI { 128 } else { 0 };
@@ -275,13 +274,16 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
 }
 
 impl<const VNNI: bool> Avx2<VNNI> {
-    /// Sums of neighbouring 16-bit numbers.
+    /// Adds the sums of neighbouring 16-bit numbers.
     #[inline(always)]
-    fn pairs(self, dot: [__m256i; 2]) -> [__m256i; 2] {
+    fn add_pairs(self, sum: [__m256i; 2], dot: [__m256i; 2]) -> [__m256i; 2] {
         // SAFETY: the token proves the features; registers only.
         unsafe {
             let ones = _mm256_set1_epi16(1);
-            [_mm256_madd_epi16(dot[0], ones), _mm256_madd_epi16(dot[1], ones)]
+            [
+                _mm256_add_epi32(sum[0], _mm256_madd_epi16(dot[0], ones)),
+                _mm256_add_epi32(sum[1], _mm256_madd_epi16(dot[1], ones)),
+            ]
         }
     }
     /// Unsigned times signed bytes, four to a lane; with VNNI only.

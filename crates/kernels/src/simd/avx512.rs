@@ -44,7 +44,6 @@ impl Simd for Avx512 {
         fnma(a, b, c) -> F = _mm512_fnmadd_ps;
         max(a, b) -> F = _mm512_max_ps;
         min(a, b) -> F = _mm512_min_ps;
-        int_add(a, b) -> I = _mm512_add_epi32;
         int_sub(a, b) -> I = _mm512_sub_epi32;
     }
 

@@ -58,7 +58,6 @@ pub(crate) trait Simd: Copy {
     fn largest(self, value: Self::F) -> f32;
 
     fn int_splat(self, value: i32) -> Self::I;
-    fn int_add(self, a: Self::I, b: Self::I) -> Self::I;
     fn int_sub(self, a: Self::I, b: Self::I) -> Self::I;
     fn int_load_i8(self, from: &[u8; LANES]) -> Self::I;
     fn int_load_u8(self, from: &[u8; LANES]) -> Self::I;

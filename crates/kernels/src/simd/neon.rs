@@ -79,7 +79,6 @@ impl<const I8MM: bool> Simd for Neon<I8MM> {
         fnma(a, b, c) -> F = vfmsq_f32(c, a, b);
         max(a, b) -> F = larger(a, b);
         min(a, b) -> F = smaller(a, b);
-        int_add(a, b) -> I = vaddq_s32(a, b);
         int_sub(a, b) -> I = vsubq_s32(a, b);
     }
 

@@ -121,10 +121,6 @@ impl Simd for Scalar {
         [value; LANES]
     }
     #[inline(always)]
-    fn int_add(self, a: Self::I, b: Self::I) -> Self::I {
-        zip(a, b, |a, b| a + b)
-    }
-    #[inline(always)]
     fn int_sub(self, a: Self::I, b: Self::I) -> Self::I {
         zip(a, b, |a, b| a - b)
     }
