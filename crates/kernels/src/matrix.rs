@@ -66,10 +66,11 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Packs a row-major GGUF tensor: F32, F16, BF16, `Q4_0` to `Q8_0`, `Q2_K` to `Q6_K`, `IQ4_*` and `TQ*`.
+    /// Packs a row-major GGUF tensor: F32, F16, BF16, `Q4_0` to `Q8_0`, `Q2_K` to `Q6_K`, `IQ*` and `TQ*`.
     /// Types of 4 bits and more keep their size (scales of sub-blocks take a byte each); types of less than 4 bits
-    /// take 4. The other types are rewritten first, without loss, as one of these: `Q1_0` and `Q2_0` as
-    /// `Q4_0`, NVFP4 as F16, MXFP4 as BF16, `IQ1_*` to `IQ3_*`, `Q8_1` and `Q8_K` as F32, and F64 rounded to F32.
+    /// take 4, or 8 where their codes are points of a lattice (`IQ1_*` to `IQ3_*`). The other types are rewritten first,
+    /// without loss, as one of these: `Q1_0` and `Q2_0` as `Q4_0`, NVFP4 as F16, MXFP4 as BF16, `Q8_1` and `Q8_K` as F32,
+    /// and F64 rounded to F32.
     /// Integers are not weights.
     ///
     /// # Errors
@@ -264,7 +265,7 @@ fn unpack_row(shape: Shape, group: &[u8], lane: usize, out: &mut [f32]) {
     let strides = group.chunks_exact(packing.stride());
     for (packed, out) in strides.zip(out.chunks_exact_mut(BLOCK * packing.blocks)) {
         let (header, blocks) = packed.split_at(packing.header);
-        let d = half(header, 0);
+        let d = half(header, 0) * shape.unit;
         let dmin = if shape.minimum { half(header, 1) } else { 0.0 };
         for (block, out) in blocks.chunks_exact(packing.block()).zip(out.chunks_exact_mut(BLOCK)) {
             let (scales, codes) = block.split_at(packing.scales);

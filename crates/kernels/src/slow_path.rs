@@ -14,24 +14,14 @@ use crate::{DType, Error, dequantize};
 /// - `Q1_0`, `Q2_0`: −1 to 2 times a binary16 number are also codes of `Q4_0`.
 /// - NVFP4: E2M1 times UE4M3 has 6 bits and lies within binary16.
 /// - MXFP4: E2M1 has 2 bits, but its scale the range of binary32: bfloat16.
-/// - Lattices: a binary16 scale, 5 bits of sub-scale and 6 of magnitude need binary32; so do `Q8_1` and `Q8_K`, whose
-///   numbers are a product of more than 11 bits.
+/// - `Q8_1`, `Q8_K`: a product of more than 11 bits needs binary32.
 /// - F64 is the one that is rounded: products are of binary32.
 pub(crate) const fn carrier(dtype: DType) -> DType {
     match dtype {
         DType::Q1_0 | DType::Q2_0 => DType::Q4_0,
         DType::NVFP4 => DType::F16,
         DType::MXFP4 => DType::BF16,
-        DType::IQ1_S
-        | DType::IQ1_M
-        | DType::IQ2_XXS
-        | DType::IQ2_XS
-        | DType::IQ2_S
-        | DType::IQ3_XXS
-        | DType::IQ3_S
-        | DType::Q8_1
-        | DType::Q8_K
-        | DType::F64 => DType::F32,
+        DType::Q8_1 | DType::Q8_K | DType::F64 => DType::F32,
         itself => itself,
     }
 }

@@ -7,9 +7,6 @@ use super::block::half;
 use super::{Codes, Parts, Shape, grids};
 use crate::DType;
 
-/// What `d` is to be multiplied with.
-pub(super) const UNIT: f32 = 0.125;
-
 /// The fourth code is not used by any point.
 const IQ2: [i8; 4] = [8, 25, 43, 0];
 const IQ3_XXS: [i8; 8] = [4, 12, 20, 28, 36, 44, 52, 62];
@@ -29,9 +26,14 @@ pub(super) const fn shape(dtype: DType) -> Option<Shape> {
         | DType::IQ2_XS
         | DType::IQ2_S
         | DType::IQ3_XXS
-        | DType::IQ3_S => {
-            Some(Shape { codes: Codes::Signed, sub_block: 16, sub_scales: true, minimum: false, offset: 0 })
-        }
+        | DType::IQ3_S => Some(Shape {
+            codes: Codes::Signed,
+            sub_block: 16,
+            sub_scales: true,
+            minimum: false,
+            offset: 0,
+            unit: 0.125,
+        }),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::{DType, Error};
 
 pub(crate) use block::{TABLE4, as_q4_0};
 
-/// How the codes of a type become numbers: `d · scale · (code − offset) − dmin · min`, where `scale` and `min` are
+/// How the codes of a type become numbers: `d · unit · scale · (code − offset) − dmin · min`, where `scale` and `min` are
 /// those of the code's sub-block and 1 in types without superblocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
@@ -22,6 +22,8 @@ pub(crate) struct Shape {
     /// Whether there is a minimum.
     pub(crate) minimum: bool,
     pub(crate) offset: i32,
+    /// A power of two.
+    pub(crate) unit: f32,
 }
 
 /// What a code is.
@@ -73,12 +75,12 @@ pub(crate) const fn shape(dtype: DType) -> Option<Shape> {
         DType::IQ4_NL => (Table, 32, false, false, 0),
         DType::IQ4_XS => (Table, 32, true, false, 0),
         DType::TQ1_0 | DType::TQ2_0 => (Nibble, 32, true, false, 1),
-        _ => return None,
+        _ => return lattice::shape(dtype),
     };
-    Some(Shape { codes, sub_block, sub_scales, minimum, offset })
+    Some(Shape { codes, sub_block, sub_scales, minimum, offset, unit: 1.0 })
 }
 
-/// Takes one block of a type with a [`shape`], or of a lattice, apart; `raw` is exactly one block.
+/// Takes one block of a type with a [`shape`] apart; `raw` is exactly one block.
 pub(crate) fn take_apart(dtype: DType, raw: &[u8], parts: &mut Parts) {
     match dtype {
         DType::Q4_0 | DType::IQ4_NL => block::q4_0(raw, parts),
@@ -157,23 +159,20 @@ pub fn dequantize(dtype: DType, src: &[u8], dst: &mut [f32]) -> Result<(), Error
             }
         }
         _ => {
-            let (shape, unit) = match lattice::shape(dtype) {
-                Some(shape) => (shape, lattice::UNIT),
-                None => (shape(dtype).ok_or(Error::Unsupported { dtype, operation: "dequantization" })?, 1.0),
-            };
+            let shape = shape(dtype).ok_or(Error::Unsupported { dtype, operation: "dequantization" })?;
             let mut parts = Parts::new();
             let blocks = src.chunks_exact(dtype.block_bytes());
             for (raw, out) in blocks.zip(dst.chunks_exact_mut(dtype.block_len())) {
                 take_apart(dtype, raw, &mut parts);
-                put_together(shape, unit, &parts, out);
+                put_together(shape, &parts, out);
             }
         }
     }
     Ok(())
 }
 
-fn put_together(shape: Shape, unit: f32, parts: &Parts, out: &mut [f32]) {
-    let (d, dmin) = (f16_to_f32(parts.d) * unit, f16_to_f32(parts.dmin));
+fn put_together(shape: Shape, parts: &Parts, out: &mut [f32]) {
+    let (d, dmin) = (f16_to_f32(parts.d) * shape.unit, f16_to_f32(parts.dmin));
     for (sub, out) in out.chunks_mut(shape.sub_block).enumerate() {
         let codes = &parts.codes[sub * shape.sub_block..];
         for (out, &code) in out.iter_mut().zip(codes) {

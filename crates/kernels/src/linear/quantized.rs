@@ -15,7 +15,7 @@ trait Format {
 }
 
 macro_rules! formats {
-    ($($name:ident),*) => {
+    ($($name:ident $(| $same:ident)*),*) => {
         $(
             #[allow(non_camel_case_types, reason = "the names are the field's")]
             struct $name;
@@ -31,14 +31,30 @@ macro_rules! formats {
         /// Multiplies one worker's share.
         pub(super) fn multiply(isa: Isa, portion: &Portion<'_>, x: Activations<'_>) {
             match portion.w.dtype() {
-                $(DType::$name => dispatch(isa, Rows::<$name> { portion, x, format: PhantomData }),)*
+                $(DType::$name $(| DType::$same)* => dispatch(isa, Rows::<$name> { portion, x, format: PhantomData }),)*
                 dtype => unreachable!("{} has no quantized kernel", dtype.name()),
             }
         }
     };
 }
 
-formats!(Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, TQ1_0, TQ2_0);
+// Types of one shape share one kernel.
+formats!(
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q2_K,
+    Q3_K,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+    IQ4_NL,
+    IQ4_XS,
+    TQ1_0 | TQ2_0,
+    IQ1_S | IQ1_M | IQ2_XXS | IQ2_XS | IQ2_S | IQ3_XXS | IQ3_S
+);
 
 /// Tokens whose sums are kept while the columns of some rows pass by.
 const SPAN: usize = 64;
@@ -177,7 +193,10 @@ impl<S: Simd> WeightBlock<S> {
         let (shape, packing) = (F::SHAPE, F::PACKING);
         let block = &chunk[packing.header + sub * packing.block()..][..packing.block()];
         let (small_scales, codes) = block.split_at(packing.scales);
-        let d = halves(simd, chunk, 0);
+        let mut d = halves(simd, chunk, 0);
+        if shape.unit != 1.0 {
+            d = simd.mul(d, simd.splat(shape.unit));
+        }
         let dmin = if shape.minimum { halves(simd, chunk, 1) } else { d };
         let (mut scales, mut mins) = ([d; 2], [dmin; 2]);
         if shape.sub_scales {

@@ -18,6 +18,13 @@ const QUANTIZED: &[DType] = &[
     DType::IQ4_XS,
     DType::TQ1_0,
     DType::TQ2_0,
+    DType::IQ1_S,
+    DType::IQ1_M,
+    DType::IQ2_XXS,
+    DType::IQ2_XS,
+    DType::IQ2_S,
+    DType::IQ3_XXS,
+    DType::IQ3_S,
 ];
 const FLOATS: &[DType] = &[DType::F32, DType::F16, DType::BF16];
 
@@ -45,7 +52,23 @@ fn halves_at(dtype: DType) -> &'static [usize] {
         DType::Q6_K => &[208],
         DType::TQ1_0 => &[52],
         DType::TQ2_0 => &[64],
+        DType::IQ1_M => &[],
         _ => &[0],
+    }
+}
+
+/// Writes the binary16 numbers of a block.
+fn set_halves(dtype: DType, block: &mut [u8], mut half: impl FnMut() -> u16) {
+    for &at in halves_at(dtype) {
+        block[at..at + 2].copy_from_slice(&half().to_le_bytes());
+    }
+    if dtype == DType::IQ1_M {
+        // Its scale is in the upper four bits of each of the last four 16-bit words.
+        let half = half();
+        for word in 0..4 {
+            let upper = &mut block[49 + 2 * word];
+            *upper = *upper & 15 | ((half >> (4 * word) & 15) as u8) << 4;
+        }
     }
 }
 
@@ -62,11 +85,10 @@ fn weights(random: &mut Random, dtype: DType, rows: usize, cols: usize, extreme:
             let bytes = dtype.bytes_for(count as u64).unwrap() as usize;
             let mut raw: Vec<u8> = (0..bytes).map(|_| random.word() as u8).collect();
             for block in raw.chunks_mut(dtype.block_bytes()) {
-                for &at in halves_at(dtype) {
+                set_halves(dtype, block, || {
                     let exponent = if extreme { random.word() % 31 } else { 8 + random.word() % 4 };
-                    let half = (exponent << 10 | random.word() & 0x83ff) as u16;
-                    block[at..at + 2].copy_from_slice(&half.to_le_bytes());
-                }
+                    (exponent << 10 | random.word() & 0x83ff) as u16
+                });
             }
             raw
         }
@@ -202,9 +224,7 @@ fn the_largest_codes_do_not_overflow() {
             let (rows, cols) = (16, 256);
             let mut raw = vec![byte; dtype.bytes_for((rows * cols) as u64).unwrap() as usize];
             for block in raw.chunks_mut(dtype.block_bytes()) {
-                for &at in halves_at(dtype) {
-                    block[at..at + 2].copy_from_slice(&0x3c00_u16.to_le_bytes());
-                }
+                set_halves(dtype, block, || 0x3c00);
             }
             let w = Matrix::pack(dtype, rows, cols, &raw).unwrap();
             for x in [1.0, -1.0] {
