@@ -226,7 +226,9 @@ impl Engine {
         self.take_place()?;
         let id = self.shared.next_id.fetch_add(1, Relaxed);
         let (sender, events) = tokio::sync::mpsc::channel(request.max_tokens as usize + 1);
-        let sequence = Box::new(Sequence::new(id, request, self.shared.speculation, sender));
+        let most = self.shared.speculation;
+        let drafts = request.draft_tokens_max.map_or(most, |max| max.min(most));
+        let sequence = Box::new(Sequence::new(id, request, drafts, sender));
         if self.commands.send(EngineCommand::Submit(sequence)).is_err() {
             self.shared.queued.fetch_sub(1, Relaxed);
             return Err(match self.shared.state.load(Relaxed) {

@@ -80,6 +80,7 @@ fn request(first: u32, max_tokens: u32) -> SequenceRequest {
         stop_token_ids: Vec::new(),
         cache_salt: [0; 32],
         tenant: [0; 32],
+        draft_tokens_max: None,
     }
 }
 

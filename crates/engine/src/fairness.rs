@@ -159,6 +159,7 @@ mod tests {
             stop_token_ids: Vec::new(),
             cache_salt: [0; 32],
             tenant: [tenant; 32],
+            draft_tokens_max: None,
         };
         Sequence::new(id, request, 0, tokio::sync::mpsc::channel(2).0)
     }

@@ -19,6 +19,8 @@ pub struct SequenceRequest {
     /// Requests with the same key wait in one line; lines are served fairly beside each other. The engine knows nothing
     /// else about it.
     pub tenant: [u8; 32],
+    /// At most this many tokens are guessed in a step, where that is less than `EngineOptions::speculation`. Changes no answer.
+    pub draft_tokens_max: Option<usize>,
 }
 
 impl std::fmt::Debug for SequenceRequest {

@@ -252,6 +252,7 @@ mod tests {
             stop_token_ids: Vec::new(),
             cache_salt: [0; 32],
             tenant: [0; 32],
+            draft_tokens_max: None,
         };
         let mut sequence = Sequence::new(0, request, 0, sender);
         for id in answer {

@@ -74,6 +74,7 @@ fn submit(scheduler: &mut Scheduler, id: usize, case: &Case) -> Receiver<TokenEv
         stop_token_ids: case.stop_token_ids.clone(),
         cache_salt: [case.salt; 32],
         tenant: [case.salt; 32],
+        draft_tokens_max: None,
     };
     scheduler.submit(Sequence::new(id as u64, request, case.speculation, sender));
     events

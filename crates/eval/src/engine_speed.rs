@@ -51,8 +51,10 @@ impl EngineBench {
             usize::try_from(tokens).unwrap_or(usize::MAX).saturating_mul(loaded.model.kv_bytes_per_token());
         let defaults = EngineOptions::default();
         let streams = definition.workloads.iter().map(|(_, workload)| workload.streams as usize).max();
+        let drafts = definition.workloads.iter().map(|(_, workload)| workload.draft_tokens).max();
         let options = EngineOptions {
             kv_bytes: wanted.max(KV_BYTES_MIN),
+            speculation: drafts.unwrap_or_default() as usize,
             max_queued: defaults.max_queued.max(streams.unwrap_or_default().saturating_add(1)),
             ..defaults
         };
@@ -87,7 +89,7 @@ impl EngineBench {
     pub fn warm_up(&self) -> Result<(), Error> {
         let name = "warm-up";
         let prompt = self.tokens(&mut SplitMix64::new(0, 0), 8);
-        let mut stream = self.submit(name, prompt, 2, [0; 32])?;
+        let mut stream = self.submit(name, prompt, 2, [0; 32], 0)?;
         drain(name, &mut stream).map(|_| ())
     }
 
@@ -112,7 +114,7 @@ impl EngineBench {
         let began = Instant::now();
         let mut streams = prompts
             .into_iter()
-            .map(|prompt| self.submit(name, prompt, max_tokens, salt))
+            .map(|prompt| self.submit(name, prompt, max_tokens, salt, workload.draft_tokens))
             .collect::<Result<Vec<_>, _>>()?;
         if let Some(stream) = &mut gathering {
             drain(name, stream)?;
@@ -153,7 +155,7 @@ impl EngineBench {
         let prompt = self.tokens(&mut SplitMix64::new(u64::MAX, u64::from(run)), len);
         let mut salt = [255; 32];
         salt.iter_mut().zip(run.to_le_bytes()).for_each(|(to, from)| *to = from);
-        self.submit(name, prompt, 1, salt)
+        self.submit(name, prompt, 1, salt, 0)
     }
 
     fn submit(
@@ -162,6 +164,7 @@ impl EngineBench {
         prompt: Vec<u32>,
         max_tokens: u32,
         cache_salt: [u8; 32],
+        draft_tokens: u32,
     ) -> Result<TokenStream, Error> {
         let sampling = SamplingParams::default();
         let request = SequenceRequest {
@@ -170,6 +173,8 @@ impl EngineBench {
             max_tokens,
             stop_token_ids: Vec::new(),
             cache_salt,
+            tenant: [0; 32],
+            draft_tokens_max: Some(draft_tokens as usize),
         };
         self.engine.submit(request).map_err(|source| Error::Submit { name: name.to_owned(), source })
     }

@@ -66,6 +66,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 stop_token_ids: stop_tokens(&admitted),
                 cache_salt: gateway.cache_salt(&admitted.use_case),
                 tenant: gateway.tenant(&admitted.use_case),
+                draft_tokens_max: None,
             };
             match admitted.serving.generator.submit(request) {
                 Ok(tokens) => streams.push(Some(tokens)),

@@ -11,7 +11,8 @@ use kernels::{DType, Matrix, Pool, Scratch, linear};
 fn disassembly() -> Option<BTreeMap<String, Vec<String>>> {
     let binary = std::env::current_exe().unwrap();
     let found = Command::new("objdump").args(["-d", "-C", "--no-show-raw-insn"]).arg(binary).output();
-    let text = String::from_utf8_lossy(&found.ok().filter(|output| output.status.success())?.stdout).into_owned();
+    let text =
+        String::from_utf8_lossy(&found.ok().filter(|output| output.status.success())?.stdout).into_owned();
     let mut functions = BTreeMap::<String, Vec<String>>::new();
     let mut current = String::new();
     for line in text.lines() {
@@ -26,7 +27,8 @@ fn disassembly() -> Option<BTreeMap<String, Vec<String>>> {
 
 /// Whether an instruction of that name works on registers of that kind somewhere in the tier's functions.
 fn uses(functions: &BTreeMap<String, Vec<String>>, tier: &str, instruction: &str, register: &str) -> bool {
-    let of_tier = functions.iter().filter(|(name, _)| name.contains("kernels::simd::") && name.contains(tier));
+    let of_tier =
+        functions.iter().filter(|(name, _)| name.contains("kernels::simd::") && name.contains(tier));
     let mut lines = of_tier.flat_map(|(_, lines)| lines);
     lines.any(|line| line.starts_with(instruction) && line.contains(register))
 }

@@ -30,6 +30,7 @@ impl Case {
             stop_token_ids: vec![0],
             cache_salt: [7; 32],
             tenant: [self.tenant; 32],
+            draft_tokens_max: None,
         }
     }
 }

@@ -10,7 +10,7 @@
 )]
 
 use engine::{
-    Device, Engine, EngineOptions, FinishReason, LoadOptions, SamplingParams, SequenceRequest, TokenEvent,
+    Engine, EngineOptions, FinishReason, LoadOptions, SamplingParams, SequenceRequest, TokenEvent,
     TokenStream, load, start,
 };
 use sha2::{Digest, Sha256};
@@ -66,6 +66,7 @@ fn request(random: &mut Random, long: bool) -> SequenceRequest {
         stop_token_ids: vec![0, 1, 2],
         cache_salt: [random.below(2) as u8; 32],
         tenant: [random.below(4) as u8; 32],
+        draft_tokens_max: None,
     }
 }
 

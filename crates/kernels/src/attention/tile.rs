@@ -91,12 +91,19 @@ impl Kernel for Tile<'_> {
         state.totals.fill(0.0);
         let last_page = (self.first_position + self.tokens - 1) / PAGE_TOKENS;
         let seen = self.pages.iter().enumerate().take(last_page + 1);
+        if self.tokens * group <= S::QUERIES {
+            self.ask_for(simd, self.call.first_page(self.first_position));
+        }
         for (index, &page) in seen.skip(self.call.first_page(self.first_position)) {
             let start = page as usize * layout.page_bytes();
             let page = &self.call.cache[start..start + layout.page_bytes()];
             let (k, v) = (layout.keys(page, self.kv_head), layout.values(page, self.kv_head));
             // Numbers that several passes read are made floats once.
             let once = self.tokens * group <= S::QUERIES;
+            if once {
+                // Since the last token all weights have passed through the caches: these bytes are far away.
+                self.ask_for(simd, index + 1);
+            }
             match (layout.kv_type(), once) {
                 (KvType::F16, true) => self.visit(simd, &mut state, index, &Page::<[u8; 2]>::direct(k, v)),
                 (KvType::Q8, true) => self.visit(simd, &mut state, index, &Page::<[u8; 1]>::direct(k, v)),
@@ -122,6 +129,19 @@ impl Kernel for Tile<'_> {
 }
 
 impl Tile<'_> {
+    /// Asks for this head's part of page `index`.
+    #[inline(always)]
+    fn ask_for<S: Simd>(&self, simd: S, index: usize) {
+        let Some(&page) = self.pages.get(index) else { return };
+        let layout = self.call.params.layout;
+        let page = &self.call.cache[page as usize * layout.page_bytes()..][..layout.page_bytes()];
+        for part in [layout.keys(page, self.kv_head), layout.values(page, self.kv_head)] {
+            for line in part.numbers.chunks(64) {
+                simd.prefetch(line.as_ptr());
+            }
+        }
+    }
+
     /// The slots of page `index` that a query token sees.
     #[inline(always)]
     fn seen(&self, token: usize, index: usize) -> Range<usize> {

@@ -18,8 +18,11 @@ use crate::pool::{Shared, share, split};
 use crate::simd::{LANES, Simd};
 use crate::{Activation, Isa, Matrix, Pool, Scratch};
 
-/// Pieces of a product for each thread to claim.
+/// Pieces of a product for each thread to claim: a few, so that a thread which the system holds up is not waited for.
 const PIECES: usize = 8;
+
+/// The same for one or two tokens: reading is all there is to do, and every piece starts it anew.
+const FEW_TOKENS_PIECES: usize = 2;
 
 /// Bytes of activations that are to stay in a cache while all rows pass by.
 const ACTIVATION_BYTES: usize = 1 << 20;
@@ -118,7 +121,7 @@ pub(crate) fn linear_on(
     let groups: usize = outputs.iter().map(|(w, ..)| w.groups()).sum();
     // Rows are handed out two groups at a time, as the widest tier takes them.
     let pairs = groups.div_ceil(2);
-    let pieces = pairs.min(pool.threads() * PIECES);
+    let pieces = pairs.min(pool.threads() * if m <= 2 { FEW_TOKENS_PIECES } else { PIECES });
     pool.each(pieces, &|_, piece| {
         let mine = split(pairs, pieces, piece);
         let mine = 2 * mine.start..groups.min(2 * mine.end);

@@ -123,10 +123,8 @@ impl<F: Format> Rows<'_, F> {
         let mut sums = [[simd.splat(0.0); G]; N];
         let chunks = weights[0].len() / packing.stride();
         for chunk in 0..chunks {
-            if N <= AHEAD_TOKENS {
-                for weights in weights {
-                    ahead(simd, weights, chunk * packing.stride(), packing.stride(), G);
-                }
+            for weights in weights {
+                ahead(simd, weights, chunk * packing.stride(), packing.stride(), G);
             }
             for sub in 0..packing.blocks {
                 // Arrays of vectors are filled by loops: a closure would not inherit the tier's features.
@@ -152,9 +150,6 @@ impl<F: Format> Rows<'_, F> {
 
 /// Bytes between what is computed with and what is asked for. The processor's own prefetching ends at every 4 KiB.
 const AHEAD: usize = 3 << 10;
-
-/// With more tokens than this, computing takes longer than reading.
-const AHEAD_TOKENS: usize = 2;
 
 /// Asks for the cache lines that follow `stride` bytes at `start` of a group at a distance. After the end of a group comes
 /// the one that is `groups` further on.
