@@ -23,7 +23,7 @@ fn what_fits_is_run_and_what_does_not_is_said() {
     let (figures, notes) =
         eval::run_engine(&bench(&definition), &definition, 2, &mut |_| lines += 1).unwrap();
     // The tiny model has 512 positions.
-    let left_out = ["pp512", "tg128 @ d4000", "tg128 @ d8000", "shared prefix", "copy"];
+    let left_out = ["pp512", "tg128 @ d4000", "tg128 @ d8000", "shared prefix", "copy", "copy, no drafts"];
     assert_eq!(notes.len(), left_out.len(), "{notes:?}");
     for name in left_out {
         assert!(

@@ -32,7 +32,7 @@ fn uses(functions: &BTreeMap<String, Vec<String>>, tier: &str, instruction: &str
     let of_tier =
         functions.iter().filter(|(name, _)| name.contains("kernels::simd::") && name.contains(tier));
     let mut lines = of_tier.flat_map(|(_, lines)| lines);
-    lines.any(|line| line.starts_with(instruction) && line.contains(register))
+    lines.any(|line| line.contains(instruction) && line.contains(register))
 }
 
 #[test]

@@ -300,8 +300,10 @@ impl State<'_> {
         seen: &Range<usize>,
         scales: Option<&[f32; PAGE_TOKENS]>,
     ) -> f32 {
-        scores[..seen.start].fill(f32::NEG_INFINITY);
-        scores[seen.end..].fill(f32::NEG_INFINITY);
+        if *seen != (0..PAGE_TOKENS) {
+            scores[..seen.start].fill(f32::NEG_INFINITY);
+            scores[seen.end..].fill(f32::NEG_INFINITY);
+        }
         let [low, high] = halves(scores);
         let (mut a, mut b) = (simd.load(low), simd.load(high));
         let before = self.largest[pair];

@@ -4,7 +4,7 @@ use super::Input;
 use crate::elementwise::{gate_mul_row, rms_norm_row};
 use crate::matrix::BLOCK;
 use crate::pool::{ALONE, Shared, share, split};
-use crate::simd::{Kernel, Simd, dispatch};
+use crate::simd::{Kernel, LANES, Simd, dispatch};
 use crate::{Isa, Pool, Scratch};
 
 /// 32 activations of one token: `quants · scale`, quants in −127..=127.
@@ -110,7 +110,7 @@ impl Kernel for Prepare<'_> {
                     let at = index * m + token;
                     // SAFETY: every token has its own place in each row of blocks, and is in one piece alone.
                     let block = unsafe { self.blocks.slice_mut(at..at + 1) };
-                    quantize_block(x, &mut block[0]);
+                    quantize_block(simd, x, &mut block[0]);
                 }
             }
         }
@@ -124,31 +124,32 @@ const ROUNDER: f32 = 12_582_912.0;
 const SMALLEST: f32 = 1e-36;
 
 #[inline(always)]
-fn quantize_block(x: &[f32; BLOCK], block: &mut ActivationBlock) {
-    // The bits of non-negative floats order as the floats do, with infinity and NaN on top.
-    let mut largest_bits = 0;
-    for x in x {
-        largest_bits = largest_bits.max(x.to_bits() & 0x7fff_ffff);
-    }
-    let largest = f32::from_bits(largest_bits);
-    if !largest.is_finite() || largest < SMALLEST {
-        *block = ActivationBlock::ZERO;
-        if !largest.is_finite() {
-            (block.scale, block.scaled_sum) = (f32::NAN, f32::NAN);
-        }
+fn quantize_block<S: Simd>(simd: S, x: &[f32; BLOCK], block: &mut ActivationBlock) {
+    let [low, high] = x.as_chunks::<LANES>().0 else { unreachable!("32 is twice 16") };
+    let (low, high) = (simd.load(low), simd.load(high));
+    // Zero times what is no finite number is no number.
+    let zero = simd.splat(0.0);
+    if simd.sum(simd.fma(low, zero, simd.mul(high, zero))).is_nan() {
+        *block = ActivationBlock { scale: f32::NAN, scaled_sum: f32::NAN, ..ActivationBlock::ZERO };
         return;
     }
+    let (low_size, high_size) = (simd.max(low, simd.sub(zero, low)), simd.max(high, simd.sub(zero, high)));
+    let largest = simd.largest(simd.max(low_size, high_size));
+    if largest < SMALLEST {
+        *block = ActivationBlock::ZERO;
+        return;
+    }
+    let (inverse, rounder) = (simd.splat(127.0 / largest), simd.splat(ROUNDER));
+    let low = simd.sub(simd.add(simd.mul(low, inverse), rounder), rounder);
+    let high = simd.sub(simd.add(simd.mul(high, inverse), rounder), rounder);
+    let [low_quants, high_quants] = block.quants.as_chunks_mut::<LANES>().0 else {
+        unreachable!("32 is twice 16")
+    };
+    simd.store_i8(low, low_quants);
+    simd.store_i8(high, high_quants);
+    // Sums of small integers are exact in any order.
+    let (first, second) = (simd.sum(low), simd.sum(high));
     block.scale = largest / 127.0;
-    let inverse = 127.0 / largest;
-    let mut integers = [0; BLOCK];
-    for (integer, x) in integers.iter_mut().zip(x) {
-        *integer = (x * inverse + ROUNDER).to_bits() as i32 - ROUNDER.to_bits() as i32;
-    }
-    for (quant, integer) in block.quants.iter_mut().zip(integers) {
-        *quant = integer as i8;
-    }
-    let sum = |half: &[i32]| half.iter().sum::<i32>();
-    let first = sum(&integers[..16]);
-    block.sums = [first + sum(&integers[16..]), first];
-    block.scaled_sum = block.scale * block.sums[0] as f32;
+    block.sums = [(first + second) as i32, first as i32];
+    block.scaled_sum = block.scale * (first + second);
 }

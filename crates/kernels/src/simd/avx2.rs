@@ -97,6 +97,17 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         }
     }
     #[inline(always)]
+    fn store_i8(self, value: Self::F, to: &mut [i8; LANES]) {
+        // SAFETY: 16 bytes are writable at `to`; unaligned store.
+        unsafe {
+            // Packing works in halves of 128 bits: the middle quarters change places.
+            let words = _mm256_packs_epi32(_mm256_cvtps_epi32(value[0]), _mm256_cvtps_epi32(value[1]));
+            let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+            let bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256::<1>(words));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+    #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         let from = from.as_ptr().cast::<__m128i>();
         // SAFETY: 16 numbers, two registers of 8, are readable at `from`; unaligned loads.

@@ -76,6 +76,14 @@ impl Simd for Avx512 {
         }
     }
     #[inline(always)]
+    fn store_i8(self, value: Self::F, to: &mut [i8; LANES]) {
+        // SAFETY: 16 bytes are writable at `to`; unaligned store.
+        unsafe {
+            let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(value));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+        }
+    }
+    #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         // SAFETY: 16 numbers are readable at `from`; unaligned load.
         unsafe {

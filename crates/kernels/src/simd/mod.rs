@@ -36,6 +36,8 @@ pub(crate) trait Simd: Copy {
     fn load_f16(self, from: &[u16; LANES]) -> Self::F;
     /// Stores as binary16, to nearest even.
     fn store_f16(self, value: Self::F, to: &mut [u16; LANES]);
+    /// Stores integral numbers in −128..=127 as bytes.
+    fn store_i8(self, value: Self::F, to: &mut [i8; LANES]);
     /// Loads bfloat16 numbers.
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F;
     fn add(self, a: Self::F, b: Self::F) -> Self::F;

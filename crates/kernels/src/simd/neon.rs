@@ -112,6 +112,15 @@ impl<const I8MM: bool> Simd for Neon<I8MM> {
         }
     }
     #[inline(always)]
+    fn store_i8(self, value: Self::F, to: &mut [i8; LANES]) {
+        let mut integers = [0; LANES];
+        for (value, to) in value.into_iter().zip(integers.as_chunks_mut::<4>().0) {
+            // SAFETY: 4 integers are writable at `to`; the token proves the features.
+            unsafe { vst1q_s32(to.as_mut_ptr(), vcvtq_s32_f32(value)) }
+        }
+        *to = integers.map(|integer| integer as i8);
+    }
+    #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         // SAFETY: each of the four quarters of `from` has 4 readable numbers.
         quarters(from, |from| unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(from))) })

@@ -64,6 +64,10 @@ impl Simd for Scalar {
         *to = map(value, f32_to_f16);
     }
     #[inline(always)]
+    fn store_i8(self, value: Self::F, to: &mut [i8; LANES]) {
+        *to = map(value, |value| value as i8);
+    }
+    #[inline(always)]
     fn load_bf16(self, from: &[u16; LANES]) -> Self::F {
         map(*from, bf16_to_f32)
     }
