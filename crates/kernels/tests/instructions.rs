@@ -19,8 +19,6 @@ fn disassembly() -> Option<BTreeMap<String, Vec<String>>> {
         if let Some((_, name)) = line.strip_suffix(">:").and_then(|line| line.split_once(" <")) {
             current = name.to_owned();
         } else if let Some((_, instruction)) = line.split_once(":\t") {
-            // AVX-VNNI's form of an instruction that AVX-512 has too is marked so.
-            let instruction = instruction.trim_start_matches("{vex} ");
             functions.entry(current.clone()).or_default().push(instruction.to_owned());
         }
     }
