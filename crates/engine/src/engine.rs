@@ -32,6 +32,8 @@ pub struct EngineOptions {
     pub max_queued: usize,
     /// Share pages between requests with the same prefix and the same cache salt.
     pub prefix_sharing: bool,
+    /// Touches all pages at the start, so that no step waits until the system has cleared memory for it.
+    pub resident: bool,
 }
 
 impl Default for EngineOptions {
@@ -44,6 +46,7 @@ impl Default for EngineOptions {
             max_running: 32,
             max_queued: 128,
             prefix_sharing: true,
+            resident: false,
         }
     }
 }
@@ -171,6 +174,9 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         return refuse("kv_bytes", format!("{pages} pages are more than can be numbered"));
     };
     model.lm.allocate_pages(pages)?;
+    if options.resident {
+        model.lm.wipe(&(0..pages as u32).collect::<Vec<_>>())?;
+    }
     let shared = Arc::new(Shared {
         state: AtomicU8::new(RUNNING),
         queued: AtomicUsize::new(0),

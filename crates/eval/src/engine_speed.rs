@@ -54,6 +54,8 @@ impl EngineBench {
         let drafts = definition.workloads.iter().map(|(_, workload)| workload.draft_tokens).max();
         let options = EngineOptions {
             kv_bytes: wanted.max(KV_BYTES_MIN),
+            // Peers' tools warm up with a run of the same size; here every run takes pages of its own.
+            resident: true,
             speculation: drafts.unwrap_or_default() as usize,
             max_queued: defaults.max_queued.max(streams.unwrap_or_default().saturating_add(1)),
             ..defaults
