@@ -75,7 +75,8 @@ impl<F: Format> Kernel for Rows<'_, F> {
     fn run<S: Simd>(self, simd: S) {
         let groups = self.portion.groups.clone();
         let mut group = groups.start;
-        while S::GROUPS == 2 && group + 2 <= groups.end {
+        // One token's weights are best read as one stream.
+        while S::GROUPS == 2 && self.portion.tokens.len() > 1 && group + 2 <= groups.end {
             self.groups::<S, 2>(simd, group);
             group += 2;
         }
