@@ -174,6 +174,14 @@ impl EngineWorkload {
     }
 }
 
+/// Says by key what is out of bounds.
+pub(crate) fn within(key: &str, value: u32, least: u32, most: u32) -> Result<(), String> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(format!("`{key}` is {value}, and must be between {least} and {most}"))
+}
+
 impl Workload for EngineWorkload {
     const SUITE: &'static str = "engine";
     const EMBEDDED: &'static str = include_str!("../../../benches/engine.toml");
@@ -183,10 +191,6 @@ impl Workload for EngineWorkload {
     }
 
     fn check(&self) -> Result<(), String> {
-        let within = |key: &str, value: u32, least: u32, most: u32| {
-            let reason = format!("`{key}` is {value}, and must be between {least} and {most}");
-            if (least..=most).contains(&value) { Ok(()) } else { Err(reason) }
-        };
         within("streams", self.streams, 1, 1024)?;
         within("shared_tokens", self.shared_tokens, 0, 1 << 20)?;
         within("prompt_tokens", self.prompt_tokens, 1, 1 << 20)?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::definition::Workload;
+use crate::definition::{Workload, within};
 use crate::random::SplitMix64;
 
 /// Requests in flight at the same time, at most: each has a thread of the client.
@@ -76,10 +76,6 @@ impl Workload for ServerWorkload {
     }
 
     fn check(&self) -> Result<(), String> {
-        let within = |key: &str, value: u32, least: u32, most: u32| {
-            let reason = format!("`{key}` is {value}, and must be between {least} and {most}");
-            if (least..=most).contains(&value) { Ok(()) } else { Err(reason) }
-        };
         within("requests", self.requests, 1, 10_000)?;
         within("shared_tokens", self.shared_tokens, 0, 100_000)?;
         within("prompt_tokens", self.prompt_tokens, 1, 100_000)?;
