@@ -206,7 +206,8 @@ pub struct SlotRun {
     pub slots: Range<usize>,
 }
 
-struct Halves([f32; LANES]);
+/// Rounds 16 numbers to binary16.
+pub(crate) struct Halves(pub(crate) [f32; LANES]);
 
 impl Kernel for Halves {
     type Output = [u16; LANES];

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Call, TILE};
 use crate::exp::exp_lanes;
 use crate::kv::HeadPage;
-use crate::simd::{Kernel, LANES, Simd};
+use crate::simd::{Kernel, LANES, Simd, load_halves};
 use crate::{KvType, PAGE_TOKENS};
 
 /// Up to [`TILE`] query tokens of one sequence with the query heads of one KV head.
@@ -37,11 +37,7 @@ impl Element for f32 {
 impl Element for [u8; 2] {
     #[inline(always)]
     fn load<S: Simd>(simd: S, from: &[[u8; 2]; LANES]) -> S::F {
-        let mut halves = [0; LANES];
-        for (half, bytes) in halves.iter_mut().zip(from) {
-            *half = u16::from_ne_bytes(*bytes);
-        }
-        simd.load_f16(&halves)
+        load_halves(simd, from)
     }
 }
 

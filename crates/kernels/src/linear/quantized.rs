@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use super::{ActivationBlock, Activations, Portion};
 use crate::dequantize::{Codes, Shape, TABLE4, shape};
 use crate::matrix::{BLOCK, Packing};
-use crate::simd::{Kernel, LANES, Simd, dispatch};
+use crate::simd::{Kernel, LANES, Simd, dispatch, load_halves};
 use crate::{DType, Isa};
 
 /// A quantized type known at compile time.
@@ -331,10 +331,8 @@ fn vector<const N: usize>(bytes: &[u8], index: usize) -> &[u8; N] {
 /// Reads 16 binary16 numbers.
 #[inline(always)]
 fn halves<S: Simd>(simd: S, bytes: &[u8], index: usize) -> S::F {
-    let bytes: &[u8; 2 * LANES] = vector(bytes, index);
-    let mut halves = [0; LANES];
-    for (half, bytes) in halves.iter_mut().zip(bytes.as_chunks().0) {
-        *half = u16::from_ne_bytes(*bytes);
-    }
-    simd.load_f16(&halves)
+    let Some(halves) = bytes.as_chunks().0[index * LANES..].first_chunk() else {
+        unreachable!("packed weights are whole")
+    };
+    load_halves(simd, halves)
 }

@@ -103,6 +103,16 @@ pub(crate) trait Kernel {
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
+/// Loads binary16 numbers from the bytes of this machine's order, however they are aligned.
+#[inline(always)]
+pub(crate) fn load_halves<S: Simd>(simd: S, bytes: &[[u8; 2]; LANES]) -> S::F {
+    let mut halves = [0; LANES];
+    for (half, bytes) in halves.iter_mut().zip(bytes) {
+        *half = u16::from_ne_bytes(*bytes);
+    }
+    simd.load_f16(&halves)
+}
+
 /// Runs a kernel on a tier.
 #[inline]
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {

@@ -2,22 +2,10 @@
 
 use super::*;
 use crate::half::{f16_to_f32, f32_to_f16};
+use crate::kv::Halves;
 
 fn available() -> impl Iterator<Item = Isa> {
     Isa::ALL.iter().copied().filter(|isa| isa.is_available())
-}
-
-struct StoreHalves([f32; LANES]);
-
-impl Kernel for StoreHalves {
-    type Output = [u16; LANES];
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> [u16; LANES] {
-        let mut halves = [0; LANES];
-        simd.store_f16(simd.load(&self.0), &mut halves);
-        halves
-    }
 }
 
 #[test]
@@ -32,7 +20,7 @@ fn halves_are_stored_to_nearest_even_on_every_tier() {
     let numbers: Vec<f32> = near.chain(halves).chain(signed).chain([f32::INFINITY; LANES]).collect();
     for isa in available() {
         for lanes in numbers.as_chunks().0 {
-            let found = dispatch(isa, StoreHalves(*lanes));
+            let found = dispatch(isa, Halves(*lanes));
             assert_eq!(found, lanes.map(f32_to_f16), "{} {lanes:?}", isa.name());
         }
     }
