@@ -1,10 +1,15 @@
 //! Attention over a paged cache.
 
+mod state;
 #[cfg(test)]
 mod tests;
 mod tile;
 
-use tile::Tile;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
+
+use state::State;
+use tile::{Finish, Gather, Tile};
 
 use crate::pool::{Shared, share};
 use crate::simd::dispatch;
@@ -12,6 +17,10 @@ use crate::{Isa, KvLayout, PAGE_TOKENS, Pool, Scratch};
 
 /// Query tokens that share one pass over the pages.
 const TILE: usize = 8;
+
+/// Pages of a segment. What a query gathers of a segment is gathered by itself; then the segments are joined in
+/// ascending order. So they may be gathered by several workers without a bit's difference.
+const SEGMENT_PAGES: usize = 16;
 
 /// What all sequences of a call share.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +52,9 @@ pub struct AttentionSequence<'a> {
 /// With [`crate::KvType::Q8`] a key's scale multiplies its score, a value's its weight.
 ///
 /// Scores are fused chains in ascending order of dimension; the softmax is computed online (Milakov and Gimelshein
-/// 2018, arXiv:1805.02867), page by page in ascending order. The result of a token depends on its own keys and
-/// values alone: not on how a prompt was cut, on other sequences or on the number of threads.
+/// 2018, arXiv:1805.02867), page by page in ascending order within segments of 512 positions, which are then joined in
+/// ascending order. The result of a token depends on its own keys and values alone: not on how a prompt was cut, on other
+/// sequences or on the number of threads.
 ///
 /// # Panics
 /// When a length does not fit, or a sequence has fewer pages than its positions need.
@@ -112,29 +122,103 @@ fn attention_on(
     scratch: &mut Scratch,
 ) {
     call.check(sequences);
-    let layout = &call.params.layout;
-    let floats =
-        layout.key_elements() + layout.value_elements() + TILE * call.group() * layout.value_stride();
-    let pairs = TILE * call.group();
-    let need = floats + 2 * pairs;
-    scratch.floats.resize((pool.threads() * need).max(scratch.floats.len()), 0.0);
+    let plan = Plan::new(call, sequences);
+    let (layout, kv_heads) = (&call.params.layout, call.params.layout.num_kv_heads());
+    let state = State::len(TILE * call.group(), layout.value_stride());
+    // Each worker's: a page as floats and two states.
+    let own = layout.key_elements() + layout.value_elements() + 2 * state;
+    let shared = pool.threads() * own;
+    scratch.floats.resize((shared + plan.parts * state).max(scratch.floats.len()), 0.0);
     let buffers = share(&mut scratch.floats);
-    let mut tiles = Vec::new();
-    let mut row = 0;
-    for sequence in sequences {
-        for start in (0..sequence.tokens).step_by(TILE) {
-            tiles.push((sequence, start, row + start));
+    let parts = |parts: Range<usize>| shared + parts.start * state..shared + parts.end * state;
+    pool.each(plan.pieces.len() * kv_heads, &|worker, piece| {
+        // SAFETY: each worker has its own buffer, for one piece at a time.
+        let buffer = unsafe { buffers.slice_mut(worker * own..(worker + 1) * own) };
+        let (rest, next) = buffer.split_at_mut(own - state);
+        let (page, sum) = rest.split_at_mut(own - 2 * state);
+        let (planned, segments) = &plan.pieces[piece / kv_heads];
+        let Planned { tile, left, .. } = &plan.tiles[*planned];
+        let (tile, kv_head, segments) =
+            (Tile { kv_head: piece % kv_heads, ..*tile }, piece % kv_heads, segments.clone());
+        let Some(left) = left.get(kv_head) else {
+            dispatch(isa, Gather { tile, segments, page, sum, next });
+            return dispatch(isa, Finish { tile, parts: sum });
+        };
+        let mine = plan.tiles[*planned].parts(kv_head);
+        let index = mine.start + segments.start - plan.tiles[*planned].segments.start;
+        // SAFETY: each piece has a part of its own.
+        let sum = unsafe { buffers.slice_mut(parts(index..index + 1)) };
+        dispatch(isa, Gather { tile, segments, page, sum, next });
+        if left.fetch_sub(1, AcqRel) == 1 {
+            // SAFETY: all pieces that had a part of these have left it, and only one comes last.
+            let parts = unsafe { buffers.slice_mut(parts(mine)) };
+            dispatch(isa, Finish { tile, parts });
         }
-        row += sequence.tokens;
-    }
-    let kv_heads = layout.num_kv_heads();
-    pool.each(tiles.len() * kv_heads, &|worker, piece| {
-        // SAFETY: each worker has its own part, for one piece at a time.
-        let buffer = unsafe { buffers.slice_mut(worker * need..(worker + 1) * need) };
-        let (sequence, start, row) = tiles[piece / kv_heads];
-        let tokens = TILE.min(sequence.tokens - start);
-        let first_position = sequence.first_position + start;
-        let (pages, kv_head) = (sequence.pages, piece % kv_heads);
-        dispatch(isa, Tile { call, pages, first_position, tokens, row, kv_head, buffer });
     });
+}
+
+/// What a call consists of.
+struct Plan<'a> {
+    tiles: Vec<Planned<'a>>,
+    /// For each KV head the same: a tile, and which of its segments are gathered by one worker.
+    pieces: Vec<(usize, Range<usize>)>,
+    /// States to be kept between workers.
+    parts: usize,
+}
+
+/// A tile, and how it is divided among workers.
+struct Planned<'a> {
+    tile: Tile<'a>,
+    /// What it sees.
+    segments: Range<usize>,
+    /// Where its parts begin, if it is divided.
+    first_part: usize,
+    /// If it is divided: for each KV head the segments that are not gathered yet.
+    left: Vec<AtomicUsize>,
+}
+
+impl Planned<'_> {
+    /// The parts of one KV head, in the order of the segments.
+    fn parts(&self, kv_head: usize) -> Range<usize> {
+        let count = self.segments.len();
+        self.first_part + kv_head * count..self.first_part + (kv_head + 1) * count
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// Few tokens over many pages are divided by segments, so that there is work for all; of many tokens each tile is.
+    fn new(call: &'a Call<'a>, sequences: &[AttentionSequence<'a>]) -> Self {
+        let kv_heads = call.params.layout.num_kv_heads();
+        let mut plan = Plan { tiles: Vec::new(), pieces: Vec::new(), parts: 0 };
+        let mut row = 0;
+        for sequence in sequences {
+            for start in (0..sequence.tokens).step_by(TILE) {
+                let tokens = TILE.min(sequence.tokens - start);
+                let first_position = sequence.first_position + start;
+                let tile = Tile {
+                    call,
+                    pages: sequence.pages,
+                    first_position,
+                    tokens,
+                    row: row + start,
+                    kv_head: 0,
+                };
+                let pages = tile.seen_pages();
+                let segments = pages.start / SEGMENT_PAGES..pages.end.div_ceil(SEGMENT_PAGES);
+                let (index, count) = (plan.tiles.len(), segments.len());
+                let divided = sequence.tokens <= TILE && count > 1;
+                let left = if divided { kv_heads } else { 0 };
+                let left = (0..left).map(|_| AtomicUsize::new(count)).collect();
+                plan.tiles.push(Planned { tile, segments: segments.clone(), first_part: plan.parts, left });
+                if divided {
+                    plan.pieces.extend(segments.map(|segment| (index, segment..segment + 1)));
+                    plan.parts += count * kv_heads;
+                } else {
+                    plan.pieces.push((index, segments));
+                }
+            }
+            row += sequence.tokens;
+        }
+        plan
+    }
 }

@@ -7,6 +7,8 @@
 //! bits follow in 64 bytes (bit `c` of a byte is chunk `c`'s), or the upper two of six bits in twice 64 (bits `2c` and up).
 //! Signed codes are stored with 128 added. Float types lie column by column, 16 rows to a column.
 
+use std::ops::Range;
+
 use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::simd::LANES;
@@ -119,6 +121,12 @@ impl Matrix {
     /// Bytes of memory it holds.
     pub fn bytes(&self) -> usize {
         self.packed.len()
+    }
+
+    /// Where it lies.
+    pub(crate) fn addresses(&self) -> Range<usize> {
+        let start = self.packed.as_ptr().addr();
+        start..start + self.packed.len()
     }
 
     /// Groups of 16 rows, the last one filled up.

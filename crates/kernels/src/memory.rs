@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Alignment of a block: a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Bytes of a huge page of x86-64 and AArch64.
 const HUGE_PAGE: usize = 2 << 20;
@@ -15,6 +15,23 @@ const MAP_BYTES: usize = 64 << 20;
 
 /// The map that blocks are cut from, and the bytes cut from it.
 static CURRENT: Mutex<Option<(Arc<Map>, usize)>> = Mutex::new(None);
+
+/// Asks the caches for the line at this address, which may be any: nothing is read.
+#[inline(always)]
+pub(crate) fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a prefetch touches no memory, whatever the address; each processor of this architecture has it.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
+}
 
 /// Bytes of its own, zeroed at first.
 #[derive(Debug)]

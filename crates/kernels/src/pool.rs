@@ -9,12 +9,20 @@ use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use crate::memory::{LINE, prefetch};
+
 /// Pauses before a waiting thread parks: some tens of microseconds.
 const SPINS: u32 = 1 << 11;
+
+/// Cache lines that a waiting thread asks for before it looks again whether it is needed.
+const AHEAD_LINES: usize = 4;
 
 /// The bit of `gate` that says that no worker may enter.
 const CLOSED: u64 = 1 << 31;
@@ -39,8 +47,8 @@ thread_local! {
 #[derive(Debug)]
 pub struct Pool {
     meeting: Arc<Meeting>,
-    /// Held for the length of a run: one run at a time.
-    turn: Mutex<()>,
+    /// Held for the length of a run: one run at a time. Within are the workers' pieces of it.
+    turn: Mutex<Vec<Queue>>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -62,6 +70,60 @@ struct Meeting {
     /// Whether the caller is parked in `done`.
     caller_parked: AtomicBool,
     done: Condvar,
+    /// Each thread's own.
+    ahead: Vec<Ahead>,
+}
+
+/// The pieces of a run that are meant for one worker: it takes the first, and who has no more of its own the last. So
+/// each worker reads on where it was, and nobody waits for more than a piece (Blumofe and Leiserson 1999, "Scheduling
+/// multithreaded computations by work stealing").
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Queue {
+    /// The first piece in the upper half, the end in the lower.
+    range: AtomicU64,
+}
+
+impl Queue {
+    fn fill(&self, pieces: Range<usize>) {
+        assert!(pieces.end <= u32::MAX as usize, "a run of at most 2^32 pieces");
+        self.range.store((pieces.start as u64) << 32 | pieces.end as u64, SeqCst);
+    }
+
+    fn take_first(&self) -> Option<usize> {
+        self.take(|range| range + (1 << 32)).map(|range| (range >> 32) as usize)
+    }
+
+    fn take_last(&self) -> Option<usize> {
+        self.take(|range| range - 1).map(|range| (range & STATE) as usize - 1)
+    }
+
+    /// Makes the range one shorter, and gives what it was; `None` when it is empty.
+    fn take(&self, shorter: impl Fn(u64) -> u64) -> Option<u64> {
+        let one = |range: u64| (range >> 32 < range & STATE).then(|| shorter(range));
+        self.range.fetch_update(SeqCst, SeqCst, one).ok()
+    }
+}
+
+/// What waiting threads ask the caches for meanwhile: from an address to another.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Ahead {
+    at: AtomicUsize,
+    end: AtomicUsize,
+}
+
+impl Ahead {
+    /// One moment of waiting.
+    fn wait(&self) {
+        if self.at.load(Relaxed) >= self.end.load(Relaxed) {
+            return std::hint::spin_loop();
+        }
+        let start = self.at.fetch_add(AHEAD_LINES * LINE, Relaxed);
+        for line in 0..AHEAD_LINES {
+            prefetch(std::ptr::without_provenance(start.wrapping_add(line * LINE)));
+        }
+    }
 }
 
 /// The work of the current run. Written by the caller while no worker runs, read by workers during the run.
@@ -87,6 +149,7 @@ impl Pool {
     /// Starts a pool of `threads` threads, the caller's included (at least 1, at most 1024). When the system refuses
     /// a thread the pool has fewer: [`Pool::threads`] tells how many there are in fact.
     pub fn new(threads: usize) -> Pool {
+        let threads = threads.clamp(1, THREADS_MAX);
         let meeting = Arc::new(Meeting {
             gate: AtomicU64::new(CLOSED),
             finished: AtomicUsize::new(0),
@@ -98,15 +161,17 @@ impl Pool {
             wake: Condvar::new(),
             caller_parked: AtomicBool::new(false),
             done: Condvar::new(),
+            ahead: (0..threads).map(|_| Ahead::default()).collect(),
         });
-        let workers = (1..threads.clamp(1, THREADS_MAX))
+        let workers = (1..threads)
             .map_while(|worker| {
                 let meeting = Arc::clone(&meeting);
                 let name = format!("kernels-{worker}");
                 std::thread::Builder::new().name(name).spawn(move || meeting.serve(worker)).ok()
             })
             .collect();
-        Pool { meeting, turn: Mutex::new(()), workers }
+        let queues = (0..threads).map(|_| Queue::default()).collect();
+        Pool { meeting, turn: Mutex::new(queues), workers }
     }
 
     /// Threads that take part in a run, the caller included.
@@ -125,6 +190,7 @@ impl Pool {
             (0..self.threads()).for_each(work);
             return;
         }
+        let _turn = lock(&self.turn);
         self.meet(work, self.workers.len());
     }
 
@@ -138,17 +204,21 @@ impl Pool {
             (0..pieces).for_each(|piece| work(0, piece));
             return;
         }
-        let next = AtomicUsize::new(0);
-        let claim = |worker| {
-            loop {
-                let piece = next.fetch_add(1, SeqCst);
-                if piece >= pieces {
-                    return;
-                }
+        let queues = lock(&self.turn);
+        for (worker, queue) in queues.iter().enumerate() {
+            queue.fill(split(pieces, queues.len(), worker));
+        }
+        let all = |worker: usize| {
+            while let Some(piece) = queues[worker].take_first() {
                 work(worker, piece);
             }
+            for other in (worker + 1..queues.len()).chain(0..worker) {
+                while let Some(piece) = queues[other].take_last() {
+                    work(worker, piece);
+                }
+            }
         };
-        self.meet(&claim, 0);
+        self.meet(&all, 0);
     }
 
     /// Calls `work(row, numbers)` once for each row of `len` numbers of `rows`, in any order; few numbers are left to the
@@ -171,9 +241,19 @@ impl Pool {
         });
     }
 
-    /// Runs `work` on this thread and on the workers, of which at least `needed` must take part.
+    /// Says what will be read after the current work: threads that wait fetch it into the caches meanwhile. The memory
+    /// is not touched, so it need not live that long.
+    pub(crate) fn read_ahead(&self, bytes: Range<usize>) {
+        for (worker, ahead) in self.meeting.ahead.iter().enumerate() {
+            let piece = split(bytes.len(), self.meeting.ahead.len(), worker);
+            ahead.end.store(0, Relaxed);
+            ahead.at.store(bytes.start + piece.start, Relaxed);
+            ahead.end.store(bytes.start + piece.end, Relaxed);
+        }
+    }
+
+    /// Runs `work` on this thread and on the workers, of which at least `needed` must take part. The caller has the turn.
     fn meet(&self, work: &Work<'_>, needed: usize) {
-        let turn = lock(&self.turn);
         // SAFETY: the lifetime is extended for the workers only. `start` and `finish` below have no path that
         // leaves this function before the gate is closed and every worker that entered has left.
         let long: &'static Work<'static> = unsafe { std::mem::transmute::<&Work<'_>, _>(work) };
@@ -181,7 +261,6 @@ impl Pool {
         let mine = inside(|| work(0));
         self.meeting.finish(needed);
         let theirs = lock(&self.meeting.panic).take();
-        drop(turn);
         if let Some(payload) = mine.err().or(theirs) {
             resume_unwind(payload);
         }
@@ -231,7 +310,7 @@ impl Meeting {
             if arrived() {
                 return;
             }
-            std::hint::spin_loop();
+            self.ahead[0].wait();
         }
         let mut parking = lock(&self.parking);
         self.caller_parked.store(true, SeqCst);
@@ -251,7 +330,7 @@ impl Meeting {
     fn serve(&self, worker: usize) {
         let mut seen = 0;
         loop {
-            seen = self.next_number(seen);
+            seen = self.next_number(worker, seen);
             if self.stop.load(SeqCst) {
                 return;
             }
@@ -274,13 +353,13 @@ impl Meeting {
     }
 
     /// Waits for a run of another number than `seen`: spins, then parks.
-    fn next_number(&self, seen: u64) -> u64 {
+    fn next_number(&self, worker: usize, seen: u64) -> u64 {
         for _ in 0..SPINS {
             let number = self.gate.load(SeqCst) & !STATE;
             if number != seen {
                 return number;
             }
-            std::hint::spin_loop();
+            self.ahead[worker].wait();
         }
         let mut parking = lock(&self.parking);
         self.parked.fetch_add(1, SeqCst);

@@ -144,6 +144,34 @@ fn attention_is_the_textbook() {
 }
 
 #[test]
+fn segments_are_the_textbook_joined() {
+    for (heads, kv_heads, dim, window) in [(2, 1, 16, None), (3, 1, 8, Some(700))] {
+        let case = Case::new(heads, kv_heads, dim, 1300, window);
+        let found = case.run(crate::isa::current(), 2, 1300, 1300);
+        for (found, truth) in found.iter().zip(case.naive()) {
+            assert!((found - truth).abs() < 2e-6, "{heads} {dim} {window:?}: {found} {truth}");
+        }
+    }
+}
+
+#[test]
+fn divided_segments_do_not_change_a_bit() {
+    for (heads, kv_heads, dim, window, kv_type) in
+        [(9, 3, 64, None, KvType::F16), (8, 2, 64, Some(600), KvType::Q8), (2, 1, 24, Some(515), KvType::F16)]
+    {
+        let case = Case::of(kv_type, heads, kv_heads, dim, 1590, window);
+        let whole = case.run(Isa::Scalar, 1, 60, 60);
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            // Up to 8 tokens are divided by segments, more are not.
+            for (threads, piece) in [(1, 60), (2, 1), (3, 4), (4, 8), (2, 9)] {
+                let pieces = case.run(isa, threads, 60, piece);
+                assert_eq!(bits(&whole), bits(&pieces), "{} {threads} {piece}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn pieces_threads_and_tiers_do_not_change_a_bit() {
     for (heads, kv_heads, dim, window, kv_type) in [
         (9, 3, 64, None, KvType::F16),

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use super::{Call, TILE};
-use crate::exp::exp_lanes;
+use super::state::{State, halves};
+use super::{Call, SEGMENT_PAGES, TILE};
 use crate::kv::HeadPage;
+use crate::memory::prefetch;
 use crate::simd::{Kernel, LANES, Simd, load_halves};
 use crate::{KvType, PAGE_TOKENS};
 
 /// Up to [`TILE`] query tokens of one sequence with the query heads of one KV head.
+#[derive(Clone, Copy)]
 pub(super) struct Tile<'a> {
     pub(super) call: &'a Call<'a>,
     pub(super) pages: &'a [u32],
@@ -18,7 +20,25 @@ pub(super) struct Tile<'a> {
     /// Row of the first query token in `q`.
     pub(super) row: usize,
     pub(super) kv_head: usize,
-    pub(super) buffer: &'a mut [f32],
+}
+
+/// Gathers some consecutive segments of what a tile sees.
+pub(super) struct Gather<'a> {
+    pub(super) tile: Tile<'a>,
+    pub(super) segments: Range<usize>,
+    /// Room for the keys and values of a page.
+    pub(super) page: &'a mut [f32],
+    /// The state to gather in.
+    pub(super) sum: &'a mut [f32],
+    /// Room for a second one.
+    pub(super) next: &'a mut [f32],
+}
+
+/// Joins what was gathered of a tile in ascending order, and writes its attention.
+pub(super) struct Finish<'a> {
+    pub(super) tile: Tile<'a>,
+    /// `[parts, state]`
+    pub(super) parts: &'a mut [f32],
 }
 
 /// A stored number, read 16 at a time.
@@ -58,84 +78,112 @@ struct Page<'a, E> {
     /// `[32, stride]`
     values: &'a [E],
     value_scales: Option<[f32; PAGE_TOKENS]>,
+    /// The keys and values of the page that comes next, to be asked for line by line: since the last token all weights
+    /// have passed through the caches, so these bytes are far away. For stored numbers only.
+    next: [&'a [u8]; 2],
 }
 
-/// What the queries have gathered so far; a *pair* is a query token and a head.
-struct State<'a> {
-    /// `[pairs, stride]`: Σ e^(score - largest) · value
-    sums: &'a mut [f32],
-    /// `[pairs]`
-    largest: &'a mut [f32],
-    /// `[pairs]`: Σ e^(score - largest)
-    totals: &'a mut [f32],
-    stride: usize,
+impl<E> Page<'_, E> {
+    /// Asks for the line of the next page that holds element `at` of its keys (0) or values (1).
+    #[inline(always)]
+    fn ask_for(&self, part: usize, at: usize) {
+        if size_of::<E>() < size_of::<f32>() {
+            prefetch(self.next[part].as_ptr().wrapping_add(at * size_of::<E>()));
+        }
+    }
 }
 
-impl Kernel for Tile<'_> {
+impl Kernel for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd>(mut self, simd: S) {
-        let (layout, group) = (self.call.params.layout, self.call.group());
-        let (keys, rest) = std::mem::take(&mut self.buffer).split_at_mut(layout.key_elements());
-        let (values, rest) = rest.split_at_mut(layout.value_elements());
-        let (sums, rest) = rest.split_at_mut(TILE * group * layout.value_stride());
-        let (largest, totals) = rest.split_at_mut(TILE * group);
-        let mut state = State { sums, largest, totals, stride: layout.value_stride() };
-        state.sums.fill(0.0);
-        state.largest.fill(f32::NEG_INFINITY);
-        state.totals.fill(0.0);
-        let last_page = (self.first_position + self.tokens - 1) / PAGE_TOKENS;
-        let seen = self.pages.iter().enumerate().take(last_page + 1);
-        if self.tokens * group <= S::QUERIES {
-            self.ask_for(simd, self.call.first_page(self.first_position));
-        }
-        for (index, &page) in seen.skip(self.call.first_page(self.first_position)) {
-            let start = page as usize * layout.page_bytes();
-            let page = &self.call.cache[start..start + layout.page_bytes()];
-            let (k, v) = (layout.keys(page, self.kv_head), layout.values(page, self.kv_head));
-            // Numbers that several passes read are made floats once.
-            let once = self.tokens * group <= S::QUERIES;
-            if once {
-                // Since the last token all weights have passed through the caches: these bytes are far away.
-                self.ask_for(simd, index + 1);
-            }
-            match (layout.kv_type(), once) {
-                (KvType::F16, true) => self.visit(simd, &mut state, index, &Page::<[u8; 2]>::direct(k, v)),
-                (KvType::Q8, true) => self.visit(simd, &mut state, index, &Page::<[u8; 1]>::direct(k, v)),
-                (KvType::F16, false) => {
-                    let page = Page::widened::<S, 2>(simd, k, v, keys, values);
-                    self.visit(simd, &mut state, index, &page);
-                }
-                (KvType::Q8, false) => {
-                    let page = Page::widened::<S, 1>(simd, k, v, keys, values);
-                    self.visit(simd, &mut state, index, &page);
-                }
-            }
-        }
-        for token in 0..self.tokens {
-            for head in 0..group {
-                let at = self.call.at(self.row + token, self.kv_head * group + head);
-                // SAFETY: one tile alone has this token and KV head, and each tile is one piece.
-                let out = unsafe { self.call.out.slice_mut(at) };
-                state.finish(token * group + head, out);
+    fn run<S: Simd>(self, simd: S) {
+        let layout = self.tile.call.params.layout;
+        let mut page = self.page.split_at_mut(layout.key_elements());
+        let mut sum = State::over(self.sum, layout.value_stride());
+        let mut next = State::over(self.next, layout.value_stride());
+        for segment in self.segments.clone() {
+            let first = segment == self.segments.start;
+            let state = if first { &mut sum } else { &mut next };
+            state.clear();
+            self.tile.visit_segment(simd, segment, state, &mut page);
+            if !first {
+                sum.join(simd, &next);
             }
         }
     }
 }
 
-impl Tile<'_> {
-    /// Asks for this head's part of page `index`.
+impl Kernel for Finish<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn ask_for<S: Simd>(&self, simd: S, index: usize) {
-        let Some(&page) = self.pages.get(index) else { return };
-        let layout = self.call.params.layout;
-        let page = &self.call.cache[page as usize * layout.page_bytes()..][..layout.page_bytes()];
-        for part in [layout.keys(page, self.kv_head), layout.values(page, self.kv_head)] {
-            for line in part.numbers.chunks(64) {
-                simd.prefetch(line.as_ptr());
+    fn run<S: Simd>(self, simd: S) {
+        let (layout, group) = (self.tile.call.params.layout, self.tile.call.group());
+        let stride = layout.value_stride();
+        let mut parts = self.parts.chunks_exact_mut(State::len(TILE * group, stride));
+        let Some(sum) = parts.next() else { return };
+        let mut sum = State::over(sum, stride);
+        for part in parts {
+            sum.join(simd, &State::over(part, stride));
+        }
+        for pair in 0..self.tile.tokens * group {
+            let (token, head) = (pair / group, pair % group);
+            let at = self.tile.call.at(self.tile.row + token, self.tile.kv_head * group + head);
+            // SAFETY: one tile alone has this token and KV head, and it is finished once.
+            let out = unsafe { self.tile.call.out.slice_mut(at) };
+            sum.finish(pair, out);
+        }
+    }
+}
+
+impl Tile<'_> {
+    /// The pages that its tokens see.
+    pub(super) fn seen_pages(&self) -> Range<usize> {
+        let last = (self.first_position + self.tokens - 1) / PAGE_TOKENS;
+        self.call.first_page(self.first_position)..last + 1
+    }
+
+    /// Shows the pages of a segment to every pair. `buffers` has room for a page's keys and values.
+    #[inline(always)]
+    fn visit_segment<S: Simd>(
+        &self,
+        simd: S,
+        segment: usize,
+        state: &mut State<'_>,
+        buffers: &mut (&mut [f32], &mut [f32]),
+    ) {
+        let (layout, seen) = (self.call.params.layout, self.seen_pages());
+        let first = seen.start.max(segment * SEGMENT_PAGES);
+        for index in first..seen.end.min((segment + 1) * SEGMENT_PAGES) {
+            let (k, v) = self.head_page(self.pages[index]);
+            // Numbers that several passes read are made floats once.
+            let once = self.tokens * self.call.group() <= S::QUERIES;
+            let next = match self.pages.get(index + 1) {
+                Some(&next) if once => <[_; 2]>::from(self.head_page(next)).map(|part| part.numbers),
+                _ => [&[] as &[u8]; 2],
+            };
+            match (layout.kv_type(), once) {
+                (KvType::F16, true) => self.visit(simd, state, index, &Page::<[u8; 2]>::direct(k, v, next)),
+                (KvType::Q8, true) => self.visit(simd, state, index, &Page::<[u8; 1]>::direct(k, v, next)),
+                (KvType::F16, false) => {
+                    let page = Page::widened::<S, 2>(simd, k, v, buffers.0, buffers.1);
+                    self.visit(simd, state, index, &page);
+                }
+                (KvType::Q8, false) => {
+                    let page = Page::widened::<S, 1>(simd, k, v, buffers.0, buffers.1);
+                    self.visit(simd, state, index, &page);
+                }
             }
         }
+    }
+
+    /// This head's keys and values in page `page` of the cache.
+    #[inline(always)]
+    fn head_page(&self, page: u32) -> (HeadPage<'_>, HeadPage<'_>) {
+        let layout = self.call.params.layout;
+        let page = &self.call.cache[page as usize * layout.page_bytes()..][..layout.page_bytes()];
+        (layout.keys(page, self.kv_head), layout.values(page, self.kv_head))
     }
 
     /// The slots of page `index` that a query token sees.
@@ -201,11 +249,11 @@ impl Tile<'_> {
         }
         let mut at = 0;
         while at + 4 * LANES <= state.stride {
-            gather::<S, E, N, 4>(simd, state, first, &weights, shrinks, page.values, seen.clone(), at);
+            gather::<S, E, N, 4>(simd, state, first, &weights, shrinks, page, seen.clone(), at);
             at += 4 * LANES;
         }
         while at < state.stride {
-            gather::<S, E, N, 1>(simd, state, first, &weights, shrinks, page.values, seen.clone(), at);
+            gather::<S, E, N, 1>(simd, state, first, &weights, shrinks, page, seen.clone(), at);
             at += LANES;
         }
     }
@@ -214,12 +262,13 @@ impl Tile<'_> {
 impl<'a, const B: usize> Page<'a, [u8; B]> {
     /// The numbers as they are stored.
     #[inline(always)]
-    fn direct(keys: HeadPage<'a>, values: HeadPage<'a>) -> Self {
+    fn direct(keys: HeadPage<'a>, values: HeadPage<'a>, next: [&'a [u8]; 2]) -> Self {
         Page {
             keys: keys.numbers.as_chunks().0,
             key_scales: keys.scales,
             values: values.numbers.as_chunks().0,
             value_scales: values.scales,
+            next,
         }
     }
 }
@@ -239,7 +288,7 @@ impl<'a> Page<'a, f32> {
     {
         widen(simd, k.numbers.as_chunks::<B>().0, keys);
         widen(simd, v.numbers.as_chunks::<B>().0, values);
-        Page { keys, key_scales: k.scales, values, value_scales: v.scales }
+        Page { keys, key_scales: k.scales, values, value_scales: v.scales, next: [&[]; 2] }
     }
 }
 
@@ -263,6 +312,7 @@ fn scores<S: Simd, E: Element, const N: usize>(
     let keys = page.keys.as_chunks::<LANES>().0.as_chunks::<2>().0;
     for (dim, [low, high]) in keys.iter().enumerate() {
         let (low, high) = (E::load(simd, low), E::load(simd, high));
+        page.ask_for(0, dim * PAGE_TOKENS);
         for n in 0..N {
             let q = simd.splat(queries[n][dim]);
             a[n] = simd.fma(low, q, a[n]);
@@ -284,61 +334,6 @@ fn scores<S: Simd, E: Element, const N: usize>(
     scores
 }
 
-impl State<'_> {
-    /// Turns a pair's scores into weights `e^(score − largest)` (times the values' scales), 0 outside `seen`, and gives
-    /// the factor by which what was gathered before shrinks.
-    #[inline(always)]
-    fn soften<S: Simd>(
-        &mut self,
-        simd: S,
-        pair: usize,
-        scores: &mut [f32; PAGE_TOKENS],
-        seen: &Range<usize>,
-        scales: Option<&[f32; PAGE_TOKENS]>,
-    ) -> f32 {
-        if *seen != (0..PAGE_TOKENS) {
-            scores[..seen.start].fill(f32::NEG_INFINITY);
-            scores[seen.end..].fill(f32::NEG_INFINITY);
-        }
-        let [low, high] = halves(scores);
-        let (mut a, mut b) = (simd.load(low), simd.load(high));
-        let before = self.largest[pair];
-        let now = simd.largest(simd.max(a, b));
-        let now = if now > before { now } else { before };
-        let now_lanes = simd.splat(now);
-        a = exp_lanes(simd, simd.sub(a, now_lanes));
-        b = exp_lanes(simd, simd.sub(b, now_lanes));
-        // e^0 is exactly 1, so that most pages are spared the third exponential.
-        let shrink =
-            if now == before { 1.0 } else { simd.largest(exp_lanes(simd, simd.splat(before - now))) };
-        self.largest[pair] = now;
-        self.totals[pair] = self.totals[pair].mul_add(shrink, simd.sum(simd.add(a, b)));
-        if let Some(scales) = scales {
-            let [low, high] = scales.as_chunks::<LANES>().0 else { unreachable!("32 is twice 16") };
-            (a, b) = (simd.mul(a, simd.load(low)), simd.mul(b, simd.load(high)));
-        }
-        simd.store(a, low);
-        simd.store(b, high);
-        shrink
-    }
-
-    /// Writes the attention of `pair`.
-    #[inline(always)]
-    fn finish(&self, pair: usize, out: &mut [f32]) {
-        let total = self.totals[pair];
-        for (out, sum) in out.iter_mut().zip(&self.sums[pair * self.stride..]) {
-            *out = sum / total;
-        }
-    }
-}
-
-/// Both halves of a page's scores.
-#[inline(always)]
-fn halves(scores: &mut [f32; PAGE_TOKENS]) -> &mut [[f32; LANES]; 2] {
-    let Some(halves) = scores.as_chunks_mut().0.first_chunk_mut() else { unreachable!("32 is twice 16") };
-    halves
-}
-
 /// `sums = sums · shrink + Σ weight · value` over the slots `seen` in ascending order, for `N` pairs and `V` times 16
 /// dimensions from `at`.
 #[inline(always)]
@@ -349,7 +344,7 @@ fn gather<S: Simd, E: Element, const N: usize, const V: usize>(
     first: usize,
     weights: &[[f32; PAGE_TOKENS]; N],
     shrinks: [f32; N],
-    values: &[E],
+    page: &Page<'_, E>,
     seen: Range<usize>,
     at: usize,
 ) {
@@ -361,12 +356,15 @@ fn gather<S: Simd, E: Element, const N: usize, const V: usize>(
             lanes[n][v] = simd.mul(simd.load(&sums[v]), shrink);
         }
     }
-    let rows = values.chunks_exact(state.stride);
+    let rows = page.values.chunks_exact(state.stride);
     for (slot, row) in rows.enumerate().take(seen.end).skip(seen.start) {
         let row = row[at..].as_chunks::<LANES>().0;
         let mut loaded = [simd.splat(0.0); V];
         for v in 0..V {
             loaded[v] = E::load(simd, &row[v]);
+            if v % 2 == 0 {
+                page.ask_for(1, slot * state.stride + at + v * LANES);
+            }
         }
         for n in 0..N {
             let weight = simd.splat(weights[n][slot]);

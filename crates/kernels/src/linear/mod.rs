@@ -22,7 +22,7 @@ use crate::{Activation, Isa, Matrix, Pool, Scratch};
 const PIECES: usize = 8;
 
 /// The same for one or two tokens: reading is all there is to do, and every piece starts it anew.
-const FEW_TOKENS_PIECES: usize = 2;
+const FEW_TOKENS_PIECES: usize = 4;
 
 /// Bytes of activations that are to stay in a cache while all rows pass by.
 const ACTIVATION_BYTES: usize = 1 << 20;
@@ -101,7 +101,10 @@ pub(crate) fn linear_on(
     m: usize,
     scratch: &mut Scratch,
 ) {
-    let Some(cols) = products.first().map(|product| product.weight.cols()) else { return };
+    let Some(first) = products.first().map(|product| product.weight) else { return };
+    let cols = first.cols();
+    let last = products.last().map(|p| p.weight).unwrap();
+    pool.read_ahead(scratch.order.after(first.addresses().start..last.addresses().end));
     input.check(m, cols);
     for Product { weight, out, .. } in products.iter() {
         assert_eq!(weight.cols(), cols, "linear: matrices of one group take the same columns");

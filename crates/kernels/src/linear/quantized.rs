@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use super::{ActivationBlock, Activations, Portion};
 use crate::dequantize::{Codes, Shape, TABLE4, shape};
 use crate::matrix::{BLOCK, Packing};
+use crate::memory::prefetch;
 use crate::simd::{Kernel, LANES, Simd, dispatch, load_halves};
 use crate::{DType, Isa};
 
@@ -125,7 +126,7 @@ impl<F: Format> Rows<'_, F> {
         let chunks = weights[0].len() / packing.stride();
         for chunk in 0..chunks {
             for weights in weights {
-                ahead(simd, weights, chunk * packing.stride(), packing.stride(), G);
+                ahead(weights, chunk * packing.stride(), packing.stride(), G);
             }
             for sub in 0..packing.blocks {
                 // Arrays of vectors are filled by loops: a closure would not inherit the tier's features.
@@ -155,13 +156,13 @@ const AHEAD: usize = 3 << 10;
 /// Asks for the cache lines that follow `stride` bytes at `start` of a group at a distance. After the end of a group comes
 /// the one that is `groups` further on.
 #[inline(always)]
-fn ahead<S: Simd>(simd: S, weights: &[u8], start: usize, stride: usize, groups: usize) {
+fn ahead(weights: &[u8], start: usize, stride: usize, groups: usize) {
     let mut at = start + AHEAD;
     if at >= weights.len() {
         at += (groups - 1) * weights.len();
     }
     for line in 0..stride.div_ceil(64) {
-        simd.prefetch(weights.as_ptr().wrapping_add(at + 64 * line));
+        prefetch(weights.as_ptr().wrapping_add(at + 64 * line));
     }
 }
 

@@ -184,11 +184,6 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         unsafe { [_mm256_cvtepi32_ps(value[0]), _mm256_cvtepi32_ps(value[1])] }
     }
     #[inline(always)]
-    fn prefetch(self, address: *const u8) {
-        // SAFETY: a prefetch touches no memory, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-    #[inline(always)]
     fn bytes(self, from: &[u8; 64]) -> Self::B {
         let from = from.as_ptr().cast::<__m256i>();
         // SAFETY: 64 bytes, two registers, are readable at `from`; unaligned loads.

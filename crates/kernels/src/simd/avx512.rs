@@ -147,11 +147,6 @@ impl Simd for Avx512 {
         unsafe { _mm512_cvtepi32_ps(value) }
     }
     #[inline(always)]
-    fn prefetch(self, address: *const u8) {
-        // SAFETY: a prefetch touches no memory, whatever the address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
-    }
-    #[inline(always)]
     fn bytes(self, from: &[u8; 64]) -> Self::B {
         // Not `_mm512_loadu_si512`: with debug assertions it checks its pointer, and the loop then calls it.
         // SAFETY: any 64 bytes are a vector.

@@ -66,9 +66,6 @@ pub(crate) trait Simd: Copy {
     /// To float, to nearest even.
     fn int_to_float(self, value: Self::I) -> Self::F;
 
-    /// Asks for the cache line at this address, which may be any: nothing is read.
-    #[inline(always)]
-    fn prefetch(self, _address: *const u8) {}
     fn bytes(self, from: &[u8; 64]) -> Self::B;
     fn low_nibbles(self, bytes: Self::B) -> Self::B;
     fn high_nibbles(self, bytes: Self::B) -> Self::B;
