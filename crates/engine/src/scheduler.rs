@@ -28,6 +28,10 @@ pub(crate) struct Limits {
 /// weights costs and a row is nearly free, beyond it a rejected draft costs as much as a token.
 const DRAFT_ROWS: usize = 16;
 
+/// Beside answers, prompts take this part of the step's tokens: a quarter is still enough for the weights to be read for
+/// many tokens, and an answer's next token comes four times as soon.
+const BESIDE_ANSWERS: usize = 4;
+
 /// Tokens of answer that pages are set aside for, at least, before another sequence starts.
 const GROWTH_MIN: usize = 64;
 
@@ -168,7 +172,9 @@ impl Scheduler {
                 remaining: sequence.remaining(),
             })
             .collect();
-        let budget = self.limits.max_batch_tokens.saturating_sub(plan.values().sum());
+        let left = self.limits.max_batch_tokens.saturating_sub(plan.values().sum());
+        // Who is being answered waits for the whole step.
+        let budget = if plan.is_empty() { left } else { (left / BESIDE_ANSWERS).max(claims.len()).min(left) };
         let oldest = self.running.first().map(|sequence| sequence.id);
         for (claim, share) in claims.iter().zip(divide(budget, &claims)) {
             if Some(claim.id) == oldest {

@@ -101,9 +101,10 @@ pub(crate) fn linear_on(
     m: usize,
     scratch: &mut Scratch,
 ) {
-    let Some(first) = products.first().map(|product| product.weight) else { return };
+    let ends = products.first().zip(products.last());
+    let Some((first, last)) = ends.map(|(first, last)| (first.weight, last.weight)) else { return };
     let cols = first.cols();
-    let last = products.last().map(|p| p.weight).unwrap();
+    // Matrices of one group are loaded one after the other, and so mostly lie.
     pool.read_ahead(scratch.order.after(first.addresses().start..last.addresses().end));
     input.check(m, cols);
     for Product { weight, out, .. } in products.iter() {
