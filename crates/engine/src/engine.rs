@@ -120,6 +120,7 @@ pub(crate) struct Shared {
     pub(crate) sequence_ms: AtomicU64,
     next_id: AtomicU64,
     pages_total: usize,
+    kv_bytes: usize,
     vocab_len: usize,
     context_tokens: usize,
     max_running: usize,
@@ -193,6 +194,7 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         sequence_ms: AtomicU64::new(1000),
         next_id: AtomicU64::new(0),
         pages_total: pages,
+        kv_bytes: pages * model.lm.page_bytes(),
         vocab_len: model.vocab_len(),
         context_tokens,
         max_running: options.max_running,
@@ -312,6 +314,11 @@ impl Engine {
     /// Bound of the token ids.
     pub fn vocab_len(&self) -> usize {
         self.shared.vocab_len
+    }
+
+    /// Bytes of K and V in all pages: `kv_bytes` of the options, in whole pages.
+    pub fn kv_bytes(&self) -> usize {
+        self.shared.kv_bytes
     }
 
     /// Prompt and answer together, in tokens.

@@ -6,7 +6,8 @@ use crate::models::{self, Config, Decoder, Family, SUPPORTED};
 use crate::tensors::Tensors;
 use crate::{Error, Model};
 use kernels::KvType;
-use weights::{Metadata, PinnedFile, TensorInfo};
+use std::time::{Duration, Instant};
+use weights::{Metadata, Piece, PinnedFile, TensorInfo};
 
 /// Where the arithmetic runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,6 +62,10 @@ pub struct LoadReport {
     pub tensors: usize,
     /// Bytes the packed tensors take in memory.
     pub packed_bytes: u64,
+    /// Time spent reading and hashing.
+    pub read_time: Duration,
+    /// Time spent packing, while the next pieces were read and hashed.
+    pub pack_time: Duration,
     /// The instruction set or device the arithmetic runs on.
     pub isa: String,
 }
@@ -128,13 +133,18 @@ fn load_on<B: Backend>(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Loaded, Error> {
     let mut tensors = Tensors::default();
+    let mut pack_time = Duration::ZERO;
     // The first tensor brings the metadata: an unknown architecture is refused before anything is packed.
-    let mut sink = |metadata: &Metadata, info: &TensorInfo, raw: &[u8]| -> Result<(), weights::SinkError> {
-        if tensors.count == 0 {
-            family(metadata)?;
-        }
-        Ok(tensors.accept(&mut backend, info, raw)?)
-    };
+    let mut sink =
+        |metadata: &Metadata, info: &TensorInfo, piece: Piece<'_>| -> Result<(), weights::SinkError> {
+            if tensors.count == 0 && piece.start == 0 {
+                family(metadata)?;
+            }
+            let began = Instant::now();
+            tensors.accept(&mut backend, info, piece)?;
+            pack_time += began.elapsed();
+            Ok(())
+        };
     let verified = weights::load_model(files, progress, &mut sink).map_err(from_sink)?;
     // From here on the hashes have held.
     let config = Config::read(verified.metadata(), family(verified.metadata())?)?;
@@ -148,6 +158,8 @@ fn load_on<B: Backend>(
         file_bytes: verified.files().iter().map(|file| file.size_bytes).sum(),
         tensors: count,
         packed_bytes,
+        read_time: verified.read_time(),
+        pack_time,
         isa: backend.name().to_owned(),
     };
     let model = Model { lm: Box::new(ModelRunner::new(backend, wired, config)) };

@@ -4,16 +4,23 @@ use crate::Error;
 use crate::layers::Backend;
 use kernels::DType;
 use std::collections::BTreeMap;
-use weights::TensorInfo;
+use weights::{Piece, TensorInfo};
 
 enum Entry<B: Backend> {
     Matrix(B::Matrix),
     Vector(Vec<f32>),
 }
 
+/// A tensor of which some pieces have come.
+enum Arriving<B: Backend> {
+    Matrix(B::Packer),
+    Vector(Vec<f32>),
+}
+
 /// What was read so far.
 pub(crate) struct Tensors<B: Backend> {
     entries: BTreeMap<String, Entry<B>>,
+    arriving: Option<Arriving<B>>,
     /// Tensors taken in.
     pub(crate) count: usize,
     /// Bytes they take on the device.
@@ -22,37 +29,61 @@ pub(crate) struct Tensors<B: Backend> {
 
 impl<B: Backend> Default for Tensors<B> {
     fn default() -> Self {
-        Tensors { entries: BTreeMap::new(), count: 0, packed_bytes: 0 }
+        Tensors { entries: BTreeMap::new(), arriving: None, count: 0, packed_bytes: 0 }
     }
 }
 
 impl<B: Backend> Tensors<B> {
-    /// Packs one tensor. Nothing of it may be used before the file's hash has held.
+    /// Packs the next piece of a tensor. Nothing of it may be used before the file's hash has held.
     ///
     /// # Errors
     /// A type without a kernel, or a shape that is neither vector nor matrix, by name.
-    pub(crate) fn accept(&mut self, backend: &mut B, info: &TensorInfo, raw: &[u8]) -> Result<(), Error> {
-        let dims: Option<Vec<usize>> = info.shape.iter().map(|dim| usize::try_from(*dim).ok()).collect();
-        let entry = match dims.as_deref() {
-            Some(&[len]) => {
-                let mut values = vec![0.0; len];
-                kernels::dequantize(info.dtype, raw, &mut values)?;
-                self.packed_bytes += DType::F32.bytes_for(len as u64).unwrap_or(0);
-                Entry::Vector(values)
-            }
-            Some(&[rows, cols]) => {
-                let matrix = backend.matrix(info.dtype, rows, cols, raw)?;
+    pub(crate) fn accept(
+        &mut self,
+        backend: &mut B,
+        info: &TensorInfo,
+        piece: Piece<'_>,
+    ) -> Result<(), Error> {
+        let mut arriving = match self.arriving.take() {
+            Some(arriving) if piece.start > 0 => arriving,
+            _ => Self::expect(backend, info)?,
+        };
+        match &mut arriving {
+            Arriving::Matrix(packer) => backend.pack(packer, piece.bytes)?,
+            // A vector is one piece.
+            Arriving::Vector(values) => kernels::dequantize(info.dtype, piece.bytes, values)?,
+        }
+        if piece.end() < info.bytes {
+            self.arriving = Some(arriving);
+            return Ok(());
+        }
+        let entry = match arriving {
+            Arriving::Matrix(packer) => {
+                let matrix = backend.matrix(packer)?;
                 self.packed_bytes += backend.matrix_bytes(&matrix) as u64;
                 Entry::Matrix(matrix)
             }
-            _ => {
-                let (name, found) = (info.name.clone(), info.shape.clone());
-                return Err(Error::TensorShape { name, expected: Vec::new(), found });
+            Arriving::Vector(values) => {
+                self.packed_bytes += DType::F32.bytes_for(values.len() as u64).unwrap_or(0);
+                Entry::Vector(values)
             }
         };
         self.count += 1;
         self.entries.insert(info.name.clone(), entry);
         Ok(())
+    }
+
+    /// Makes room for a tensor.
+    fn expect(backend: &mut B, info: &TensorInfo) -> Result<Arriving<B>, Error> {
+        let dims: Option<Vec<usize>> = info.shape.iter().map(|dim| usize::try_from(*dim).ok()).collect();
+        match dims.as_deref() {
+            Some(&[len]) => Ok(Arriving::Vector(vec![0.0; len])),
+            Some(&[rows, cols]) => Ok(Arriving::Matrix(backend.packer(info.dtype, rows, cols)?)),
+            _ => {
+                let (name, found) = (info.name.clone(), info.shape.clone());
+                Err(Error::TensorShape { name, expected: Vec::new(), found })
+            }
+        }
     }
 
     /// Whether a tensor of this name is there.

@@ -86,10 +86,12 @@ impl EngineSettings {
 pub struct LoadReport {
     /// What the engine says of it.
     pub engine: engine::LoadReport,
-    /// Reading, hashing and packing, in milliseconds.
+    /// Reading, hashing and packing, in milliseconds; the engine's report says how it splits.
     pub weights_ms: u128,
     /// Building tokenizer and template, in milliseconds.
     pub tokenizer_ms: u128,
+    /// Bytes for keys and values, in whole pages.
+    pub kv_bytes: usize,
     /// Prompt and answer together, in tokens.
     pub context_tokens: usize,
 }
@@ -119,7 +121,7 @@ pub fn load(
 
     let limit = usize::try_from(model.limits.context_tokens).unwrap_or(usize::MAX);
     let engine = engine::start(loaded.model, settings.engine_options(limit))?;
-    let context_tokens = engine.context_tokens();
+    let (context_tokens, kv_bytes) = (engine.context_tokens(), engine.kv_bytes());
     let name = Name::new(id)
         .map_err(|error| LoadError::Metadata { id: id.to_owned(), reason: format!("its id: {error}") })?;
     let serving = Serving {
@@ -147,7 +149,7 @@ pub fn load(
         tokenizer,
         template,
     };
-    Ok((serving, LoadReport { engine: loaded.report, weights_ms, tokenizer_ms, context_tokens }))
+    Ok((serving, LoadReport { engine: loaded.report, weights_ms, tokenizer_ms, kv_bytes, context_tokens }))
 }
 
 /// The tokenizer that the model's own metadata describes. `id` is the model's name in messages.

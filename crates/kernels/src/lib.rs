@@ -39,7 +39,7 @@ pub use half::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use isa::{Isa, isa};
 pub use kv::{KvLayout, KvType, PAGE_TOKENS, SlotRun};
 pub use linear::{Input, Product, linear, linear_group};
-pub use matrix::Matrix;
+pub use matrix::{Matrix, Packer, ROW_GROUP};
 pub use memory::Memory;
 pub use pool::Pool;
 pub use rope::{Pairing, RopeFrequencies, rope};

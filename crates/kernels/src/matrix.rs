@@ -12,7 +12,11 @@ use std::ops::Range;
 use crate::dequantize::{Codes, Parts, Shape, check_length, number, shape, take_apart};
 use crate::half::{bf16_to_f32, f16_to_f32};
 use crate::simd::LANES;
-use crate::{DType, Error, Memory, slow_path};
+use crate::{DType, Error, Memory, Pool, slow_path};
+use std::sync::OnceLock;
+
+/// Rows that are packed together.
+pub const ROW_GROUP: usize = LANES;
 
 /// Columns in a block.
 pub(crate) const BLOCK: usize = 32;
@@ -79,28 +83,12 @@ impl Matrix {
     /// When the type has no kernel, a row is no whole number of blocks, `raw` has another length than the shape
     /// asks for, or `PROEFTUIN_ISA` cannot be obeyed.
     pub fn pack(dtype: DType, rows: usize, cols: usize, raw: &[u8]) -> Result<Matrix, Error> {
-        crate::isa()?;
-        if rows == 0 || cols == 0 {
-            return Err(Error::Empty { rows, cols });
+        if let Some(elements @ 1..) = (rows as u64).checked_mul(cols as u64) {
+            check_length(dtype, elements, raw.len())?;
         }
-        let too_many = Error::Blocks { dtype, elements: cols as u64 };
-        let elements = (rows as u64).checked_mul(cols as u64).ok_or(too_many.clone())?;
-        let row_bytes = dtype.bytes_for(cols as u64).ok_or(too_many.clone())? as usize;
-        check_length(dtype, elements, raw.len())?;
-        let carrier = slow_path::carrier(dtype);
-        let carrier_bytes = carrier.bytes_for(cols as u64).ok_or(too_many)? as usize;
-        let group_bytes = group_bytes(carrier, cols)?;
-        let groups = rows.div_ceil(LANES);
-        let mut packed = Memory::zeroed(groups * group_bytes);
-        let raw_groups = raw.chunks(row_bytes * LANES);
-        for (raw, packed) in raw_groups.zip(packed.chunks_exact_mut(group_bytes)) {
-            let raw = slow_path::carried(dtype, raw)?;
-            match shape(carrier) {
-                Some(shape) => pack_blocks(carrier, shape, &raw, carrier_bytes, packed),
-                None => pack_columns(carrier.block_bytes(), &raw, carrier_bytes, packed),
-            }
-        }
-        Ok(Matrix { dtype: carrier, rows, cols, group_bytes, packed })
+        let mut packer = Packer::new(dtype, rows, cols)?;
+        packer.pack(&Pool::new(1), raw)?;
+        packer.finish()
     }
 
     /// Rows: the length of an output.
@@ -162,6 +150,92 @@ impl Matrix {
                 }
             }
         }
+    }
+}
+
+/// A matrix on its way from a file: packs rows as they come, so that the file's form of them is never there as a whole.
+#[derive(Debug)]
+pub struct Packer {
+    /// The type the rows come in.
+    dtype: DType,
+    matrix: Matrix,
+    /// Rows that have come.
+    rows: usize,
+}
+
+impl Packer {
+    /// Makes room for a matrix of the types and shapes that [`Matrix::pack`] takes. Memory is taken as rows come.
+    ///
+    /// # Errors
+    /// Those of [`Matrix::pack`], but for the length.
+    pub fn new(dtype: DType, rows: usize, cols: usize) -> Result<Packer, Error> {
+        crate::isa()?;
+        if rows == 0 || cols == 0 {
+            return Err(Error::Empty { rows, cols });
+        }
+        let too_many = || Error::Blocks { dtype, elements: cols as u64 };
+        let elements = (rows as u64).checked_mul(cols as u64).ok_or_else(too_many)?;
+        let carrier = slow_path::carrier(dtype);
+        for dtype in [dtype, carrier] {
+            dtype.bytes_for(cols as u64).and_then(|_| dtype.bytes_for(elements)).ok_or_else(too_many)?;
+        }
+        let group_bytes = group_bytes(carrier, cols)?;
+        let bytes = rows.div_ceil(LANES).checked_mul(group_bytes).ok_or_else(too_many)?;
+        let packed = Memory::zeroed(bytes);
+        let matrix = Matrix { dtype: carrier, rows, cols, group_bytes, packed };
+        Ok(Packer { dtype, matrix, rows: 0 })
+    }
+
+    /// Packs the next rows on the pool's threads. `raw` is `[rows, cols]` in the file's type: a multiple of 16 rows, or all
+    /// that are left.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when `raw` is anything else.
+    pub fn pack(&mut self, pool: &Pool, raw: &[u8]) -> Result<(), Error> {
+        let Packer { dtype, matrix: Matrix { dtype: carrier, cols, group_bytes, .. }, .. } = *self;
+        let row_bytes = self.bytes_of(1);
+        let left = self.matrix.rows - self.rows;
+        let rows = raw.len() / row_bytes;
+        if rows != left && !(rows < left && rows.is_multiple_of(LANES)) || raw.len() != rows * row_bytes {
+            return Err(self.length(left, raw.len()));
+        }
+        let carrier_bytes = carrier.bytes_for(cols as u64).unwrap_or(0) as usize;
+        let first = self.rows / LANES * group_bytes;
+        let packed = &mut self.matrix.packed[first..][..rows.div_ceil(LANES) * group_bytes];
+        let fault = OnceLock::new();
+        pool.each_row(packed, group_bytes, &|group, packed| {
+            let raw = &raw[group * LANES * row_bytes..];
+            let raw = &raw[..raw.len().min(LANES * row_bytes)];
+            match (slow_path::carried(dtype, raw), shape(carrier)) {
+                (Ok(raw), Some(shape)) => pack_blocks(carrier, shape, &raw, carrier_bytes, packed),
+                (Ok(raw), None) => pack_columns(carrier.block_bytes(), &raw, carrier_bytes, packed),
+                (Err(error), _) => drop(fault.set(error)),
+            }
+        });
+        self.rows += rows;
+        fault.into_inner().map_or(Ok(()), Err)
+    }
+
+    /// The matrix.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when rows are missing.
+    pub fn finish(self) -> Result<Matrix, Error> {
+        if self.rows < self.matrix.rows {
+            return Err(self.length(self.matrix.rows, self.bytes_of(self.rows)));
+        }
+        Ok(self.matrix)
+    }
+
+    /// Bytes of so many rows in the file's type; `new` has seen that those of all rows can be counted.
+    fn bytes_of(&self, rows: usize) -> usize {
+        self.dtype.bytes_for((rows * self.matrix.cols) as u64).unwrap_or(0) as usize
+    }
+
+    fn length(&self, rows: usize, found: usize) -> Error {
+        let elements = (rows * self.matrix.cols) as u64;
+        let expected = self.bytes_of(rows) as u64;
+        Error::Length { dtype: self.dtype, elements, expected, found: found as u64 }
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use kernels::{DType, Error, Matrix, Pool, Scratch, dequantize, linear};
+use kernels::{DType, Error, Matrix, Packer, Pool, Scratch, dequantize, linear};
 
 const DECODED: &[DType] = &[
     DType::F16,
@@ -113,6 +113,39 @@ fn a_packed_row_equals_the_decoded_one() {
             dequantize(dtype, raw, &mut expected).unwrap();
             assert_eq!(bits(&found), bits(&expected), "{} row {row}", dtype.name());
         }
+    }
+}
+
+#[test]
+fn rows_that_come_in_pieces_are_packed_as_those_that_come_at_once() {
+    let (pool, cols) = (Pool::new(3), 512);
+    for &dtype in DECODED {
+        let row = dtype.bytes_for(cols as u64).unwrap() as usize;
+        let raw: Vec<u8> = golden(dtype).0.iter().copied().cycle().take(64 * row).collect();
+        let whole = Matrix::pack(dtype, 53, cols, &raw[..53 * row]).unwrap();
+        let mut packer = Packer::new(dtype, 53, cols).unwrap();
+        for rows in [0..32, 32..48, 48..53] {
+            // Neither half a group nor half a row nor more than is left, and no harm from having tried.
+            for wrong in [row * 5 - 1, row * 8, row * 64] {
+                assert!(
+                    matches!(packer.pack(&pool, &raw[..wrong]), Err(Error::Length { .. })),
+                    "{}",
+                    dtype.name()
+                );
+            }
+            packer.pack(&pool, &raw[rows.start * row..rows.end * row]).unwrap();
+        }
+        let pieces = packer.finish().unwrap();
+        assert_eq!((pieces.bytes(), pieces.dtype()), (whole.bytes(), whole.dtype()));
+        let (mut found, mut expected) = (vec![0.0; cols], vec![0.0; cols]);
+        for row in 0..53 {
+            pieces.row(row, &mut found);
+            whole.row(row, &mut expected);
+            assert_eq!(bits(&found), bits(&expected), "{} row {row}", dtype.name());
+        }
+        let mut missing = Packer::new(dtype, 53, cols).unwrap();
+        missing.pack(&pool, &raw[..48 * row]).unwrap();
+        assert!(matches!(missing.finish(), Err(Error::Length { .. })), "{}", dtype.name());
     }
 }
 

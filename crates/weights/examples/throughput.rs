@@ -39,8 +39,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     best("verify", &mut || Ok(weights::verify(&pinned, &mut |_, _| {}).map(|_| ())?))?;
     let mut sum = 0u64;
     best("load", &mut || {
-        let verified = weights::load(&pinned, &mut |_, _| {}, &mut |_, _, bytes| {
-            sum = bytes
+        let verified = weights::load(&pinned, &mut |_, _| {}, &mut |_, _, piece| {
+            sum = piece
+                .bytes
                 .chunks(8)
                 .fold(sum, |sum, chunk| sum.wrapping_add(chunk.iter().map(|b| u64::from(*b)).sum()));
             Ok(())

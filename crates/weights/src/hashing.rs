@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::Error;
 
 /// One read from the file; large, and a multiple of every page size.
-const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Opens a regular file and gives its size, without following a symbolic link or waiting on a pipe.
 ///
@@ -34,8 +34,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), Error> {
     Ok((handle, facts.len()))
 }
 
-/// Reads a file in large chunks. What [`Read`] hands out is hashed here; what [`Self::fill_unhashed`] hands out is
-/// hashed by the caller through [`Self::hasher`], in the same order.
+/// Reads a file in large chunks and hashes whatever it hands out, in that order, once.
 pub(crate) struct HashingReader<R> {
     inner: R,
     hasher: Sha256,
@@ -65,12 +64,6 @@ impl<R: Read> HashingReader<R> {
         self.position
     }
 
-    /// The running hash, with everything handed out by [`Read`] in it.
-    pub fn hasher(&mut self) -> &mut Sha256 {
-        self.settle();
-        &mut self.hasher
-    }
-
     fn settle(&mut self) {
         if let Some(part) = self.chunk.get(self.hashed..self.start) {
             self.hasher.update(part);
@@ -78,8 +71,8 @@ impl<R: Read> HashingReader<R> {
         self.hashed = self.start;
     }
 
-    /// Fills `out` in order. The caller hashes `out`.
-    pub fn fill_unhashed(&mut self, out: &mut [u8]) -> io::Result<()> {
+    /// Fills `out`, past the chunk: for pieces of its size.
+    pub fn fill(&mut self, out: &mut [u8]) -> io::Result<()> {
         self.settle();
         let buffered = out.len().min(self.end.saturating_sub(self.start));
         let (front, back) = out.split_at_mut(buffered);
@@ -89,6 +82,7 @@ impl<R: Read> HashingReader<R> {
         self.start = self.start.saturating_add(buffered);
         self.hashed = self.start;
         self.inner.read_exact(back)?;
+        self.hasher.update(&*out);
         self.position = self.position.saturating_add(out.len() as u64);
         Ok(())
     }

@@ -2,24 +2,19 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use sha2::Digest;
-
-use crate::error::{Error, Fault, SinkError};
+use crate::error::{Error, Fault};
 use crate::hashing::{HashingReader, open_regular};
 use crate::metadata::Metadata;
 use crate::model::VerifiedFile;
 use crate::source::Source;
+use crate::stream::Sink;
 use crate::tensor::TensorInfo;
 use crate::{gguf, safetensors};
 
-/// Largest piece read at once, and the step of the progress.
+/// The step of the progress of a file that is only hashed.
 const PIECE_BYTES: usize = 8 << 20;
-/// From this size on a tensor is hashed on a second thread while the sink has it.
-const OVERLAP_BYTES_MIN: usize = 1 << 20;
-
-/// Takes one tensor after the other: the file's metadata, the tensor, its bytes.
-pub type Sink<'a> = dyn FnMut(&Metadata, &TensorInfo, &[u8]) -> Result<(), SinkError> + 'a;
 
 /// A file with the hash and the size it was approved with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +34,7 @@ pub struct Verified {
     pub(crate) tensors: Vec<TensorInfo>,
     pub(crate) files: Vec<VerifiedFile>,
     pub(crate) side_files: Vec<(String, Vec<u8>)>,
+    pub(crate) read_time: Duration,
 }
 
 impl Verified {
@@ -67,14 +63,19 @@ impl Verified {
         crate::identity_sha256(&self.files)
     }
 
+    /// Time spent reading and hashing. The sink worked at the same time, so the two do not add up to the whole.
+    pub fn read_time(&self) -> Duration {
+        self.read_time
+    }
+
     /// Contents of a verified file that holds no tensors, such as `config.json`.
     pub fn side_file(&self, name: &str) -> Option<&[u8]> {
         self.side_files.iter().find(|(own, _)| own == name).map(|(_, bytes)| bytes.as_slice())
     }
 }
 
-/// Loads one GGUF or safetensors file: reads it once, in order, and hands each tensor's bytes to `sink` while the same
-/// bytes go into SHA-256 (the header, padding and tail as well).
+/// Loads one GGUF or safetensors file: reads it once, in order, hashes all of it, and hands the bytes that were hashed
+/// to `sink`, piece by piece. Of the file no more is in memory than its header and a few pieces.
 ///
 /// The sink works on bytes that are not verified yet: keep nothing of what it made unless this returns [`Verified`].
 /// `progress` is told bytes done and bytes in all.
@@ -92,10 +93,12 @@ pub fn load(
     if let Err(error @ Error::Io { .. }) = outcome {
         return Err(error);
     }
+    let began = Instant::now();
     let verified = settle(reader, file)?;
-    let (metadata, tensors) = outcome?;
+    let (metadata, tensors, read_time) = outcome?;
+    let read_time = read_time.saturating_add(began.elapsed());
     progress(file.size_bytes, file.size_bytes);
-    Ok(Verified { metadata, tensors, files: vec![verified], side_files: Vec::new() })
+    Ok(Verified { metadata, tensors, files: vec![verified], side_files: Vec::new(), read_time })
 }
 
 /// Opens a pinned file and refuses another size, hashing it so that both hashes can be named.
@@ -162,53 +165,27 @@ pub(crate) fn read_header<R: Read>(
     }
 }
 
-fn stream<R: Read>(
+/// What a file says of itself, and the time spent reading and hashing.
+type Streamed = (Metadata, Vec<TensorInfo>, Duration);
+
+fn stream<R: Read + Send>(
     reader: &mut HashingReader<R>,
     file: &PinnedFile,
     progress: &mut dyn FnMut(u64, u64),
     sink: &mut Sink<'_>,
-) -> Result<(Metadata, Vec<TensorInfo>), Error> {
+) -> Result<Streamed, Error> {
     let path = file.path.as_path();
-    let io = |source| Error::Io { doing: "read", path: path.to_owned(), source };
+    let began = Instant::now();
     let mut source = Source::new(&mut *reader, file.size_bytes);
     let (_, metadata, tensors) =
         read_header(&mut source, file.size_bytes).map_err(|fault| match source.io.take() {
-            Some(error) => io(error),
+            Some(source) => Error::Io { doing: "read", path: path.to_owned(), source },
             None => fault.at(path),
         })?;
-
-    let mut buffer = Vec::new();
-    for tensor in &tensors {
-        let gap = tensor.offset.saturating_sub(reader.position());
-        std::io::copy(&mut reader.by_ref().take(gap), &mut std::io::sink()).map_err(io)?;
-        let len = usize::try_from(tensor.bytes)
-            .map_err(|_| Fault::new("a tensor is larger than this machine's memory").at(path))?;
-        if buffer.len() < len {
-            buffer.resize(len, 0);
-        }
-        let (bytes, _) = buffer.split_at_mut(len);
-        for piece in bytes.chunks_mut(PIECE_BYTES) {
-            reader.fill_unhashed(piece).map_err(io)?;
-            progress(reader.position(), file.size_bytes);
-        }
-        let hasher = reader.hasher();
-        let outcome = if len < OVERLAP_BYTES_MIN {
-            hasher.update(&*bytes);
-            sink(&metadata, tensor, bytes)
-        } else {
-            let bytes = &*bytes;
-            std::thread::scope(|scope| {
-                scope.spawn(|| hasher.update(bytes));
-                sink(&metadata, tensor, bytes)
-            })
-        };
-        outcome.map_err(|source| Error::Sink {
-            path: path.to_owned(),
-            tensor: crate::error::printable(&tensor.name),
-            source,
-        })?;
-    }
-    Ok((metadata, tensors))
+    let header = began.elapsed();
+    let mut progress = |done| progress(done, file.size_bytes);
+    let rest = crate::stream::tensors(reader, path, (&metadata, &tensors), &mut progress, sink)?;
+    Ok((metadata, tensors, header.saturating_add(rest)))
 }
 
 /// Hashes a pinned file without looking into it.

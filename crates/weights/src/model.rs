@@ -1,12 +1,14 @@
 //! A model of several files: shards, their index, and the files beside them.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, SinkError, printable};
-use crate::load::{PinnedFile, Sink, Verified, load, open_pinned, settle};
+use crate::load::{PinnedFile, Verified, load, open_pinned, settle};
 use crate::metadata::Metadata;
+use crate::stream::{Piece, Sink};
 use crate::tensor::TensorInfo;
 
 /// Largest file without tensors that is read into memory: tokenizers of large vocabularies have tens of megabytes.
@@ -53,12 +55,7 @@ pub fn read_pinned(file: &PinnedFile) -> Result<Vec<u8>, Error> {
     let mut reader = open_pinned(file)?;
     let len = usize::try_from(file.size_bytes).unwrap_or_default();
     let mut bytes = vec![0; len];
-    reader.fill_unhashed(&mut bytes).map_err(|source| Error::Io {
-        doing: "read",
-        path: file.path.clone(),
-        source,
-    })?;
-    reader.hasher().update(&bytes);
+    reader.fill(&mut bytes).map_err(|source| Error::Io { doing: "read", path: file.path.clone(), source })?;
     settle(reader, file)?;
     Ok(bytes)
 }
@@ -85,7 +82,9 @@ pub fn load_model(
         tensors: Vec::new(),
         files: Vec::new(),
         side_files: Vec::new(),
+        read_time: Duration::ZERO,
     };
+    let began = Instant::now();
     for file in beside {
         let bytes = read_pinned(file)?;
         done = done.saturating_add(file.size_bytes);
@@ -98,19 +97,21 @@ pub fn load_model(
         });
         whole.side_files.push((name, bytes));
     }
+    whole.read_time = began.elapsed();
     let index = shard_index(&whole.side_files)?;
     let mut seen: HashSet<String> = HashSet::new();
     for (number, file) in shards.iter().enumerate() {
         let shard = crate::load::name_of(&file.path);
-        let mut checked = |metadata: &Metadata, tensor: &TensorInfo, bytes: &[u8]| -> Result<(), SinkError> {
-            if index.as_ref().is_some_and(|index| index.get(&tensor.name) != Some(&shard)) {
-                return Err("the shard index does not place this tensor in this file".into());
-            }
-            if !seen.insert(tensor.name.clone()) {
-                return Err("another shard has a tensor of this name".into());
-            }
-            sink(metadata, tensor, bytes)
-        };
+        let mut checked =
+            |metadata: &Metadata, tensor: &TensorInfo, piece: Piece<'_>| -> Result<(), SinkError> {
+                if index.as_ref().is_some_and(|index| index.get(&tensor.name) != Some(&shard)) {
+                    return Err("the shard index does not place this tensor in this file".into());
+                }
+                if piece.start == 0 && !seen.insert(tensor.name.clone()) {
+                    return Err("another shard has a tensor of this name".into());
+                }
+                sink(metadata, tensor, piece)
+            };
         let part = load(file, &mut |part, _| progress(done.saturating_add(part), total), &mut checked)?;
         check_split(&part, number, shards.len(), index.is_some())?;
         done = done.saturating_add(file.size_bytes);
@@ -119,6 +120,7 @@ pub fn load_model(
         }
         whole.tensors.extend(part.tensors);
         whole.files.extend(part.files);
+        whole.read_time = whole.read_time.saturating_add(part.read_time);
     }
     if shards.is_empty() {
         return Err(Error::Assembly("no .gguf or .safetensors file among the model's files".to_owned()));

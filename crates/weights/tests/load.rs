@@ -41,9 +41,10 @@ fn hands_out_each_tensor_once_with_its_bytes() {
     let mut steps = Vec::new();
     let mut seen = Vec::new();
     let verified =
-        load(&pinned, &mut |done, total| steps.push((done, total)), &mut |metadata, tensor, bytes| {
+        load(&pinned, &mut |done, total| steps.push((done, total)), &mut |metadata, tensor, piece| {
             assert_eq!(metadata.architecture(), Some("llama"));
-            seen.push((tensor.clone(), bytes.to_vec()));
+            assert_eq!((piece.start, piece.end()), (0, tensor.bytes));
+            seen.push((tensor.clone(), piece.bytes.to_vec()));
             Ok(())
         })
         .unwrap();
@@ -94,6 +95,33 @@ fn large_tensors_and_trailing_bytes_are_hashed_too() {
         let text = error.to_string();
         assert!(text.contains(&hex::encode(pinned.sha256)) && text.contains(&found), "{text}");
     }
+}
+
+#[test]
+fn a_large_matrix_comes_in_groups_of_rows_and_no_larger_than_need_be() {
+    let folder = tempfile::tempdir().unwrap();
+    // The rows of the second are so long that one group is more than a piece would be.
+    let (rows, wide) = (vec![7; 1003 * 4 * 1000], vec![9; 35 * 4 * 30_000]);
+    let bytes =
+        Gguf::new().tensor("tall", &[1000, 1003], 0, &rows).tensor("wide", &[30_000, 35], 0, &wide).bytes();
+    let (_, pinned) = write(folder.path(), "large.gguf", &bytes);
+    let mut ends = Vec::new();
+    load(&pinned, &mut |_, _| {}, &mut |_, tensor, piece| {
+        let last = piece.end() == tensor.bytes;
+        match tensor.name.as_str() {
+            "tall" => {
+                assert!(last || piece.bytes.len().is_multiple_of(16 * 4000));
+                assert!((64_000..=256 << 10).contains(&piece.bytes.len()) || last);
+            }
+            _ => assert_eq!(piece.bytes.len(), if last { 3 } else { 16 } * 120_000),
+        }
+        ends.extend(last.then(|| tensor.name.clone()));
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(ends, ["tall", "wide"]);
+    let (_, seen) = load_all(&pinned).unwrap();
+    assert!(seen.iter().any(|(_, bytes)| *bytes == rows) && seen.iter().any(|(_, bytes)| *bytes == wide));
 }
 
 #[test]
@@ -209,7 +237,8 @@ fn a_file_swapped_by_name_during_the_load_does_not_matter() {
 fn a_file_changed_in_place_during_the_load_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let large = vec![3u8; 4 << 20];
-    let bytes = Gguf::new().tensor("a", &[1 << 20], 0, &large).tensor("b", &[1 << 20], 0, &large).bytes();
+    let bytes =
+        Gguf::new().tensor("a", &[64, 1 << 14], 0, &large).tensor("b", &[64, 1 << 14], 0, &large).bytes();
     let (path, pinned) = write(folder.path(), "large.gguf", &bytes);
     let mut calls = 0;
     let outcome = load(&pinned, &mut |_, _| {}, &mut |_, _, _| {

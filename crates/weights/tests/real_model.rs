@@ -28,9 +28,11 @@ fn loads_verified() {
     let pinned = weights::PinnedFile { path: path.clone(), sha256, size_bytes: 98_362_432 };
     let inspection = weights::inspect(&path).unwrap();
     let mut bytes_seen = 0;
-    let verified = weights::load(&pinned, &mut |_, _| {}, &mut |_, tensor, bytes| {
-        assert_eq!(inspection.unverified_bytes(tensor), Some(bytes), "{}", tensor.name);
-        bytes_seen += bytes.len();
+    let verified = weights::load(&pinned, &mut |_, _| {}, &mut |_, tensor, piece| {
+        let whole = inspection.unverified_bytes(tensor).unwrap();
+        let (start, end) = (piece.start as usize, piece.end() as usize);
+        assert!(whole.get(start..end) == Some(piece.bytes), "{} from byte {start}", tensor.name);
+        bytes_seen += piece.bytes.len();
         Ok(())
     })
     .unwrap();

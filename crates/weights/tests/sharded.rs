@@ -16,8 +16,8 @@ fn shard(folder: &Path, name: &str, tensor: &str, value: u8) -> PinnedFile {
 fn run(files: &[PinnedFile]) -> Result<(Verified, Vec<(String, u8)>), Error> {
     let mut seen = Vec::new();
     let mut last = (0, 0);
-    let verified = load_model(files, &mut |done, total| last = (done, total), &mut |_, tensor, bytes| {
-        seen.push((tensor.name.clone(), bytes[0]));
+    let verified = load_model(files, &mut |done, total| last = (done, total), &mut |_, tensor, piece| {
+        seen.push((tensor.name.clone(), piece.bytes[0]));
         Ok(())
     })?;
     assert_eq!(last.0, last.1);

@@ -29,6 +29,13 @@ impl Candle {
     }
 }
 
+/// A matrix of which some rows have come.
+pub(crate) struct Decoded {
+    dtype: DType,
+    shape: (usize, usize),
+    values: Vec<f32>,
+}
+
 /// `[rows, cols]`; nothing until an operation has written it.
 #[derive(Default)]
 pub(crate) struct Activations {
@@ -108,6 +115,7 @@ impl Candle {
 
 impl Backend for Candle {
     type Matrix = Tensor;
+    type Packer = Decoded;
     type Vector = Tensor;
     type Activations = Activations;
     type Cache = Cache;
@@ -117,10 +125,19 @@ impl Backend for Candle {
         &self.name
     }
 
-    fn matrix(&mut self, dtype: DType, rows: usize, cols: usize, raw: &[u8]) -> Result<Tensor, Error> {
-        let mut values = vec![0.0; rows * cols];
-        kernels::dequantize(dtype, raw, &mut values)?;
-        Ok(Tensor::from_vec(values, (rows, cols), &self.device)?)
+    fn packer(&mut self, dtype: DType, rows: usize, cols: usize) -> Result<Decoded, Error> {
+        Ok(Decoded { dtype, shape: (rows, cols), values: Vec::with_capacity(rows * cols) })
+    }
+
+    fn pack(&mut self, decoded: &mut Decoded, raw: &[u8]) -> Result<(), Error> {
+        let Decoded { dtype, values, .. } = decoded;
+        let before = values.len();
+        values.resize(before + raw.len() / dtype.block_bytes() * dtype.block_len(), 0.0);
+        Ok(kernels::dequantize(*dtype, raw, values.get_mut(before..).unwrap_or_default())?)
+    }
+
+    fn matrix(&mut self, decoded: Decoded) -> Result<Tensor, Error> {
+        Ok(Tensor::from_vec(decoded.values, decoded.shape, &self.device)?)
     }
 
     fn shape(&self, matrix: &Tensor) -> [usize; 2] {

@@ -4,8 +4,8 @@ use super::{AttentionShape, Backend, Input, Product};
 use crate::Error;
 use crate::model::Batch;
 use kernels::{
-    AttentionParams, AttentionSequence, DType, KvLayout, KvType, Matrix, Memory, PAGE_TOKENS, Pairing, Pool,
-    RopeFrequencies, Scratch, SlotRun,
+    AttentionParams, AttentionSequence, DType, KvLayout, KvType, Matrix, Memory, PAGE_TOKENS, Packer,
+    Pairing, Pool, RopeFrequencies, Scratch, SlotRun,
 };
 
 /// The kernels with their pool of threads.
@@ -63,6 +63,7 @@ fn out_of_pages() -> Error {
 
 impl Backend for Cpu {
     type Matrix = Matrix;
+    type Packer = Packer;
     type Vector = Vec<f32>;
     type Activations = Rows;
     type Cache = Memory;
@@ -72,8 +73,16 @@ impl Backend for Cpu {
         &self.name
     }
 
-    fn matrix(&mut self, dtype: DType, rows: usize, cols: usize, raw: &[u8]) -> Result<Matrix, Error> {
-        Ok(Matrix::pack(dtype, rows, cols, raw)?)
+    fn packer(&mut self, dtype: DType, rows: usize, cols: usize) -> Result<Packer, Error> {
+        Ok(Packer::new(dtype, rows, cols)?)
+    }
+
+    fn pack(&mut self, packer: &mut Packer, raw: &[u8]) -> Result<(), Error> {
+        Ok(packer.pack(&self.pool, raw)?)
+    }
+
+    fn matrix(&mut self, packer: Packer) -> Result<Matrix, Error> {
+        Ok(packer.finish()?)
     }
 
     fn shape(&self, matrix: &Matrix) -> [usize; 2] {

@@ -68,6 +68,8 @@ pub(crate) struct Product<'a, B: Backend> {
 pub(crate) trait Backend: Send + 'static {
     /// A weight matrix `[rows, cols]`.
     type Matrix: Send + Sync;
+    /// A weight matrix on its way to the device.
+    type Packer;
     /// A weight vector.
     type Vector: Send;
     /// `[rows, cols]` numbers on the device.
@@ -79,8 +81,12 @@ pub(crate) trait Backend: Send + 'static {
 
     /// What replays depend on: the instruction set tier or the device.
     fn name(&self) -> &str;
-    /// Takes a matrix to the device; `raw` is row-major in the file's type.
-    fn matrix(&mut self, dtype: DType, rows: usize, cols: usize, raw: &[u8]) -> Result<Self::Matrix, Error>;
+    /// Room for a matrix `[rows, cols]` that comes in the file's type.
+    fn packer(&mut self, dtype: DType, rows: usize, cols: usize) -> Result<Self::Packer, Error>;
+    /// Takes the next rows to the device; `raw` is row-major, a multiple of [`kernels::ROW_GROUP`] rows or all that are left.
+    fn pack(&mut self, packer: &mut Self::Packer, raw: &[u8]) -> Result<(), Error>;
+    /// The matrix, when all its rows have come.
+    fn matrix(&mut self, packer: Self::Packer) -> Result<Self::Matrix, Error>;
     /// `[rows, cols]` of a matrix.
     fn shape(&self, matrix: &Self::Matrix) -> [usize; 2];
     /// Bytes a matrix takes on the device.

@@ -40,7 +40,9 @@ impl<B: Backend> Trial<B> {
 
     fn matrix(&mut self, seed: u64, rows: usize, cols: usize) -> B::Matrix {
         let raw: Vec<u8> = numbers(seed, rows * cols).into_iter().flat_map(f32::to_le_bytes).collect();
-        self.backend.matrix(DType::F32, rows, cols, &raw).unwrap()
+        let mut packer = self.backend.packer(DType::F32, rows, cols).unwrap();
+        self.backend.pack(&mut packer, &raw).unwrap();
+        self.backend.matrix(packer).unwrap()
     }
 
     fn activations(&mut self, seed: u64, rows: usize, cols: usize) -> B::Activations {

@@ -147,9 +147,18 @@ pub type Tensors = Vec<(String, Vec<u8>)>;
 
 /// Loads with a sink that keeps every tensor.
 pub fn load_all(file: &PinnedFile) -> Result<(weights::Verified, Tensors), weights::Error> {
-    let mut seen = Vec::new();
-    let verified = weights::load(file, &mut |_, _| {}, &mut |_, tensor, bytes| {
-        seen.push((tensor.name.clone(), bytes.to_vec()));
+    let mut seen = Tensors::new();
+    let verified = weights::load(file, &mut |_, _| {}, &mut |_, tensor, piece| {
+        match seen.last_mut() {
+            Some((name, bytes)) if *name == tensor.name => {
+                assert_eq!(piece.start, bytes.len() as u64);
+                bytes.extend(piece.bytes);
+            }
+            _ => {
+                assert_eq!(piece.start, 0);
+                seen.push((tensor.name.clone(), piece.bytes.to_vec()));
+            }
+        }
         Ok(())
     })?;
     Ok((verified, seen))
