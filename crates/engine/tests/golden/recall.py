@@ -17,8 +17,8 @@ FACTS = [
     ("The unusual pet of Sister Agatha is the", " tame otter"),
     ("The password of Professor Lindqvist is", " 90576"),
 ]
-# Tokens, and where the sentences of the three facts follow: the first sentence that begins there or later. At 8,000 tokens
-# neither engine's model finds what lies in the first tenth.
+# Tokens, and where the three facts follow: before the first sentence of filler that would begin there or later. At 8,000
+# tokens llama.cpp does not recall what lies in the first tenth.
 PROMPTS = [(4000, [200, 1600, 3200]), (8050, [2800, 4800, 6800])]
 
 TIMES = " morning evening winter summer autumn night"
