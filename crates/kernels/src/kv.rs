@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::Pool;
 use crate::isa::current;
 use crate::pool::{ALONE, share};
 use crate::simd::{Kernel, LANES, Simd, dispatch};
+use crate::{Isa, Pool};
 
 /// Tokens in one page.
 pub const PAGE_TOKENS: usize = 32;
@@ -125,6 +125,18 @@ impl KvLayout {
     /// # Panics
     /// When a length, page or slot does not fit, or two runs name the same page.
     pub fn write(&self, pool: &Pool, cache: &mut [u8], runs: &[SlotRun], keys: &[f32], values: &[f32]) {
+        self.write_on(current(), pool, cache, runs, [keys, values]);
+    }
+
+    /// As [`KvLayout::write`] of `[keys, values]`, on a tier.
+    pub(crate) fn write_on(
+        &self,
+        isa: Isa,
+        pool: &Pool,
+        cache: &mut [u8],
+        runs: &[SlotRun],
+        [keys, values]: [&[f32]; 2],
+    ) {
         let (width, bytes) = (self.num_kv_heads * self.head_dim, self.page_bytes());
         let mut pages: Vec<u32> = runs.iter().map(|run| run.page).collect();
         pages.sort_unstable();
@@ -143,55 +155,84 @@ impl KvLayout {
             let at = run.page as usize * bytes;
             // SAFETY: no two runs have the same page, so no two of these slices overlap.
             let page = unsafe { cache.slice_mut(at..at + bytes) };
-            for (slot, token) in run.slots.clone().zip(start..) {
-                let row = token * width..(token + 1) * width;
-                self.write_token(page, slot, &keys[row.clone()], &values[row]);
-            }
+            let rows = start * width..(start + run.slots.len()) * width;
+            let (keys, values) = (&keys[rows.clone()], &values[rows]);
+            dispatch(isa, Writing { layout: self, page, slots: run.slots.clone(), keys, values });
         };
         if token * width < ALONE {
             return runs.iter().zip(starts).for_each(|(run, start)| one(run, start));
         }
         pool.each(runs.len(), &|_, piece| one(&runs[piece], starts[piece]));
     }
+}
 
-    fn write_token(&self, page: &mut [u8], slot: usize, keys: &[f32], values: &[f32]) {
-        let dim = self.head_dim;
-        let (key_bytes, value_bytes) =
-            (self.head_bytes(self.key_elements()), self.head_bytes(self.value_elements()));
-        let (key_part, value_part) = page.split_at_mut(self.num_kv_heads * key_bytes);
-        for (head, keys) in key_part.chunks_exact_mut(key_bytes).zip(keys.chunks_exact(dim)) {
-            self.write_head(head, slot, keys, slot, PAGE_TOKENS);
-        }
-        for (head, values) in value_part.chunks_exact_mut(value_bytes).zip(values.chunks_exact(dim)) {
-            self.write_head(head, slot, values, slot * self.value_stride(), 1);
+/// Tokens on their way into slots of one page: keys and values are `[slots, num_kv_heads · head_dim]`.
+struct Writing<'a> {
+    layout: &'a KvLayout,
+    page: &'a mut [u8],
+    slots: Range<usize>,
+    keys: &'a [f32],
+    values: &'a [f32],
+}
+
+impl Kernel for Writing<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let KvLayout { num_kv_heads, head_dim, kv_type } = *self.layout;
+        let layout = self.layout;
+        let stride = layout.value_stride();
+        let [key_bytes, value_bytes] =
+            [layout.key_elements(), layout.value_elements()].map(|count| layout.head_bytes(count));
+        let (key_part, value_part) = self.page.split_at_mut(num_kv_heads * key_bytes);
+        let rows = self.keys.chunks_exact(num_kv_heads * head_dim);
+        let rows = rows.zip(self.values.chunks_exact(num_kv_heads * head_dim));
+        for (slot, (keys, values)) in self.slots.zip(rows) {
+            for (head, keys) in key_part.chunks_exact_mut(key_bytes).zip(keys.chunks_exact(head_dim)) {
+                write_head(simd, kv_type, head, slot, keys, slot, PAGE_TOKENS);
+            }
+            for (head, values) in value_part.chunks_exact_mut(value_bytes).zip(values.chunks_exact(head_dim))
+            {
+                write_head(simd, kv_type, head, slot, values, slot * stride, 1);
+            }
         }
     }
+}
 
-    /// Writes one head's numbers, the first at element `start` and each `stride` elements after the last.
-    fn write_head(&self, head: &mut [u8], slot: usize, numbers: &[f32], start: usize, stride: usize) {
-        match self.kv_type {
-            KvType::F16 => {
-                let mut places = head.as_chunks_mut::<2>().0[start..].iter_mut().step_by(stride);
-                for numbers in numbers.chunks(LANES) {
-                    let mut lanes = [0.0; LANES];
-                    lanes[..numbers.len()].copy_from_slice(numbers);
-                    let halves = dispatch(current(), Halves(lanes));
-                    for (half, place) in halves[..numbers.len()].iter().zip(&mut places) {
-                        *place = half.to_ne_bytes();
-                    }
+/// Writes one head's numbers, the first at element `start` and each `stride` elements after the last.
+#[inline(always)]
+fn write_head<S: Simd>(
+    simd: S,
+    kv_type: KvType,
+    head: &mut [u8],
+    slot: usize,
+    numbers: &[f32],
+    start: usize,
+    stride: usize,
+) {
+    match kv_type {
+        KvType::F16 => {
+            let mut places = head.as_chunks_mut::<2>().0[start..].iter_mut().step_by(stride);
+            for numbers in numbers.chunks(LANES) {
+                let (mut lanes, mut halves) = ([0.0; LANES], [0; LANES]);
+                lanes[..numbers.len()].copy_from_slice(numbers);
+                simd.store_f16(simd.load(&lanes), &mut halves);
+                for (half, place) in halves[..numbers.len()].iter().zip(&mut places) {
+                    *place = half.to_ne_bytes();
                 }
             }
-            KvType::Q8 => {
-                let (places, scales) = head.split_at_mut(head.len() - SCALE_BYTES);
-                // A number that is none leaves its mark in the scale, and so in every result that reads it.
-                let largest = numbers.iter().fold(0.0f32, |largest, number| {
-                    if number.is_nan() || number.abs() > largest { number.abs() } else { largest }
-                });
-                let inverse = if largest > 1e-36 { 127.0 / largest } else { 0.0 };
-                scales.as_chunks_mut().0[slot] = (largest / 127.0).to_ne_bytes();
-                for (place, &number) in places[start..].iter_mut().step_by(stride).zip(numbers) {
-                    *place = (number * inverse).round_ties_even() as i8 as u8;
-                }
+        }
+        KvType::Q8 => {
+            let (places, scales) = head.split_at_mut(head.len() - SCALE_BYTES);
+            // A number that is none leaves its mark in the scale, and so in every result that reads it.
+            let largest = numbers.iter().fold(0.0f32, |largest, number| {
+                if number.is_nan() || number.abs() > largest { number.abs() } else { largest }
+            });
+            let inverse = if largest > 1e-36 { 127.0 / largest } else { 0.0 };
+            scales.as_chunks_mut().0[slot] = (largest / 127.0).to_ne_bytes();
+            for (place, &number) in places[start..].iter_mut().step_by(stride).zip(numbers) {
+                *place = (number * inverse).round_ties_even() as i8 as u8;
             }
         }
     }
@@ -204,18 +245,4 @@ pub struct SlotRun {
     pub page: u32,
     /// The slots in it, within 0..32.
     pub slots: Range<usize>,
-}
-
-/// Rounds 16 numbers to binary16.
-pub(crate) struct Halves(pub(crate) [f32; LANES]);
-
-impl Kernel for Halves {
-    type Output = [u16; LANES];
-
-    #[inline(always)]
-    fn run<S: Simd>(self, simd: S) -> [u16; LANES] {
-        let mut halves = [0; LANES];
-        simd.store_f16(simd.load(&self.0), &mut halves);
-        halves
-    }
 }

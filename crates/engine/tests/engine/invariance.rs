@@ -2,7 +2,7 @@
 
 use crate::{collect, load_bytes, load_bytes_with, load_path};
 use engine::{
-    Device, Engine, EngineOptions, EngineStats, FinishReason, KvType, LoadOptions, Model, SamplingParams,
+    Device, Engine, EngineOptions, EngineStats, FinishReason, KvType, LoadOptions, SamplingParams,
     SequenceRequest, start,
 };
 use proptest::prelude::*;
@@ -80,7 +80,7 @@ fn case(vocab: u32) -> impl Strategy<Value = Case> {
 }
 
 /// Everything that may change how answers are computed and must not change what they are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Company {
     threads: usize,
     max_running: usize,
@@ -283,54 +283,76 @@ fn real_alone(path: &Path, case: &Case) -> (Vec<u32>, FinishReason) {
     collect(start(model, options).unwrap().submit(case.request()).unwrap())
 }
 
-fn bits(model: &mut Model, tokens: &[u32], from: usize, chunk: usize) -> Vec<u32> {
-    model.logits(tokens, from, chunk).unwrap().into_iter().map(f32::to_bits).collect()
-}
-
-/// The same properties on the real model, for a few cases: repetitive text, shared prefixes, preemption, three tenants.
-#[test]
-fn the_real_model_answers_the_same_in_any_company() {
-    let Some(path) = testkit::model_path() else { return };
+/// Four requests: repetitive text, shared prefixes, three tenants.
+fn real_cases(words: &[u32]) -> [Case; 4] {
     let hot = SamplingParams { temperature: 0.8, top_p: 0.9, seed: 3, ..SamplingParams::default() };
-    let words: Vec<u32> = (0..11).map(|i| 1000 + 37 * i).collect();
     let case = |prompt: Vec<u32>, sampling: &SamplingParams, max_tokens, tenant| Case {
         prompt,
         sampling: sampling.clone(),
         max_tokens,
         tenant,
     };
-    let cases = [
+    [
         case(words.repeat(7), &SamplingParams::default(), 120, 0),
         case([words.repeat(6), vec![5000, 6000]].concat(), &hot, 120, 1),
         case((0..40).map(|i| 700 + 91 * i).collect(), &hot, 16, 2),
         case(words.repeat(2), &SamplingParams { repetition_penalty: 1.1, ..hot.clone() }, 24, 0),
-    ];
-    let expected: Vec<_> = cases.iter().map(|case| real_alone(&path, case)).collect();
+    ]
+}
+
+#[test]
+fn smollm2_answers_the_same_in_any_company() {
+    testkit::model_path().iter().for_each(|path| real_answers_are_the_same(path));
+}
+
+#[test]
+fn gemma3_answers_the_same_in_any_company() {
+    testkit::gemma_path().iter().for_each(|path| real_answers_are_the_same(path));
+}
+
+/// The same properties on a real model: in two companies that are sure to share or to preempt, and in some at random.
+fn real_answers_are_the_same(path: &Path) {
+    let words: Vec<u32> = (0..11).map(|i| 1000 + 37 * i).collect();
+    let cases = real_cases(&words);
+    let expected: Vec<_> = cases.iter().map(|case| real_alone(path, case)).collect();
+    let answers_in = |company: &Company| {
+        let model = load_path(path, Device::Cpu, company.threads).unwrap().model;
+        let page_bytes = 32 * model.kv_bytes_per_token();
+        let engine = start(model, company.options(page_bytes)).unwrap();
+        assert_eq!(together(&engine, &cases), expected, "{company:?}");
+        assert_eq!(together(&engine, &cases), expected, "{company:?}, once more");
+        println!("{company:?}: {:?}", engine.stats());
+        engine.stats()
+    };
     // Room for all with shared pages; then for no two of the longest, without.
-    for (threads, speculation, max_batch_tokens, pages, prefix_sharing) in
-        [(2, 6, 29, 64, true), (1, 3, 64, 10, false)]
-    {
-        let model = load_path(&path, Device::Cpu, threads).unwrap().model;
-        let options = EngineOptions {
-            kv_bytes: pages * 32 * model.kv_bytes_per_token(),
-            max_batch_tokens,
-            max_running: 4,
-            prefix_sharing,
-            speculation,
-            ..EngineOptions::default()
-        };
-        let engine = start(model, options).unwrap();
-        assert_eq!(together(&engine, &cases), expected, "{threads} threads, {pages} pages");
-        assert_eq!(together(&engine, &cases), expected, "once more");
-        let stats = engine.stats();
-        println!("{threads} threads: {stats:?}");
+    let roomy = Company {
+        threads: 2,
+        max_running: 4,
+        more_tokens: 25,
+        pages: 64,
+        prefix_sharing: true,
+        speculation: 6,
+    };
+    let narrow = Company { threads: 1, pages: 10, prefix_sharing: false, speculation: 3, ..roomy };
+    for company in [roomy, narrow] {
+        let stats = answers_in(&company);
         assert!(stats.accepted_tokens_total > 0, "nothing was guessed right: {stats:?}");
-        assert_eq!(stats.shared_tokens_total > 0, prefix_sharing, "{stats:?}");
-        assert_eq!(stats.preemptions_total > 0, !prefix_sharing, "{stats:?}");
+        assert_eq!(stats.shared_tokens_total > 0, company.prefix_sharing, "{stats:?}");
+        assert_eq!(stats.preemptions_total > 0, !company.prefix_sharing, "{stats:?}");
     }
-    let tokens = [&cases[0].prompt[..], &expected[0].0].concat();
-    let mut one = load_path(&path, Device::Cpu, 1).unwrap().model;
-    let mut two = load_path(&path, Device::Cpu, 2).unwrap().model;
+    proptest!(ProptestConfig { cases: 3, ..config() }, |(company in company())| {
+        answers_in(&company);
+    });
+    // Longer than the windows of those layers that have one.
+    let tokens = [&words.repeat(50)[..], &cases[0].prompt, &expected[0].0].concat();
     let from = tokens.len() - 5;
-    assert_eq!(bits(&mut one, &tokens, from, 512), bits(&mut two, &tokens, from, 3));
+    let bits = |threads, chunk| {
+        let mut model = load_path(path, Device::Cpu, threads).unwrap().model;
+        let logits = model.logits(&tokens, from, chunk).unwrap();
+        logits.into_iter().map(f32::to_bits).collect::<Vec<u32>>()
+    };
+    let whole = bits(1, usize::MAX);
+    proptest!(ProptestConfig { cases: 4, ..config() }, |(threads in 1..5usize, chunk in 1..300usize)| {
+        prop_assert!(bits(threads, chunk) == whole, "{} threads, {} a time", threads, chunk);
+    });
 }

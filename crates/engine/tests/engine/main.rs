@@ -14,6 +14,7 @@ mod families;
 mod golden;
 mod invariance;
 mod loading;
+mod recall;
 
 use engine::{Device, FinishReason, LoadOptions, Loaded, TokenEvent, TokenStream};
 use sha2::{Digest, Sha256};

@@ -6,6 +6,7 @@ llama_cpp.json: for each prompt 64 greedy ids, and at each step the ten likelies
 Standard library only.
 """
 
+import contextlib
 import json
 import pathlib
 import subprocess
@@ -18,11 +19,11 @@ STEPS = 64
 PORT = 18613
 
 
-def post(body):
+def post(body, path="completion"):
     request = urllib.request.Request(
-        f"http://127.0.0.1:{PORT}/completion", json.dumps(body).encode(), {"content-type": "application/json"}
+        f"http://127.0.0.1:{PORT}/{path}", json.dumps(body).encode(), {"content-type": "application/json"}
     )
-    return json.load(urllib.request.urlopen(request, timeout=120))
+    return json.load(urllib.request.urlopen(request, timeout=600))
 
 
 def wait():
@@ -34,13 +35,22 @@ def wait():
     raise SystemExit("the server did not start")
 
 
+@contextlib.contextmanager
+def server(binary, model, context):
+    args = ["-m", model, "--port", str(PORT), "-t", "2", "-c", str(context), "-np", "1", "--no-warmup"]
+    process = subprocess.Popen([binary, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait()
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
 def main():
     binary, model = sys.argv[1:3]
     folder = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else HERE
-    args = ["-m", model, "--port", str(PORT), "-t", "2", "-c", "2048", "-np", "1", "--no-warmup"]
-    server = subprocess.Popen([binary, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait()
+    with server(binary, model, 2048):
         out = {}
         for name, prompt in json.loads((folder / "prompts.json").read_text()).items():
             ids, top = [], []
@@ -52,9 +62,7 @@ def main():
             out[name] = {"greedy": ids, "top": top}
             print(name, ids[:8], file=sys.stderr)
         (folder / "llama_cpp.json").write_text(json.dumps(out, separators=(",", ":")) + "\n")
-    finally:
-        server.terminate()
-        server.wait()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -265,6 +265,31 @@ fn runs_of_tokens_are_written_as_single_ones() {
     }
 }
 
+/// Every tier writes the same bytes, whole vectors and rests, of any numbers.
+#[test]
+fn every_tier_writes_the_same_bytes() {
+    let mut random = Random(5);
+    for (kv_type, dim) in
+        [KvType::F16, KvType::Q8].into_iter().flat_map(|kv| [1, 16, 40, 64].map(|d| (kv, d)))
+    {
+        let layout = KvLayout::new(2, dim, kv_type);
+        let runs = [(1, 30..32), (0, 0..5)].map(|(page, slots)| SlotRun { page, slots });
+        let mut many = || random.many(7 * 2 * dim).into_iter().enumerate();
+        let keys: Vec<f32> = many().map(|(at, number)| number * 10f32.powi(at as i32 % 16 - 10)).collect();
+        let mut values: Vec<f32> = many().map(|(_, number)| number * 70_000.0).collect();
+        values[..2].copy_from_slice(&[f32::INFINITY, f32::NAN]);
+        let written = |isa| {
+            let mut cache = vec![0; 2 * layout.page_bytes()];
+            layout.write_on(isa, &Pool::new(1), &mut cache, &runs, [&keys, &values]);
+            cache
+        };
+        let scalar = written(Isa::Scalar);
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            assert!(written(isa) == scalar, "{kv_type:?} {dim} {}", isa.name());
+        }
+    }
+}
+
 #[test]
 #[should_panic(expected = "each page in one run")]
 fn two_runs_of_one_page_are_refused() {

@@ -2,10 +2,22 @@
 
 use super::*;
 use crate::half::{f16_to_f32, f32_to_f16};
-use crate::kv::Halves;
 
 fn available() -> impl Iterator<Item = Isa> {
     Isa::ALL.iter().copied().filter(|isa| isa.is_available())
+}
+
+struct Halves([f32; LANES]);
+
+impl Kernel for Halves {
+    type Output = [u16; LANES];
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) -> [u16; LANES] {
+        let mut halves = [0; LANES];
+        simd.store_f16(simd.load(&self.0), &mut halves);
+        halves
+    }
 }
 
 #[test]
