@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 use state::State;
 use tile::{Finish, Gather, Tile};
 
+use crate::memory::LINE;
 use crate::pool::{Shared, share};
-use crate::simd::dispatch;
+use crate::simd::{LANES, dispatch};
 use crate::{Isa, KvLayout, PAGE_TOKENS, Pool, Scratch};
 
 /// Query tokens that share one pass over the pages.
@@ -128,8 +129,11 @@ fn attention_on(
     // Each worker's: a page as floats and two states.
     let own = layout.key_elements() + layout.value_elements() + 2 * state;
     let shared = pool.threads() * own;
-    scratch.floats.resize((shared + plan.parts * state).max(scratch.floats.len()), 0.0);
-    let buffers = share(&mut scratch.floats);
+    let need = shared + plan.parts * state;
+    scratch.floats.resize((need + LANES).max(scratch.floats.len()), 0.0);
+    // On whole cache lines, so that no vector lies in two.
+    let start = scratch.floats.as_ptr().align_offset(LINE).min(LANES);
+    let buffers = share(&mut scratch.floats[start..start + need]);
     let parts = |parts: Range<usize>| shared + parts.start * state..shared + parts.end * state;
     pool.each(plan.pieces.len() * kv_heads, &|worker, piece| {
         // SAFETY: each worker has its own buffer, for one piece at a time.

@@ -20,15 +20,14 @@ pub(super) struct State<'a> {
 impl<'a> State<'a> {
     /// Numbers of a state of so many pairs.
     pub(super) fn len(pairs: usize, stride: usize) -> usize {
-        pairs * (stride + 2)
+        (pairs * (stride + 2)).next_multiple_of(LANES)
     }
 
     /// A state that lies in these numbers.
     #[inline(always)]
-    pub(super) fn over(numbers: &'a mut [f32], stride: usize) -> Self {
-        let pairs = numbers.len() / (stride + 2);
+    pub(super) fn over(numbers: &'a mut [f32], pairs: usize, stride: usize) -> Self {
         let (sums, rest) = numbers.split_at_mut(pairs * stride);
-        let (largest, totals) = rest.split_at_mut(pairs);
+        let (largest, totals) = rest[..2 * pairs].split_at_mut(pairs);
         State { sums, largest, totals, stride }
     }
 

@@ -98,10 +98,10 @@ impl Kernel for Gather<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let layout = self.tile.call.params.layout;
+        let (layout, pairs) = (self.tile.call.params.layout, TILE * self.tile.call.group());
         let mut page = self.page.split_at_mut(layout.key_elements());
-        let mut sum = State::over(self.sum, layout.value_stride());
-        let mut next = State::over(self.next, layout.value_stride());
+        let mut sum = State::over(self.sum, pairs, layout.value_stride());
+        let mut next = State::over(self.next, pairs, layout.value_stride());
         for segment in self.segments.clone() {
             let first = segment == self.segments.start;
             let state = if first { &mut sum } else { &mut next };
@@ -120,12 +120,12 @@ impl Kernel for Finish<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let (layout, group) = (self.tile.call.params.layout, self.tile.call.group());
-        let stride = layout.value_stride();
-        let mut parts = self.parts.chunks_exact_mut(State::len(TILE * group, stride));
+        let (pairs, stride) = (TILE * group, layout.value_stride());
+        let mut parts = self.parts.chunks_exact_mut(State::len(pairs, stride));
         let Some(sum) = parts.next() else { return };
-        let mut sum = State::over(sum, stride);
+        let mut sum = State::over(sum, pairs, stride);
         for part in parts {
-            sum.join(simd, &State::over(part, stride));
+            sum.join(simd, &State::over(part, pairs, stride));
         }
         for pair in 0..self.tile.tokens * group {
             let (token, head) = (pair / group, pair % group);
