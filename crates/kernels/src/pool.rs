@@ -24,6 +24,9 @@ const SPINS: u32 = 1 << 11;
 /// Cache lines that a waiting thread asks for before it looks again whether it is needed.
 const AHEAD_LINES: usize = 4;
 
+/// Most bytes that one thread asks for: more would push each other out of its cache before they are used.
+const AHEAD_BYTES: usize = 64 << 10;
+
 /// The bit of `gate` that says that no worker may enter.
 const CLOSED: u64 = 1 << 31;
 
@@ -248,7 +251,7 @@ impl Pool {
             let piece = split(bytes.len(), self.meeting.ahead.len(), worker);
             ahead.end.store(0, Relaxed);
             ahead.at.store(bytes.start + piece.start, Relaxed);
-            ahead.end.store(bytes.start + piece.end, Relaxed);
+            ahead.end.store(bytes.start + piece.end.min(piece.start + AHEAD_BYTES), Relaxed);
         }
     }
 
