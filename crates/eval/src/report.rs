@@ -15,7 +15,7 @@ const GROUP_GAP: f64 = 14.0;
 const LEGEND_HEIGHT: f64 = 30.0;
 
 const STYLE: &str = "body{font:15px/1.45 system-ui,sans-serif;color:#1c2330;max-width:960px;margin:2em auto;padding:0 1em}\
-h2{margin:2em 0 .3em}p{margin:.3em 0}table{border-collapse:collapse;margin:1em 0;font-variant-numeric:tabular-nums}\
+h2{margin:2em 0 .3em}p{margin:.3em 0}.wide{overflow-x:auto}table{border-collapse:collapse;margin:1em 0;font-variant-numeric:tabular-nums}\
 th,td{padding:.25em .7em;border-bottom:1px solid #d9dee6;text-align:right;white-space:nowrap}\
 th{border-bottom:2px solid #7d8597}.name{text-align:left}.ahead{color:#1d6f42;font-weight:600}.behind{color:#a03030;font-weight:600}\
 small{color:#5b6472}svg{max-width:100%;height:auto}";
@@ -143,7 +143,9 @@ fn groups(record: &Record) -> Vec<Group<'_>> {
 fn table(page: &mut String, groups: &[Group<'_>], record: &Record) {
     let (ours, peers) =
         record.systems.split_first().map_or(("", &[][..]), |(ours, peers)| (ours.name.as_str(), peers));
-    page.push_str("<table><tr><th class=\"name\">workload</th><th class=\"name\">metric</th>");
+    page.push_str(
+        "<div class=\"wide\"><table><tr><th class=\"name\">workload</th><th class=\"name\">metric</th>",
+    );
     for system in &record.systems {
         let _ = write!(page, "<th>{}</th>", escape(&system.name));
     }
@@ -177,7 +179,7 @@ fn table(page: &mut String, groups: &[Group<'_>], record: &Record) {
         }
         page.push_str("</tr>\n");
     }
-    page.push_str("</table>\n");
+    page.push_str("</table></div>\n");
 }
 
 fn cell(page: &mut String, summary: Option<Summary>, class: &str) {
