@@ -140,16 +140,15 @@ fn attention_on(
         let buffer = unsafe { buffers.slice_mut(worker * own..(worker + 1) * own) };
         let (rest, next) = buffer.split_at_mut(own - state);
         let (page, sum) = rest.split_at_mut(own - 2 * state);
-        let (planned, segments) = &plan.pieces[piece / kv_heads];
-        let Planned { tile, left, .. } = &plan.tiles[*planned];
-        let (tile, kv_head, segments) =
-            (Tile { kv_head: piece % kv_heads, ..*tile }, piece % kv_heads, segments.clone());
-        let Some(left) = left.get(kv_head) else {
+        let (planned, segments) = plan.pieces[piece / kv_heads].clone();
+        let (planned, kv_head) = (&plan.tiles[planned], piece % kv_heads);
+        let tile = Tile { kv_head, ..planned.tile };
+        let Some(left) = planned.left.get(kv_head) else {
             dispatch(isa, Gather { tile, segments, page, sum, next });
             return dispatch(isa, Finish { tile, parts: sum });
         };
-        let mine = plan.tiles[*planned].parts(kv_head);
-        let index = mine.start + segments.start - plan.tiles[*planned].segments.start;
+        let mine = planned.parts(kv_head);
+        let index = mine.start + segments.start - planned.segments.start;
         // SAFETY: each piece has a part of its own.
         let sum = unsafe { buffers.slice_mut(parts(index..index + 1)) };
         dispatch(isa, Gather { tile, segments, page, sum, next });

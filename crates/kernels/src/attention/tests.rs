@@ -76,6 +76,17 @@ impl Case {
         out
     }
 
+    /// On every tier the last `tokens` tokens have the scalar tier's bits, for any number of threads and cut into any pieces.
+    fn assert_same_bits(&self, tokens: usize, threads_and_pieces: [(usize, usize); 5]) {
+        let whole = self.run(Isa::Scalar, 1, tokens, tokens);
+        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
+            for (threads, piece) in threads_and_pieces {
+                let pieces = self.run(isa, threads, tokens, piece);
+                assert_eq!(bits(&whole), bits(&pieces), "{} {threads} {piece}", isa.name());
+            }
+        }
+    }
+
     /// The textbook: all scores, then softmax, then the weighted sum.
     fn naive(&self) -> Vec<f32> {
         let layout = &self.params.layout;
@@ -160,14 +171,8 @@ fn divided_segments_do_not_change_a_bit() {
         [(9, 3, 64, None, KvType::F16), (8, 2, 64, Some(600), KvType::Q8), (2, 1, 24, Some(515), KvType::F16)]
     {
         let case = Case::of(kv_type, heads, kv_heads, dim, 1590, window);
-        let whole = case.run(Isa::Scalar, 1, 60, 60);
-        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
-            // Up to 8 tokens are divided by segments, more are not.
-            for (threads, piece) in [(1, 60), (2, 1), (3, 4), (4, 8), (2, 9)] {
-                let pieces = case.run(isa, threads, 60, piece);
-                assert_eq!(bits(&whole), bits(&pieces), "{} {threads} {piece}", isa.name());
-            }
-        }
+        // Up to 8 tokens are divided by segments, more are not.
+        case.assert_same_bits(60, [(1, 60), (2, 1), (3, 4), (4, 8), (2, 9)]);
     }
 }
 
@@ -180,13 +185,7 @@ fn pieces_threads_and_tiers_do_not_change_a_bit() {
         (5, 1, 17, None, KvType::Q8),
     ] {
         let case = Case::of(kv_type, heads, kv_heads, dim, 131, window);
-        let whole = case.run(Isa::Scalar, 1, 131, 131);
-        for &isa in Isa::ALL.iter().filter(|isa| isa.is_available()) {
-            for (threads, piece) in [(1, 131), (2, 1), (3, 32), (4, 50), (2, 7)] {
-                let pieces = case.run(isa, threads, 131, piece);
-                assert_eq!(bits(&whole), bits(&pieces), "{} {threads} {piece}", isa.name());
-            }
-        }
+        case.assert_same_bits(131, [(1, 131), (2, 1), (3, 32), (4, 50), (2, 7)]);
     }
 }
 

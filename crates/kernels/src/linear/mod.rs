@@ -21,7 +21,7 @@ use crate::{Activation, Isa, Matrix, Pool, Scratch};
 /// Pieces of a product for each thread to claim: a few, so that a thread which the system holds up is not waited for.
 const PIECES: usize = 8;
 
-/// The same for one or two tokens: reading is all there is to do, and every piece starts it anew.
+/// The same for one or two tokens: reading is all there is to do, and a piece taken from another thread starts it anew.
 const FEW_TOKENS_PIECES: usize = 4;
 
 /// Bytes of activations that are to stay in a cache while all rows pass by.
