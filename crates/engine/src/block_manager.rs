@@ -4,7 +4,7 @@
 //! content is known by hash). Free + owned + cached = total, always.
 //!
 //! A page is shared whole or not at all. To copy one and go on in its middle would save a request 15 positions on average,
-//! once, for an index of partial pages and a second way for content to come into a page.
+//! once, and let who measures first tokens guess a colleague's prompt one token at a time (`decisions/0005`).
 
 use crate::sequence::PageHash;
 use std::collections::{BTreeMap, HashMap};
