@@ -6,5 +6,7 @@ pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod redact;
+pub(crate) mod roster;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod use_case;
