@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use testkit::signers::ACCOUNTABILITY;
+
 use crate::harness::{MODEL, Place, Ran, checkout, finish, proeftuin};
 
 /// A folder for the policy, and the machines of those who sign.
@@ -128,7 +130,7 @@ limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day 
 [evidence]
 dpia = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}
 iama = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}
-"#,
+{ACCOUNTABILITY}"#,
         d = "1".repeat(64)
     )
 }
@@ -141,7 +143,10 @@ fn from_an_empty_folder_to_a_pilot() {
     let again = story.run(&["use-case", "keygen", &root.0]).refused();
     assert!(again.contains("never written over"), "{again}");
     std::fs::write(story.policy.join("use-cases/letters.toml"), record()).unwrap();
+    assert_eq!(story.check(), "use-case-not-started");
+    story.status("pilot");
     assert_eq!(story.check(), "roster-missing");
+    story.status("draft");
 
     let lines = [("c.io", "cio", cio.1.as_str()), ("f.g", "fg", &fg.1), ("o.wner", "owner", &owner.1)];
     std::fs::write(story.policy.join("roster.toml"), roster(&lines)).unwrap();

@@ -2,6 +2,7 @@
 
 mod approval;
 mod bench;
+mod policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
 pub use approval::{Role, Roster, Sign, State, UseCase, Verdict};
+pub use policy::{Lang, Policy, Telling};
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -67,6 +69,9 @@ pub enum Command {
     /// Sign and check who may sign
     #[command(subcommand)]
     Roster(Roster),
+    /// Check, test, explain and compare the rules and records
+    #[command(subcommand)]
+    Policy(Policy),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log

@@ -46,6 +46,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Keys(keys) => commands::keys::run(&places, keys),
         Command::UseCase(use_case) => commands::use_case::run(&places, &use_case),
         Command::Roster(roster) => commands::roster::run(&places, &roster),
+        Command::Policy(policy) => commands::policy::run(&places, &policy),
         Command::Redact(redact) => commands::redact::run(&redact),
         Command::Log(log) => commands::log::run(&places, &log),
         Command::Bench(bench) => commands::bench::run(&places, &bench),

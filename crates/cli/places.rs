@@ -15,6 +15,7 @@ use crate::args;
 const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Resolved places.
+#[derive(Clone)]
 pub(crate) struct Places {
     /// Log, ledger and keys of the log.
     pub(crate) state: PathBuf,
@@ -23,6 +24,7 @@ pub(crate) struct Places {
     models: Option<PathBuf>,
     policy: Option<PathBuf>,
     trust_root: Option<PathBuf>,
+    past: bool,
 }
 
 impl Places {
@@ -43,6 +45,7 @@ impl Places {
             models: given.models.clone(),
             policy: given.policy.clone(),
             trust_root: given.trust_root.clone(),
+            past: false,
         })
     }
 
@@ -84,6 +87,12 @@ impl Places {
             .context("name the policy folder with --policy DIR; the built-in one takes no signatures")
     }
 
+    /// The same places with a policy folder of the past, to compare with: its roster may be older than one that was
+    /// seen since.
+    pub(crate) fn of_the_past(&self, dir: &Path) -> Self {
+        Self { policy: Some(dir.to_owned()), past: true, ..self.clone() }
+    }
+
     /// The pinned root keys with the text that pins them, if there are any.
     ///
     /// Whoever edits the policy folder must not be able to edit them, so a file inside it is refused.
@@ -106,6 +115,9 @@ impl Places {
 
     /// The newest version of a roster that this state folder has served with; 0 at first.
     fn roster_seen(&self) -> anyhow::Result<u32> {
+        if self.past {
+            return Ok(0);
+        }
         let path = self.roster_seen_file();
         match std::fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().with_context(|| {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use testkit::signers::{Folder, Signers};
+use testkit::signers::{ACCOUNTABILITY, Folder, Signers};
 
 use super::{MODEL, checkout};
 
@@ -110,6 +110,6 @@ tokens_per_day = 50_000_000
 
 [model_sha256]
 {model} = "{pinned}"
-{evidence}"#
+{evidence}{ACCOUNTABILITY}"#
     )
 }

@@ -111,6 +111,7 @@ impl Names {
             ("tokens_per_request".into(), long(case.limits.tokens_per_request)?),
             ("requests_per_minute".into(), long(case.limits.requests_per_minute)?),
             ("tokens_per_day".into(), long(case.limits.tokens_per_day)?),
+            ("unanswered".into(), Expression::new_set(case.accountability.missing().into_iter().map(text))),
             ("evidence".into(), self.evidence(case, approvals)?),
         ];
         if let Some(exemption) = &case.exemption {

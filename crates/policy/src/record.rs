@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use crate::Error;
+use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
 use crate::use_case::{
     Assessment, DataClass, Evidence, Exemption, Kind, Limits, SpecialCategoryAction, Status, UseCase, Window,
@@ -40,6 +41,8 @@ struct Record {
     exemption: Option<Spanned<Exemption>>,
     #[serde(default)]
     evidence: EvidenceRecord,
+    #[serde(default)]
+    accountability: Accountability,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +121,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         limits: source.limits(&record.limits)?,
         exemption: source.exemption(record.exemption.as_ref())?,
         evidence: source.evidence(&record.evidence)?,
+        accountability: record.accountability.clone(),
         sha256: Sha256::digest(text.as_bytes()).into(),
     };
     source.consistent(&record, &case)?;

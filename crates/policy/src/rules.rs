@@ -21,6 +21,7 @@ pub(crate) struct Rule {
     pub precedence: usize,
     pub reason: Reason,
     pub forbids: bool,
+    pub text: String,
 }
 
 /// All rules, by id.
@@ -107,7 +108,7 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     let forbids = policy.effect() == cedar_policy::Effect::Forbid;
     let policy = policy.new_id(PolicyId::new(&id));
     let reason = Reason { rule: id, remedy, remedy_nl, class, place: Some(place) };
-    Ok((Rule { precedence, reason, forbids }, policy))
+    Ok((Rule { precedence, reason, forbids, text: statement.text.trim().to_owned() }, policy))
 }
 
 /// Strict validation of one rule; warnings (a condition that is never true, look-alike letters) are refused too.

@@ -143,6 +143,12 @@ impl PolicySet {
         rules.into_iter().map(|(id, rule)| (id.as_str(), rule.forbids))
     }
 
+    /// The text of a rule, annotations included.
+    #[must_use]
+    pub fn rule_text(&self, id: &str) -> Option<&str> {
+        self.rules.by_id.get(id).map(|rule| rule.text.as_str())
+    }
+
     /// Judges a request at the door.
     pub fn enter(&self, request: &EntryRequest) -> Decision {
         self.by_approved_rules(|| self.enter_as(self.use_cases.get(&request.principal.use_case), request))

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::accountability::Accountability;
+
 /// What kind of use case it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -268,6 +270,8 @@ pub struct UseCase {
     pub exemption: Option<Exemption>,
     /// Assessments.
     pub evidence: Evidence,
+    /// The questions answered in words.
+    pub accountability: Accountability,
     /// SHA-256 of the record's text.
     pub sha256: [u8; 32],
 }

@@ -16,7 +16,7 @@ use policy::{
     FindingFacts, ModelFacts, Moment, Outcome, PolicyFiles, PolicySet, Principal, QuotaFacts, Role, Signed,
     SigningKey, Statement, Status, Term,
 };
-use testkit::signers::{Folder, Signers, files, positive};
+use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files, positive};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// 2026-01-15T00:00:00Z: everybody signs.
@@ -51,7 +51,7 @@ dpia = {{ sha256 = "{d}", date = 2025-11-03T09:00:00Z, review_by = 2035-11-03T09
 iama = {{ sha256 = "{d}", date = 2025-11-10T09:00:00Z, review_by = 2035-11-10T09:00:00Z }}
 [model_sha256]
 open-model = "{m}"
-"#,
+{ACCOUNTABILITY}"#,
         d = "1".repeat(64),
         m = "07".repeat(32),
     )

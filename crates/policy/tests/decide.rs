@@ -9,7 +9,7 @@ use policy::{
     ModelFacts, POLICY_ERROR, PolicyFiles, PolicySet, Principal, QuotaFacts,
 };
 use proptest::prelude::*;
-use testkit::signers::{Folder, Signers, files};
+use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
 
 const RECORD: &str = r#"
 id = "letters"
@@ -43,7 +43,7 @@ const NOW_MS: i64 = 1_780_272_000_000;
 const SIGNED_MS: i64 = 1_768_435_200_000;
 
 fn load(record: &str, extra_rules: &str) -> PolicySet {
-    let record = record.replace("\"D\"", &format!("\"{}\"", "a".repeat(64)));
+    let record = record.replace("\"D\"", &format!("\"{}\"", "a".repeat(64))) + ACCOUNTABILITY;
     let embedded = PolicyFiles::embedded().unwrap();
     let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
     folder.insert("use-cases/letters.toml".into(), record);

@@ -7,6 +7,19 @@ use policy::{
     Advice, Dossier, Moment, Outcome, PolicyFiles, SigningKey, Status, Term, TrustRoot, seal_roster,
 };
 
+/// The questions a record answers in words, answered.
+pub const ACCOUNTABILITY: &str = r#"
+[accountability]
+alternatives = "By hand, with a style guide."
+proportionality = "Drafts only; nothing is decided by it."
+human_oversight = "The writer reads each letter before it goes out."
+retention = "No text is kept; the log for six months."
+exit_plan = "By hand again."
+contact_email = "letters@example.org"
+affected_groups = ["people who get a letter"]
+data_categories = ["names", "addresses"]
+"#;
+
 /// Everything that lies in a policy folder, by path.
 pub type Folder = BTreeMap<String, String>;
 

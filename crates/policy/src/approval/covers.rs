@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::judge::Fault;
 use super::statement::{Moment, canonical};
 use crate::Error;
+use crate::accountability::Accountability;
 use crate::files::PolicyFiles;
 use crate::use_case::{Assessment, Exemption, Limits, UseCase, Window};
 
@@ -49,6 +50,7 @@ struct View<'a> {
     requests_per_minute: String,
     tokens_per_day: String,
     exemption: Option<[&'a str; 2]>,
+    accountability: &'a Accountability,
     assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
 }
 
@@ -129,6 +131,7 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         window: Window { not_before_ms, not_after_ms },
         limits: Limits { tokens_per_request, requests_per_minute, tokens_per_day },
         exemption,
+        accountability,
         // The text, with its layout.
         sha256: _,
     } = case;
@@ -156,6 +159,7 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         requests_per_minute: requests_per_minute.to_string(),
         tokens_per_day: tokens_per_day.to_string(),
         exemption: exemption.as_ref().map(exempt),
+        accountability,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
     }
 }

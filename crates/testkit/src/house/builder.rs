@@ -18,7 +18,7 @@ use tokenizer::Tokenizer;
 
 use super::failing_store::{FailingStore, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
-use super::records::{PILOT, models_toml};
+use super::records::{models_toml, pilot};
 use super::{House, NOW_MS, TestClock};
 use crate::TinyModel;
 use crate::signers::{Folder, Signers, files};
@@ -52,7 +52,7 @@ impl Default for HouseBuilder {
             policy::EMBEDDED.iter().find(|(path, _)| *path == "redaction/default.toml").expect("a profile");
         Self {
             places: 256,
-            use_cases: vec![("pilot".to_owned(), PILOT.to_owned()), ("demo".to_owned(), demo)],
+            use_cases: vec![("pilot".to_owned(), pilot()), ("demo".to_owned(), demo)],
             strays: Vec::new(),
             profiles: vec![("default".to_owned(), default.1.to_owned())],
             changes: Vec::new(),
@@ -73,7 +73,7 @@ impl HouseBuilder {
     /// One more use case: the pilot's record with `from` replaced by `to` for each pair. A `from` that is not there
     /// fails the test.
     pub fn pilot(mut self, id: &str, changes: &[(&str, &str)]) -> Self {
-        let mut record = PILOT.replace("id = \"pilot\"\nkind", &format!("id = \"{id}\"\nkind"));
+        let mut record = pilot().replace("id = \"pilot\"\nkind", &format!("id = \"{id}\"\nkind"));
         for (from, to) in changes {
             assert!(record.contains(from), "the pilot's record has no {from}");
             record = record.replace(from, to);

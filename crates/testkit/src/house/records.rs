@@ -1,8 +1,10 @@
 //! Policy records of the test houses.
 
+use crate::signers::ACCOUNTABILITY;
+
 /// A pilot with its assessments, under the id `pilot`. The house writes the tiny model's hash where it says PINNED, and
 /// has it signed.
-pub(super) const PILOT: &str = r#"
+const PILOT: &str = r#"
 id = "pilot"
 kind = "pilot"
 revision = 1
@@ -29,6 +31,11 @@ iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222
 [model_sha256]
 tiny = "PINNED"
 "#;
+
+/// The pilot's record, with its questions answered.
+pub(super) fn pilot() -> String {
+    format!("{PILOT}{ACCOUNTABILITY}")
+}
 
 /// An approved `models.toml` with the tiny model alone.
 pub(super) fn models_toml(sha256: &str, size_bytes: usize, template_sha256: &str) -> String {
