@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
 pub use approval::{Role, Roster, Sign, State, UseCase, Verdict};
-pub use policy::{Lang, Policy, Telling};
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///

@@ -43,12 +43,7 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
 }
 
 /// What will stop a use case soon, or would surprise its owner.
-fn attention(
-    set: &PolicySet,
-    case: &policy::UseCase,
-    models: &[ModelFacts],
-    now_ms: i64,
-) -> Vec<String> {
+fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now_ms: i64) -> Vec<String> {
     let mut notes = Vec::new();
     if !case.status.runs() {
         return notes;
@@ -67,7 +62,10 @@ fn attention(
     let assessments = [("the DPIA", &case.evidence.dpia), ("the IAMA", &case.evidence.iama)];
     ends.extend(assessments.iter().filter_map(|(name, a)| Some((*name, a.as_ref()?.review_by_ms))));
     if let Some(approvals) = approvals {
-        let advice = [("the advice of the CIO", &approvals.cio_advice), ("the advice of the FG", &approvals.fg_advice)];
+        let advice = [
+            ("the advice of the CIO", &approvals.cio_advice),
+            ("the advice of the FG", &approvals.fg_advice),
+        ];
         ends.extend(advice.iter().filter_map(|(name, a)| Some((*name, a.as_ref()?.expires_ms))));
         ends.extend(approvals.owner_decision.iter().map(|d| ("the decision of the owner", d.expires_ms)));
         ends.extend(approvals.roster.iter().map(|(_, _, expires_ms)| ("the roster", *expires_ms)));
@@ -103,7 +101,8 @@ fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Resu
         set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     }
     let survey = survey(places, &set, telling)?;
-    let survey = survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
+    let survey =
+        survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
     print!("{}", tell(&survey, language(telling)));
     Ok(ExitCode::SUCCESS)
 }
@@ -120,11 +119,8 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
     }
     rules_changed(&old, &new);
     files_changed(&old_places, places)?;
-    let changes = tell_changes(
-        &survey(places, &old, telling)?,
-        &survey(places, &new, telling)?,
-        language(telling),
-    );
+    let changes =
+        tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, language(telling));
     if changes.is_empty() {
         println!("nobody may do more or less than before");
     } else {
@@ -136,9 +132,7 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
 /// One line for each rule that came, went or says something else.
 fn rules_changed(old: &PolicySet, new: &PolicySet) {
     let rules = |set: &PolicySet| -> BTreeMap<String, String> {
-        set.rules()
-            .filter_map(|(id, _)| Some((id.to_owned(), set.rule_text(id)?.to_owned())))
-            .collect()
+        set.rules().filter_map(|(id, _)| Some((id.to_owned(), set.rule_text(id)?.to_owned()))).collect()
     };
     print_changes("rule", &rules(old), &rules(new));
 }

@@ -40,13 +40,8 @@ pub enum Ability {
 /// Abilities by asker and model.
 pub type Survey = BTreeMap<(Asker, String), Ability>;
 
-const CLASSES: [DataClass; 5] = [
-    DataClass::None,
-    DataClass::Personal,
-    DataClass::Identifier,
-    DataClass::Special,
-    DataClass::Criminal,
-];
+const CLASSES: [DataClass; 5] =
+    [DataClass::None, DataClass::Personal, DataClass::Identifier, DataClass::Special, DataClass::Criminal];
 
 impl PolicySet {
     /// What anybody may do with each of `models` at `now_ms` (milliseconds since 1970 UTC), as long as the allowance
@@ -136,61 +131,82 @@ fn merge(known: &mut Vec<Reason>, new: Vec<Reason>) {
     }
 }
 
-/// The survey in plain words, use case by use case.
+/// The survey in plain words, use case by use case; of a refusal, the heaviest rule.
 #[must_use]
 pub fn tell(survey: &Survey, language: Language) -> String {
     let words = Words::of(language);
+    let said = survey.iter().map(|(key, ability)| (key, words.ability(ability, Some(1))));
     let mut text = String::new();
-    let mut use_case = None;
-    for ((asker, model), ability) in survey {
-        if use_case != Some(&asker.use_case) {
-            text.push_str(&format!("{}\n", asker.use_case));
-            use_case = Some(&asker.use_case);
-        }
-        match survey.get(&(elsewhere(asker), model.clone())) {
-            // Said once, where the network comes first in order.
-            Some(other) if other == ability && asker.loopback => {}
-            Some(other) if other == ability => text.push_str(&words.line(asker, None, model, ability)),
-            _ => text.push_str(&words.line(asker, Some(asker.loopback), model, ability)),
+    for (use_case, lines) in grouped(said, words) {
+        text.push_str(&format!("{use_case}\n"));
+        for (subject, said) in lines {
+            text.push_str(&format!("  {subject}: {said}\n"));
         }
     }
     text
 }
 
-fn elsewhere(asker: &Asker) -> Asker {
-    Asker { loopback: !asker.loopback, ..asker.clone() }
-}
-
-/// What is otherwise in `after` than in `before`, in plain words; empty when nothing is.
+/// Who may do something else in `after` than in `before`, in plain words; empty when nobody may. Another reason why
+/// somebody may do nothing is no change.
 #[must_use]
 pub fn tell_changes(before: &Survey, after: &Survey, language: Language) -> String {
     let words = Words::of(language);
-    let mut text = String::new();
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-    let mut use_case = None;
-    for key in keys {
+    let idle = |ability: Option<&Ability>| !matches!(ability, Some(Ability::May { .. }));
+    let other = |key: &&(Asker, String)| {
         let (was, is) = (before.get(key), after.get(key));
-        if was == is {
-            continue;
-        }
-        let (asker, model) = key;
-        let other = (elsewhere(asker), model.clone());
-        let same_elsewhere = (before.get(&other), after.get(&other)) == (was, is);
-        if same_elsewhere && asker.loopback {
-            continue;
-        }
-        if use_case != Some(&asker.use_case) {
-            text.push_str(&format!("{}\n", asker.use_case));
-            use_case = Some(&asker.use_case);
-        }
-        let place = (!same_elsewhere).then_some(asker.loopback);
-        text.push_str(&format!("  {}\n", words.subject(asker, place, model)));
-        for (when, ability) in [(words.before, was), (words.now, is)] {
-            let said = ability.map_or_else(|| words.absent.to_owned(), |ability| words.ability(ability));
-            text.push_str(&format!("    {when}: {said}\n"));
+        was != is && !(idle(was) && idle(is))
+    };
+    let changed = keys.into_iter().filter(other).map(|key| {
+        let said = |ability: Option<&Ability>| {
+            ability.map_or_else(|| words.absent.to_owned(), |ability| words.ability(ability, None))
+        };
+        let (was, is) = (said(before.get(key)), said(after.get(key)));
+        (key, format!("\n    {}: {was}\n    {}: {is}", words.before, words.now))
+    });
+    let mut text = String::new();
+    for (use_case, lines) in grouped(changed, words) {
+        text.push_str(&format!("{use_case}\n"));
+        for (subject, said) in lines {
+            text.push_str(&format!("  {subject}{said}\n"));
         }
     }
     text
+}
+
+/// Of each use case, whom something is said of, and what: models and places of which the same is said are said together.
+fn grouped<'a>(
+    said: impl Iterator<Item = (&'a (Asker, String), String)>,
+    words: &Words,
+) -> BTreeMap<&'a str, Vec<(String, String)>> {
+    // By role, and then by what is said: the models, over the network and on this machine.
+    type Models<'a> = [BTreeSet<&'a str>; 2];
+    let mut roles: BTreeMap<(&str, Option<&str>), BTreeMap<String, Models<'_>>> = BTreeMap::new();
+    for ((asker, model), text) in said {
+        let role = (asker.use_case.as_str(), asker.role.as_deref());
+        let [network, here] = roles.entry(role).or_default().entry(text).or_default();
+        if asker.loopback {
+            here.insert(model)
+        } else {
+            network.insert(model)
+        };
+    }
+    let mut use_cases: BTreeMap<&str, Vec<(String, String)>> = BTreeMap::new();
+    for ((use_case, role), texts) in roles {
+        let lines = use_cases.entry(use_case).or_default();
+        for (text, [network, here]) in texts {
+            if network == here {
+                lines.push((words.subject(role, words.anywhere, &here), text));
+                continue;
+            }
+            for (place, models) in [(words.here, here), (words.network, network)] {
+                if !models.is_empty() {
+                    lines.push((words.subject(role, place, &models), text.clone()));
+                }
+            }
+        }
+    }
+    use_cases
 }
 
 /// The few words that the sentences need.
@@ -247,42 +263,34 @@ impl Words {
         }
     }
 
-    fn line(&self, asker: &Asker, place: Option<bool>, model: &str, ability: &Ability) -> String {
-        format!("  {}: {}\n", self.subject(asker, place, model), self.ability(ability))
-    }
-
-    fn subject(&self, asker: &Asker, place: Option<bool>, model: &str) -> String {
-        let role = asker.role.as_deref().unwrap_or(self.other_role);
-        let place = match place {
-            None => self.anywhere,
-            Some(true) => self.here,
-            Some(false) => self.network,
-        };
+    fn subject(&self, role: Option<&str>, place: &str, models: &BTreeSet<&str>) -> String {
+        let models: Vec<_> = models.iter().copied().collect();
         let with = if self.dutch { "met" } else { "with" };
-        format!("{role}, {place}, {with} {model}")
+        format!("{}, {place}, {with} {}", role.unwrap_or(self.other_role), models.join(", "))
     }
 
-    fn ability(&self, ability: &Ability) -> String {
+    /// `rules` is the most of them to name.
+    fn ability(&self, ability: &Ability, rules: Option<usize>) -> String {
         match ability {
-            Ability::MayNot(reasons) => format!("{}{}", self.may_not, self.because(reasons)),
+            Ability::MayNot(reasons) => format!("{}{}", self.may_not, self.because(reasons, rules)),
             Ability::May { actions, data, refused } => {
                 let actions: Vec<_> = actions.iter().map(|action| self.action(action)).collect();
                 let data: Vec<_> = data.iter().map(|class| self.class(*class)).collect();
                 let texts = if self.dutch { "teksten met" } else { "texts with" };
                 let and = format!(" {} ", self.and);
-                let mut said =
-                    format!("{} {}; {texts} {}", self.may, actions.join(&and), data.join(", "));
+                let mut said = format!("{} {}; {texts} {}", self.may, actions.join(&and), data.join(", "));
                 if !refused.is_empty() {
-                    said.push_str(&format!("; {}{}", self.refused, self.because(refused)));
+                    said.push_str(&format!("; {}{}", self.refused, self.because(refused, rules)));
                 }
                 said
             }
         }
     }
 
-    /// Names of all the rules, and what to do about the heaviest.
-    fn because(&self, reasons: &[Reason]) -> String {
-        let rules: Vec<_> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
+    /// Names of the rules, and what to do about the heaviest.
+    fn because(&self, reasons: &[Reason], most: Option<usize>) -> String {
+        let rules = reasons.iter().take(most.unwrap_or(usize::MAX));
+        let rules: Vec<_> = rules.map(|reason| reason.rule.as_str()).collect();
         let remedy = reasons.first().map(|first| if self.dutch { &first.remedy_nl } else { &first.remedy });
         match remedy {
             Some(remedy) => format!(" ({}). {remedy}", rules.join(", ")),

@@ -23,8 +23,16 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("evidence-dpia-review-due", "review_by = 2027-11-03T09", "review_by = 2026-03-03T09"),
     ("evidence-iama-missing", "iama = {", "#"),
     ("evidence-iama-review-due", "review_by = 2027-11-10T09", "review_by = 2026-03-10T09"),
-    ("record-alternatives-missing", "alternatives = \"By hand, with a style guide.\"", "alternatives = \" \""),
-    ("record-proportionality-missing", "proportionality = \"Drafts only; nothing is decided by it.\"", "proportionality = \"\""),
+    (
+        "record-alternatives-missing",
+        "alternatives = \"By hand, with a style guide.\"",
+        "alternatives = \" \"",
+    ),
+    (
+        "record-proportionality-missing",
+        "proportionality = \"Drafts only; nothing is decided by it.\"",
+        "proportionality = \"\"",
+    ),
     ("record-human-oversight-missing", "human_oversight =", "# human_oversight ="),
     ("record-retention-missing", "retention =", "# retention ="),
     ("record-exit-plan-missing", "exit_plan =", "# exit_plan ="),
@@ -39,8 +47,11 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("redaction-failed", "redaction_profile = \"default\"", "redaction_profile = \"short\""),
 ];
 
+/// What happens to the folder of a use case with this id.
+type Change = fn(&mut Folder, &str);
+
 /// Use cases whose signatures no longer hold, by the rule that says so.
-const SIGNATURES: &[(&str, fn(&mut Folder, &str))] = &[
+const SIGNATURES: &[(&str, Change)] = &[
     ("evidence-cio-advice-missing", |folder, id| withdraw(folder, id, &["cio", "owner-1"])),
     ("evidence-fg-advice-missing", |folder, id| withdraw(folder, id, &["fg", "owner-1"])),
     ("evidence-owner-decision-missing", |folder, id| withdraw(folder, id, &["owner-1"])),
