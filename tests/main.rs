@@ -11,6 +11,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod approvals;
 mod bench;
 mod busy;
 mod clients;

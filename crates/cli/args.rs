@@ -1,6 +1,8 @@
 //! The command line as typed. Help, man page and completions all come from this table.
 
+mod approval;
 mod bench;
+mod policy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
+pub use approval::{Role, Roster, Sign, State, UseCase, Verdict};
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -41,6 +45,9 @@ pub struct Places {
     /// The policy folder [default: the demonstration policy built into this binary]
     #[arg(long, global = true, env = "PROEFTUIN_POLICY", value_name = "DIR")]
     pub policy: Option<PathBuf>,
+    /// The root keys that vouch for the roster; outside the policy folder [default: none, and only the demo runs]
+    #[arg(long, global = true, env = "PROEFTUIN_TRUST_ROOT", value_name = "FILE")]
+    pub trust_root: Option<PathBuf>,
 }
 
 /// The verbs.
@@ -56,6 +63,15 @@ pub enum Command {
     /// Issue, list, rotate and revoke keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Sign, check and show use cases
+    #[command(subcommand)]
+    UseCase(UseCase),
+    /// Sign and check who may sign
+    #[command(subcommand)]
+    Roster(Roster),
+    /// Check, test, explain and compare the rules and records
+    #[command(subcommand)]
+    Policy(Policy),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log

@@ -24,8 +24,14 @@ pub(crate) struct Use {
 pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
     let (policy, redactors) = places.policy()?;
     make_private(&places.state)?;
+    if let Some(version) = policy.roster_version() {
+        places.remember_roster(version)?;
+    }
     let (log, recovery) =
         Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
+    // Which root keys decided whose signatures counted is part of what ran.
+    let trust_root = places.trust_root()?.map_or_else(String::new, |(_, text)| text);
+    let settings = format!("{} trust_root={trust_root:?}", purpose.settings);
     let parts = Parts {
         log,
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
@@ -35,7 +41,7 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         places: purpose.places,
         configuration: Configuration {
             build_sha256: Digest(build_sha256()?),
-            config_sha256: Digest(Sha256::digest(purpose.settings.as_bytes()).into()),
+            config_sha256: Digest(Sha256::digest(settings.as_bytes()).into()),
             isa: Name::new(purpose.isa)?,
             prev_config_event: None,
         },

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use policy::{PolicyFiles, PolicySet};
+use policy::{PolicyFiles, PolicySet, TrustRoot};
 use redact::{Profile, Redactor};
 use registry::Registry;
 
@@ -15,6 +15,7 @@ use crate::args;
 const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Resolved places.
+#[derive(Clone)]
 pub(crate) struct Places {
     /// Log, ledger and keys of the log.
     pub(crate) state: PathBuf,
@@ -22,6 +23,8 @@ pub(crate) struct Places {
     pub(crate) store: PathBuf,
     models: Option<PathBuf>,
     policy: Option<PathBuf>,
+    trust_root: Option<PathBuf>,
+    past: bool,
 }
 
 impl Places {
@@ -36,7 +39,14 @@ impl Places {
             (None, Some(state)) => state.join("models"),
             (None, None) => xdg("XDG_DATA_HOME", ".local/share")?.join("proeftuin").join("models"),
         };
-        Ok(Self { state, store, models: given.models.clone(), policy: given.policy.clone() })
+        Ok(Self {
+            state,
+            store,
+            models: given.models.clone(),
+            policy: given.policy.clone(),
+            trust_root: given.trust_root.clone(),
+            past: false,
+        })
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -70,10 +80,76 @@ impl Places {
         }
     }
 
+    /// The folder that `--policy` names, for commands that write into it.
+    pub(crate) fn policy_dir(&self) -> anyhow::Result<&Path> {
+        self.policy
+            .as_deref()
+            .context("name the policy folder with --policy DIR; the built-in one takes no signatures")
+    }
+
+    /// The same places with a policy folder of the past, to compare with: its roster may be older than one that was
+    /// seen since.
+    pub(crate) fn of_the_past(&self, dir: &Path) -> Self {
+        Self { policy: Some(dir.to_owned()), past: true, ..self.clone() }
+    }
+
+    /// The pinned root keys with the text that pins them, if there are any.
+    ///
+    /// Whoever edits the policy folder must not be able to edit them, so a file inside it is refused.
+    pub(crate) fn trust_root(&self) -> anyhow::Result<Option<(TrustRoot, String)>> {
+        let Some(path) = &self.trust_root else { return Ok(None) };
+        let said = || format!("the trust root {}", path.display());
+        if let Some(policy) = &self.policy {
+            let (real, policy) = (path.canonicalize().with_context(said)?, policy.canonicalize()?);
+            if real.starts_with(&policy) {
+                bail!(
+                    "{} lies inside the policy folder; keep it where editors of the policy cannot write",
+                    said()
+                );
+            }
+        }
+        let text = std::fs::read_to_string(path).with_context(said)?;
+        let root = TrustRoot::parse(&path.display().to_string(), &text)?;
+        Ok(Some((root.at_least(self.roster_seen()?), text)))
+    }
+
+    /// The newest version of a roster that this state folder has served with; 0 at first.
+    fn roster_seen(&self) -> anyhow::Result<u32> {
+        if self.past {
+            return Ok(0);
+        }
+        let path = self.roster_seen_file();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => text.trim().parse().with_context(|| {
+                format!("{} must hold a roster's version; restore it from a backup", path.display())
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(error).with_context(|| path.display().to_string()),
+        }
+    }
+
+    /// Remembers the version of the roster, so that an older one that was also signed cannot come back.
+    /// A crash leaves the old number or the new one.
+    pub(crate) fn remember_roster(&self, version: u32) -> anyhow::Result<()> {
+        if version <= self.roster_seen()? {
+            return Ok(());
+        }
+        let path = self.roster_seen_file();
+        let temporary = path.with_extension("new");
+        std::fs::write(&temporary, format!("{version}\n"))
+            .with_context(|| temporary.display().to_string())?;
+        std::fs::rename(&temporary, &path).with_context(|| path.display().to_string())
+    }
+
+    fn roster_seen_file(&self) -> PathBuf {
+        self.state.join("roster.seen")
+    }
+
     pub(crate) fn policy(&self) -> anyhow::Result<(PolicySet, BTreeMap<String, Arc<Redactor>>)> {
         let files = self.policy_files()?;
         let redactors = redactors(&files)?;
-        let set = PolicySet::load(&files).context("the policy cannot be used")?;
+        let root = self.trust_root()?.map(|(root, _)| root);
+        let set = PolicySet::load_trusting(&files, root.as_ref()).context("the policy cannot be used")?;
         for use_case in set.use_cases() {
             if !redactors.contains_key(&use_case.redaction_profile) {
                 bail!(

@@ -37,7 +37,7 @@ impl Place {
     pub fn without_model() -> Self {
         let dir =
             tempfile::Builder::new().prefix("place-").tempdir_in(super::target_tmp()).expect("a folder");
-        policy::write(&dir.path().join("policy"));
+        policy::write(&dir.path().join("policy"), &dir.path().join("trust-root.toml"));
         Self { store: dir.path().join("store"), dir, models: None }
     }
 
@@ -71,6 +71,7 @@ impl Place {
         let mut command = proeftuin();
         command.args(args).arg("--state").arg(self.state()).arg("--store").arg(&self.store);
         command.arg("--policy").arg(self.policy());
+        command.arg("--trust-root").arg(self.root().join("trust-root.toml"));
         if let Some(models) = &self.models {
             command.arg("--models").arg(models);
         }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use testkit::signers::{ACCOUNTABILITY, Folder, Signers};
+
 use super::{MODEL, checkout};
 
 /// What differs between the tests' use cases.
@@ -36,49 +38,48 @@ review_by = 2099-01-01T00:00:00Z
 sha256 = "2222222222222222222222222222222222222222222222222222222222222222"
 date = 2020-01-01T00:00:00Z
 review_by = 2099-01-01T00:00:00Z
-
-[evidence.cio_advice]
-sha256 = "3333333333333333333333333333333333333333333333333333333333333333"
-date = 2020-01-02T00:00:00Z
-by = "the CIO of the tests"
-outcome = "positive"
-
-[evidence.fg_advice]
-sha256 = "4444444444444444444444444444444444444444444444444444444444444444"
-date = 2020-01-02T00:00:00Z
-by = "the data-protection officer of the tests"
-outcome = "positive"
-
-[evidence.owner_decision]
-sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
-date = 2020-01-03T00:00:00Z
-by = "the owner of the tests"
-outcome = "positive"
 "#;
 
-/// Writes the folder.
-pub fn write(to: &Path) {
-    copy(&checkout().join("policy"), to);
+/// When everybody signed: 3 January 2020.
+const SIGNED_MS: i64 = 1_578_009_600_000;
+
+/// Writes the folder, with every record signed, and the file that pins the root key beside it.
+pub fn write(to: &Path, trust_root: &Path) {
+    let mut folder = Folder::new();
+    read(&checkout().join("policy"), "", &mut folder);
     for case in USE_CASES {
-        let path = to.join("use-cases").join(format!("{}.toml", case.id));
-        std::fs::write(path, record(&case)).expect("a use case is written");
+        folder.insert(format!("use-cases/{}.toml", case.id), record(&case));
     }
+    let signers = Signers::new("The organisation of the tests", SIGNED_MS);
+    signers.sign_all(&mut folder);
+    for (path, text) in folder {
+        let path = to.join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, text).expect("a file of the policy is written");
+    }
+    std::fs::write(trust_root, signers.trust_root_toml()).expect("the trust root is written");
 }
 
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
+fn read(from: &Path, prefix: &str, folder: &mut Folder) {
     for entry in std::fs::read_dir(from).expect("the policy folder") {
         let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
+        let name = format!("{prefix}{}", entry.file_name().to_str().expect("a name"));
         if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
+            read(&entry.path(), &format!("{name}/"), folder);
         } else {
-            std::fs::copy(entry.path(), target).expect("a copy");
+            folder.insert(name, std::fs::read_to_string(entry.path()).expect("a text"));
         }
     }
 }
 
+/// The hash that the built-in list pins, or any for a model that it does not have.
+fn pinned(model: &str) -> String {
+    let registry = registry::Registry::embedded().expect("the built-in list");
+    registry.entry(model).map_or_else(|_| "9".repeat(64), |model| hex::encode(model.sha256()))
+}
+
 fn record(case: &UseCase) -> String {
+    let pinned = pinned(case.model);
     let UseCase { id, model, not_after, restore, evidence } = case;
     format!(
         r#"id = "{id}"
@@ -106,6 +107,9 @@ not_after = {not_after}T00:00:00Z
 tokens_per_request = 65_536
 requests_per_minute = 6000
 tokens_per_day = 50_000_000
-{evidence}"#
+
+[model_sha256]
+{model} = "{pinned}"
+{evidence}{ACCOUNTABILITY}"#
     )
 }

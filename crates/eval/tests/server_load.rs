@@ -93,18 +93,36 @@ fn answer(
     let warm_up = body["max_tokens"] == 8;
     if !warm_up {
         seen.lock().unwrap().push(body.clone());
-        let mut most = most.lock().unwrap();
-        most.0 += 1;
-        most.1 = most.1.max(most.0);
     }
-    let answered = respond(&mut stream, if warm_up { Manner::Good } else { manner }, &body);
-    if !warm_up {
-        most.lock().unwrap().0 -= 1;
-    }
-    answered
+    let together = (!warm_up).then(|| Together::with(most));
+    respond(&mut stream, if warm_up { Manner::Good } else { manner }, &body, together)
 }
 
-fn respond(stream: &mut TcpStream, manner: Manner, body: &Value) -> std::io::Result<()> {
+/// Counts a request among those being answered, until it is dropped.
+struct Together<'a>(&'a Mutex<(usize, usize)>);
+
+impl<'a> Together<'a> {
+    fn with(count: &'a Mutex<(usize, usize)>) -> Self {
+        let mut most = count.lock().unwrap();
+        most.0 += 1;
+        most.1 = most.1.max(most.0);
+        drop(most);
+        Self(count)
+    }
+}
+
+impl Drop for Together<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().0 -= 1;
+    }
+}
+
+fn respond(
+    stream: &mut TcpStream,
+    manner: Manner,
+    body: &Value,
+    together: Option<Together<'_>>,
+) -> std::io::Result<()> {
     if manner == Manner::Busy {
         return write!(stream, "HTTP/1.1 429 Too Many\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}");
     }
@@ -129,6 +147,8 @@ fn respond(stream: &mut TcpStream, manner: Manner, body: &Value) -> std::io::Res
     }
     // Long enough for requests to meet; nothing is asserted about it.
     std::thread::sleep(Duration::from_millis(30));
+    // Before the end is sent: with it the client may send its next request.
+    drop(together);
     write!(stream, "{}{}", delta(json!({"content": " two"})), delta(json!({"reasoning_content": " three"})))?;
     if manner == Manner::Good {
         let words = body["messages"][0]["content"].as_str().unwrap().split_whitespace().count();

@@ -8,6 +8,8 @@ pub const POLICY_ERROR: &str = "policy-error";
 pub const NO_RULE_PERMITS: &str = "no-rule-permits";
 /// Rule id of a denial because the use case of the key has no record.
 pub const USE_CASE_UNKNOWN: &str = "use-case-unknown";
+/// Rule id of a denial because the rules themselves are neither the built-in ones nor vouched for by the roster.
+pub const RULES_NOT_APPROVED: &str = "rules-not-approved";
 
 /// The outcome of one question to the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +82,7 @@ pub struct Reason {
     pub remedy_nl: String,
     /// What sort of obstacle it is (`@class`).
     pub class: DenialClass,
-    /// Where the rule stands; `None` for the three that are built in.
+    /// Where the rule stands; `None` for those that are built in.
     pub place: Option<Place>,
 }
 
@@ -151,6 +153,17 @@ impl Reason {
              should be permitted.",
             "Geen enkele regel staat dit verzoek toe. Vraag de beheerder een regel aan policy/rules toe te voegen, \
              als het wel toegestaan hoort te zijn.",
+        )
+    }
+
+    pub(crate) fn rules_not_approved() -> Self {
+        Self::built_in(
+            RULES_NOT_APPROVED,
+            DenialClass::Access,
+            "The rules in the policy folder are not the built-in ones, and no signed roster names them. Ask the \
+             administrator to restore them, or to have the roster signed with their rules_sha256: proeftuin roster check.",
+            "De regels in de beleidsmap zijn niet de ingebouwde, en geen ondertekend rooster noemt ze. Vraag de \
+             beheerder ze te herstellen, of het rooster met hun rules_sha256 te laten ondertekenen: proeftuin roster check.",
         )
     }
 

@@ -115,6 +115,36 @@ pub enum Error {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// A signature file does not parse, or says something that cannot be.
+    #[error("{path}: this signature cannot be read: {detail}; have it signed again: proeftuin use-case sign")]
+    Signature {
+        /// Path inside the policy folder.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// A record is not ready for this signature.
+    #[error("{id} cannot be signed: {detail}")]
+    Unsignable {
+        /// The use case.
+        id: String,
+        /// What is missing and what to do.
+        detail: String,
+    },
+    /// A key is not written as keys are.
+    #[error("{detail}")]
+    Key {
+        /// What is wrong and what to do; nothing of the key.
+        detail: &'static str,
+    },
+    /// The trust root means nothing.
+    #[error("{path}: the trust root {detail}; it needs keys = [\"ed25519:…\"] and threshold = N")]
+    TrustRoot {
+        /// Its file.
+        path: String,
+        /// What is wrong.
+        detail: &'static str,
+    },
     /// A decision table expects something else than the set decides.
     #[error("{path}: {failed} of {total} cases decided otherwise:\n{detail}")]
     Table {

@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
+use crate::approval::{Advised, Approvals, Decided};
 use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
-use crate::use_case::{Assessment, Evidence, UseCase, Verdict};
+use crate::use_case::{Assessment, UseCase};
 
 /// Facts that Cedar cannot hold. Always ends in a denial; the text is for loading, never holds a value.
 #[derive(Debug)]
@@ -81,15 +82,15 @@ impl Names {
             ("is_default".to_owned(), Expression::new_bool(model.is_default)),
         ]);
         if let Some(sha256) = model.pinned_sha256 {
-            attributes.insert("pinned_sha256".into(), text(&hex(&sha256)));
+            attributes.insert("pinned_sha256".into(), text(&hex::encode(sha256)));
         }
         if let Some(sha256) = model.loaded_sha256 {
-            attributes.insert("loaded_sha256".into(), text(&hex(&sha256)));
+            attributes.insert("loaded_sha256".into(), text(&hex::encode(sha256)));
         }
         Entity::new(uid(&self.model, &model.id), attributes, HashSet::new()).map_err(Fault::of)
     }
 
-    pub(crate) fn use_case_entity(&self, case: &UseCase) -> Result<Entity, Fault> {
+    pub(crate) fn use_case_entity(&self, case: &UseCase, approvals: &Approvals) -> Result<Entity, Fault> {
         let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
             Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
         };
@@ -110,7 +111,8 @@ impl Names {
             ("tokens_per_request".into(), long(case.limits.tokens_per_request)?),
             ("requests_per_minute".into(), long(case.limits.requests_per_minute)?),
             ("tokens_per_day".into(), long(case.limits.tokens_per_day)?),
-            ("evidence".into(), evidence(&case.evidence)?),
+            ("unanswered".into(), Expression::new_set(case.accountability.missing().into_iter().map(text))),
+            ("evidence".into(), self.evidence(case, approvals)?),
         ];
         if let Some(exemption) = &case.exemption {
             let record = vec![
@@ -121,6 +123,23 @@ impl Names {
         }
         let attributes = pairs.into_iter().collect();
         Entity::new(self.use_case(&case.id), attributes, HashSet::new()).map_err(Fault::of)
+    }
+
+    /// Assessments as the record has them; of advice, decision and models what was signed and holds.
+    fn evidence(&self, case: &UseCase, approvals: &Approvals) -> Result<Expression, Fault> {
+        let texts = |names: Vec<&str>| Expression::new_set(names.into_iter().map(text));
+        let signed_model = |(id, sha256): (&String, &String)| {
+            let model = ("model".to_owned(), Expression::new_entity_uid(uid(&self.model, id)));
+            Expression::new_record([model, ("sha256".to_owned(), text(sha256))]).map_err(Fault::of)
+        };
+        let models: Vec<_> = approvals.models.iter().map(signed_model).collect::<Result<_, _>>()?;
+        let mut pairs = optional_evidence(case, approvals)?;
+        pairs.push(("models".into(), Expression::new_set(models)));
+        pairs.push(("faults".into(), texts(approvals.fault_codes().into_iter().collect())));
+        pairs.push(("conditions".into(), texts(approvals.conditions.iter().map(|c| c.name()).collect())));
+        let open = approvals.open_conditions.iter().map(String::as_str).collect();
+        pairs.push(("open_conditions".into(), texts(open)));
+        Expression::new_record(pairs).map_err(Fault::of)
     }
 
     /// Context of an action at the door.
@@ -176,26 +195,6 @@ fn finding_pairs(findings: &FindingFacts) -> Result<Pairs, Fault> {
     ])
 }
 
-fn evidence(evidence: &Evidence) -> Result<Expression, Fault> {
-    let mut pairs: Pairs = Vec::new();
-    for (name, record) in [("dpia", &evidence.dpia), ("iama", &evidence.iama)] {
-        if let Some(record) = record {
-            pairs.push((name.into(), assessment(record)?));
-        }
-    }
-    let verdicts = [
-        ("cio_advice", &evidence.cio_advice),
-        ("fg_advice", &evidence.fg_advice),
-        ("owner_decision", &evidence.owner_decision),
-    ];
-    for (name, record) in verdicts {
-        if let Some(record) = record {
-            pairs.push((name.into(), verdict(record)?));
-        }
-    }
-    Expression::new_record(pairs).map_err(Fault::of)
-}
-
 fn assessment(record: &Assessment) -> Result<Expression, Fault> {
     Expression::new_record([
         ("sha256".to_owned(), text(&record.sha256)),
@@ -205,14 +204,60 @@ fn assessment(record: &Assessment) -> Result<Expression, Fault> {
     .map_err(Fault::of)
 }
 
-fn verdict(record: &Verdict) -> Result<Expression, Fault> {
+fn advised(advice: &Advised) -> Result<Expression, Fault> {
     Expression::new_record([
-        ("sha256".to_owned(), text(&record.sha256)),
-        ("date_ms".to_owned(), Expression::new_long(record.date_ms)),
-        ("by".to_owned(), text(&record.by)),
-        ("outcome".to_owned(), text(record.outcome.name())),
+        ("verdict".to_owned(), text(advice.verdict.name())),
+        ("by".to_owned(), text(&advice.by)),
+        ("date_ms".to_owned(), Expression::new_long(advice.date_ms)),
+        ("expires_ms".to_owned(), Expression::new_long(advice.expires_ms)),
     ])
     .map_err(Fault::of)
+}
+
+fn decided(decision: &Decided) -> Result<Expression, Fault> {
+    let deviates_from = decision.deviates_from.iter().map(|role| text(role));
+    Expression::new_record([
+        ("state".to_owned(), text(decision.state.name())),
+        ("by".to_owned(), text(&decision.by)),
+        ("date_ms".to_owned(), Expression::new_long(decision.date_ms)),
+        ("expires_ms".to_owned(), Expression::new_long(decision.expires_ms)),
+        ("deviates_from".to_owned(), Expression::new_set(deviates_from)),
+    ])
+    .map_err(Fault::of)
+}
+
+/// The part of the evidence that comes and goes.
+fn optional_evidence(case: &UseCase, approvals: &Approvals) -> Result<Pairs, Fault> {
+    let mut pairs: Pairs = Vec::new();
+    for (name, record) in [("dpia", &case.evidence.dpia), ("iama", &case.evidence.iama)] {
+        if let Some(record) = record {
+            pairs.push((name.into(), assessment(record)?));
+        }
+    }
+    for (name, advice) in [("cio_advice", &approvals.cio_advice), ("fg_advice", &approvals.fg_advice)] {
+        if let Some(advice) = advice {
+            pairs.push((name.into(), advised(advice)?));
+        }
+    }
+    if let Some(decision) = &approvals.owner_decision {
+        pairs.push(("owner_decision".into(), decided(decision)?));
+    }
+    if let Some((version, issued_ms, expires_ms)) = approvals.roster {
+        let roster = [
+            ("version".to_owned(), Expression::new_long(version.into())),
+            ("issued_ms".to_owned(), Expression::new_long(issued_ms)),
+            ("expires_ms".to_owned(), Expression::new_long(expires_ms)),
+        ];
+        pairs.push(("roster".into(), Expression::new_record(roster).map_err(Fault::of)?));
+    }
+    if let Some(sign_offs) = approvals.sign_offs {
+        let sign_offs = [
+            ("last_ms".to_owned(), Expression::new_long(sign_offs.last_ms)),
+            ("expires_ms".to_owned(), Expression::new_long(sign_offs.expires_ms)),
+        ];
+        pairs.push(("sign_offs".into(), Expression::new_record(sign_offs).map_err(Fault::of)?));
+    }
+    Ok(pairs)
 }
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
@@ -226,8 +271,4 @@ fn text(value: &str) -> Expression {
 /// A count as Cedar's `Long`; one that does not fit is a fault, hence a denial.
 fn long(value: u64) -> Result<Expression, Fault> {
     i64::try_from(value).map(Expression::new_long).map_err(|_| Fault("a count above 2^63 - 1".into()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

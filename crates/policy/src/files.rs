@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+use crate::approval::ROSTER_PATH;
 
 /// Path of the schema inside the policy folder.
 pub const SCHEMA_PATH: &str = "schema.cedarschema";
@@ -14,15 +15,19 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
     ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
+    ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
     ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),
+    ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
     ("schema.cedarschema", include_str!("../../../policy/schema.cedarschema")),
+    ("tests/accountability.toml", include_str!("../../../policy/tests/accountability.toml")),
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
+    ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
     ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
 ];
 
@@ -32,6 +37,11 @@ pub(crate) enum FileKind {
     Schema,
     Rules,
     UseCase,
+    /// A signature on a use case.
+    Signature,
+    Roster,
+    /// A root key's signature on the roster.
+    RosterSeal,
     Test,
     /// Read by others (settings, guidance, forms) or by people; part of the digest all the same.
     Other,
@@ -92,18 +102,40 @@ impl PolicyFiles {
         self.iter().filter(move |(path, _)| classify(path) == Some(kind))
     }
 
+    /// SHA-256 over what decides: schema and rules, listed as in [`PolicyFiles::digest`].
+    #[must_use]
+    pub fn rules_digest(&self) -> [u8; 32] {
+        listing(
+            self.iter()
+                .filter(|(path, _)| matches!(classify(path), Some(FileKind::Schema | FileKind::Rules))),
+        )
+    }
+
     /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
     /// bytes little-endian, the path, and the SHA-256 of the text. No two folders share a listing.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let mut listing = Sha256::new();
-        for (path, text) in self.iter() {
-            listing.update((path.len() as u64).to_le_bytes());
-            listing.update(path.as_bytes());
-            listing.update(Sha256::digest(text.as_bytes()));
-        }
-        listing.finalize().into()
+        listing(self.iter())
     }
+}
+
+fn listing<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> [u8; 32] {
+    let mut listing = Sha256::new();
+    for (path, text) in files {
+        listing.update((path.len() as u64).to_le_bytes());
+        listing.update(path.as_bytes());
+        listing.update(Sha256::digest(text.as_bytes()));
+    }
+    listing.finalize().into()
+}
+
+/// `ID.signatures/NAME.json`, below `use-cases/`.
+fn is_signature(name: &str) -> bool {
+    let parts =
+        name.split_once(".signatures/").and_then(|(id, file)| Some((id, file.strip_suffix(".json")?)));
+    parts.is_some_and(|(id, stem)| {
+        !id.is_empty() && !stem.is_empty() && !id.contains('/') && !stem.contains('/')
+    })
 }
 
 /// What a path is for, or `None` for one that nothing reads.
@@ -111,6 +143,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
     let Some((folder, name)) = path.split_once('/') else {
         return match path {
             SCHEMA_PATH => Some(FileKind::Schema),
+            ROSTER_PATH => Some(FileKind::Roster),
             "README.md" | "server.toml" => Some(FileKind::Other),
             _ => None,
         };
@@ -118,7 +151,9 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
     let stem_of = |suffix: &str| name.strip_suffix(suffix).filter(|s| !s.is_empty() && !s.contains('/'));
     match folder {
         "rules" => stem_of(".cedar").map(|_| FileKind::Rules),
+        "use-cases" if name.contains('/') => is_signature(name).then_some(FileKind::Signature),
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
+        "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
         "guidance" | "forms" | "redaction" | "roles" => Some(FileKind::Other),
         _ => None,

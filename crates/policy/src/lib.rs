@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod accountability;
+mod approval;
 mod decision;
 mod error;
 mod facts;
@@ -9,17 +11,26 @@ mod record;
 mod request;
 mod rules;
 mod set;
+mod survey;
 mod table;
 mod use_case;
 
+pub use accountability::Accountability;
+pub use approval::{
+    Act, Advice, Advised, Approvals, Check, Condition, Covers, Decided, Dossier, Fault, Finding, Fulfilment,
+    Moment, OwnerDecision, PublicKey, ROSTER_PATH, Role, RosterSeal, SignOffs, SignatureFile, Signed,
+    SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, seal_roster,
+};
 pub use decision::{
-    Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, Reason, USE_CASE_UNKNOWN,
+    Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,
+    Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;
+pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
     Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
-    UseCase, Verdict, Window,
+    UseCase, Window,
 };

@@ -1,6 +1,6 @@
 //! TOML → [`UseCase`]: every complaint names the key and the line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,10 +9,10 @@ use toml::Spanned;
 use toml::value::Datetime;
 
 use crate::Error;
+use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
 use crate::use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
-    UseCase, Verdict, Window,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, SpecialCategoryAction, Status, UseCase, Window,
 };
 
 #[derive(Deserialize)]
@@ -28,6 +28,8 @@ struct Record {
     owner: Spanned<String>,
     status: Status,
     models: Spanned<Vec<String>>,
+    #[serde(default)]
+    model_sha256: BTreeMap<String, Spanned<String>>,
     allowed_roles: Spanned<Vec<String>>,
     max_data_class: Spanned<DataClass>,
     redaction_profile: Spanned<String>,
@@ -39,6 +41,8 @@ struct Record {
     exemption: Option<Spanned<Exemption>>,
     #[serde(default)]
     evidence: EvidenceRecord,
+    #[serde(default)]
+    accountability: Accountability,
 }
 
 #[derive(Deserialize)]
@@ -61,9 +65,10 @@ struct LimitsRecord {
 struct EvidenceRecord {
     dpia: Option<AssessmentRecord>,
     iama: Option<AssessmentRecord>,
-    cio_advice: Option<VerdictRecord>,
-    fg_advice: Option<VerdictRecord>,
-    owner_decision: Option<VerdictRecord>,
+    // They stood here before they were signed; named so that the complaint can say where they went.
+    cio_advice: Option<Spanned<toml::Value>>,
+    fg_advice: Option<Spanned<toml::Value>>,
+    owner_decision: Option<Spanned<toml::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -72,15 +77,6 @@ struct AssessmentRecord {
     sha256: Spanned<String>,
     date: Spanned<Datetime>,
     review_by: Spanned<Datetime>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct VerdictRecord {
-    sha256: Spanned<String>,
-    date: Spanned<Datetime>,
-    by: Spanned<String>,
-    outcome: Outcome,
 }
 
 /// A record's text with its path, to say where something is wrong.
@@ -114,6 +110,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         owner: source.text("owner", &record.owner)?,
         status: record.status,
         models: source.names("models", &record.models)?,
+        model_sha256: source.model_sha256(&record)?,
         allowed_roles: source.names("allowed_roles", &record.allowed_roles)?,
         max_data_class: *record.max_data_class.get_ref(),
         redaction_profile: source.text("redaction_profile", &record.redaction_profile)?,
@@ -124,13 +121,14 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         limits: source.limits(&record.limits)?,
         exemption: source.exemption(record.exemption.as_ref())?,
         evidence: source.evidence(&record.evidence)?,
+        accountability: record.accountability.clone(),
         sha256: Sha256::digest(text.as_bytes()).into(),
     };
     source.consistent(&record, &case)?;
     Ok(case)
 }
 
-fn check_id(id: &str) -> Result<(), &'static str> {
+pub(crate) fn check_id(id: &str) -> Result<(), &'static str> {
     let fits = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if fits && !id.is_empty() && id.len() <= 64 && !id.starts_with('-') {
         return Ok(());
@@ -219,6 +217,17 @@ impl Source<'_> {
         Ok(hex.clone())
     }
 
+    fn model_sha256(&self, record: &Record) -> Result<BTreeMap<String, String>, Error> {
+        let pin = |(id, sha256): (&String, &Spanned<String>)| {
+            let key = format!("model_sha256.{id}");
+            if !record.models.get_ref().contains(id) {
+                return Err(self.wrong(&key, sha256, "pins a model that models does not name"));
+            }
+            Ok((id.clone(), self.sha256(&key, sha256)?))
+        };
+        record.model_sha256.iter().map(pin).collect()
+    }
+
     fn assessment(&self, name: &str, record: &AssessmentRecord) -> Result<Assessment, Error> {
         let assessment = Assessment {
             sha256: self.sha256(&format!("evidence.{name}.sha256"), &record.sha256)?,
@@ -232,29 +241,21 @@ impl Source<'_> {
         Ok(assessment)
     }
 
-    fn verdict(&self, name: &str, record: &VerdictRecord) -> Result<Verdict, Error> {
-        Ok(Verdict {
-            sha256: self.sha256(&format!("evidence.{name}.sha256"), &record.sha256)?,
-            date_ms: self.time(&format!("evidence.{name}.date"), &record.date)?,
-            by: self.text(&format!("evidence.{name}.by"), &record.by)?,
-            outcome: record.outcome,
-        })
-    }
-
     fn evidence(&self, record: &EvidenceRecord) -> Result<Evidence, Error> {
         let assessment = |name, record: &Option<AssessmentRecord>| {
             record.as_ref().map(|record| self.assessment(name, record)).transpose()
         };
-        let verdict = |name, record: &Option<VerdictRecord>| {
-            record.as_ref().map(|record| self.verdict(name, record)).transpose()
-        };
-        Ok(Evidence {
-            dpia: assessment("dpia", &record.dpia)?,
-            iama: assessment("iama", &record.iama)?,
-            cio_advice: verdict("cio_advice", &record.cio_advice)?,
-            fg_advice: verdict("fg_advice", &record.fg_advice)?,
-            owner_decision: verdict("owner_decision", &record.owner_decision)?,
-        })
+        let moved = [
+            ("cio_advice", &record.cio_advice),
+            ("fg_advice", &record.fg_advice),
+            ("owner_decision", &record.owner_decision),
+        ];
+        if let Some((name, Some(value))) = moved.into_iter().find(|(_, value)| value.is_some()) {
+            let detail = "is a signature, not a line of the record; take it out, and have it signed with: \
+                          proeftuin use-case sign";
+            return Err(self.wrong(&format!("evidence.{name}"), value, detail));
+        }
+        Ok(Evidence { dpia: assessment("dpia", &record.dpia)?, iama: assessment("iama", &record.iama)? })
     }
 
     /// What no single key can tell: keys that contradict each other.

@@ -6,7 +6,9 @@ use cedar_policy::{Policy, PolicyId, PolicySet as CedarSet, Schema, ValidationMo
 use miette::Diagnostic;
 
 use crate::Error;
-use crate::decision::{DenialClass, NO_RULE_PERMITS, POLICY_ERROR, Reason, USE_CASE_UNKNOWN};
+use crate::decision::{
+    DenialClass, NO_RULE_PERMITS, POLICY_ERROR, RULES_NOT_APPROVED, Reason, USE_CASE_UNKNOWN,
+};
 use crate::error::{Place, line_at};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 
@@ -19,6 +21,7 @@ pub(crate) struct Rule {
     pub precedence: usize,
     pub reason: Reason,
     pub forbids: bool,
+    pub text: String,
 }
 
 /// All rules, by id.
@@ -92,7 +95,7 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     if !id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') || id.len() > 64 {
         return Err(complain("id", "takes up to 64 lowercase letters, digits and hyphens"));
     }
-    if [POLICY_ERROR, NO_RULE_PERMITS, USE_CASE_UNKNOWN].contains(&id.as_str()) {
+    if [POLICY_ERROR, NO_RULE_PERMITS, USE_CASE_UNKNOWN, RULES_NOT_APPROVED].contains(&id.as_str()) {
         return Err(complain("id", "is built in; choose another"));
     }
     let class = match policy.annotation("class") {
@@ -105,7 +108,7 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     let forbids = policy.effect() == cedar_policy::Effect::Forbid;
     let policy = policy.new_id(PolicyId::new(&id));
     let reason = Reason { rule: id, remedy, remedy_nl, class, place: Some(place) };
-    Ok((Rule { precedence, reason, forbids }, policy))
+    Ok((Rule { precedence, reason, forbids, text: statement.text.trim().to_owned() }, policy))
 }
 
 /// Strict validation of one rule; warnings (a condition that is never true, look-alike letters) are refused too.

@@ -7,6 +7,7 @@ use cedar_policy::{
 };
 
 use crate::Error;
+use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::facts::{Fault, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
@@ -24,6 +25,7 @@ const CLEAR: &str = "clear";
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     case: UseCase,
+    approvals: Approvals,
     entity: Entity,
 }
 
@@ -35,15 +37,26 @@ pub struct PolicySet {
     rules: Rules,
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
+    rules_approved: bool,
+    roster_version: Option<u32>,
     files: PolicyFiles,
 }
 
 impl PolicySet {
-    /// Loads a folder: schema, rules, records; each is refused whole for the least thing wrong in it.
+    /// Loads a folder without a trust root: no use case that needs signatures runs.
+    ///
+    /// # Errors
+    /// As [`PolicySet::load_trusting`].
+    pub fn load(files: &PolicyFiles) -> Result<Self, Error> {
+        Self::load_trusting(files, None)
+    }
+
+    /// Loads a folder: schema, rules, records, signatures; it is refused whole for the least thing that cannot be
+    /// read. A signature that can be read and does not hold is a fact, and a rule denies on it.
     ///
     /// # Errors
     /// [`Error`], naming file and line.
-    pub fn load(files: &PolicyFiles) -> Result<Self, Error> {
+    pub fn load_trusting(files: &PolicyFiles, root: Option<&TrustRoot>) -> Result<Self, Error> {
         let missing = |path: &str| Error::MissingFile { path: path.into() };
         let schema = parse_schema(files.text(SCHEMA_PATH).ok_or_else(|| missing(SCHEMA_PATH))?)?;
         let names = Names::new().map_err(misfit)?;
@@ -51,19 +64,28 @@ impl PolicySet {
         if rules.by_id.is_empty() {
             return Err(missing("rules/*.cedar"));
         }
+        let trust = trust(files, root)?;
         let mut set = Self {
             names,
             schema,
             rules,
             use_cases: BTreeMap::new(),
             digest: files.digest(),
+            rules_approved: rules_approved(files, &trust)?,
+            roster_version: match &trust {
+                Trust::Roster(roster) => Some(roster.version),
+                Trust::None(_) => None,
+            },
             files: files.clone(),
         };
         set.probe()?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
-            let loaded = set.fit(record::parse(path, text)?)?;
+            let case = record::parse(path, text)?;
+            let approvals = approvals(&case, files, &trust)?;
+            let loaded = set.fit(case, approvals)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
+        set.no_stray_signatures()?;
         Ok(set)
     }
 
@@ -84,6 +106,36 @@ impl PolicySet {
         self.use_cases.get(id).map(|loaded| &loaded.case)
     }
 
+    /// What holds of the signatures of a use case.
+    #[must_use]
+    pub fn approvals(&self, id: &str) -> Option<&Approvals> {
+        self.use_cases.get(id).map(|loaded| &loaded.approvals)
+    }
+
+    /// Version of the roster, if the root keys vouch for it.
+    #[must_use]
+    pub fn roster_version(&self) -> Option<u32> {
+        self.roster_version
+    }
+
+    /// Whether the rules are the ones the roster names or, where none is trusted that names any, the built-in ones.
+    /// Where they are not, every request is denied: whoever edits rules could edit the gate away.
+    #[must_use]
+    pub fn rules_approved(&self) -> bool {
+        self.rules_approved
+    }
+
+    /// A folder of signatures beside which no record lies: perhaps one was renamed.
+    fn no_stray_signatures(&self) -> Result<(), Error> {
+        for (path, _) in self.files.of_kind(FileKind::Signature) {
+            let id = path.strip_prefix("use-cases/").and_then(|rest| rest.split_once(".signatures/"));
+            if !id.is_some_and(|(id, _)| self.use_cases.contains_key(id)) {
+                return Err(Error::UnknownFile { path: path.into() });
+            }
+        }
+        Ok(())
+    }
+
     /// Ids of all rules, heaviest first, and whether each forbids.
     pub fn rules(&self) -> impl Iterator<Item = (&str, bool)> {
         let mut rules: Vec<_> = self.rules.by_id.iter().collect();
@@ -91,15 +143,27 @@ impl PolicySet {
         rules.into_iter().map(|(id, rule)| (id.as_str(), rule.forbids))
     }
 
+    /// The text of a rule, annotations included.
+    #[must_use]
+    pub fn rule_text(&self, id: &str) -> Option<&str> {
+        self.rules.by_id.get(id).map(|rule| rule.text.as_str())
+    }
+
     /// Judges a request at the door.
     pub fn enter(&self, request: &EntryRequest) -> Decision {
-        self.enter_as(self.use_cases.get(&request.principal.use_case), request)
+        self.by_approved_rules(|| self.enter_as(self.use_cases.get(&request.principal.use_case), request))
     }
 
     /// Judges a request after redaction, and the door once more with the clock of now.
     /// A request that generates nothing has nothing to clear and is denied as `policy-error`.
     pub fn clear(&self, request: &ClearanceRequest) -> Decision {
-        self.clear_as(self.use_cases.get(&request.entry.principal.use_case), request)
+        self.by_approved_rules(|| {
+            self.clear_as(self.use_cases.get(&request.entry.principal.use_case), request)
+        })
+    }
+
+    fn by_approved_rules(&self, decide: impl FnOnce() -> Decision) -> Decision {
+        if self.rules_approved { decide() } else { Decision::Deny(Denial::one(Reason::rules_not_approved())) }
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
@@ -190,11 +254,11 @@ impl PolicySet {
     }
 
     /// A record with its entity, checked against the schema.
-    pub(crate) fn fit(&self, case: UseCase) -> Result<Loaded, Error> {
-        let entity = self.names.use_case_entity(&case).map_err(misfit)?;
+    pub(crate) fn fit(&self, case: UseCase, approvals: Approvals) -> Result<Loaded, Error> {
+        let entity = self.names.use_case_entity(&case, &approvals).map_err(misfit)?;
         Entities::from_entities([entity.clone()], Some(&self.schema))
             .map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, entity })
+        Ok(Loaded { case, approvals, entity })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -242,6 +306,19 @@ impl PolicySet {
         let resource = self.names.use_case(&entry.principal.use_case);
         self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
     }
+}
+
+/// What the roster names counts; where no trusted roster names any rules, the built-in ones do.
+fn rules_approved(files: &PolicyFiles, trust: &Trust) -> Result<bool, Error> {
+    let digest = hex::encode(files.rules_digest());
+    let named = match trust {
+        Trust::Roster(roster) => roster.rules_sha256.clone(),
+        Trust::None(_) => None,
+    };
+    Ok(match named {
+        Some(named) => named == digest,
+        None => hex::encode(PolicyFiles::embedded()?.rules_digest()) == digest,
+    })
 }
 
 fn misfit(fault: Fault) -> Error {

@@ -1,20 +1,21 @@
 //! Decision tables: `tests/*.toml` in the policy folder, requests and the decisions they must get. An
 //! administrator who changes a rule sees which requests are decided otherwise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use toml::value::Datetime;
 use toml::{Table, Value};
 
+use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
 use crate::error::{Place, toml_error};
 use crate::files::FileKind;
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
 use crate::set::PolicySet;
-use crate::use_case::{DataClass, UseCase};
+use crate::use_case::{DataClass, Outcome, Status, UseCase};
 use crate::{Decision, Error, record};
 
 #[derive(Deserialize)]
@@ -30,6 +31,9 @@ struct TestFile {
 struct Base {
     record: Option<String>,
     use_case: Option<Table>,
+    /// What holds of its signatures.
+    #[serde(default)]
+    signed: Table,
     facts: Table,
 }
 
@@ -107,6 +111,93 @@ struct FindingEntry {
     profile: String,
 }
 
+/// What holds of the signatures, written out: a table tests rules, and signatures are verified elsewhere.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct SignedEntry {
+    roster: Option<RosterEntry>,
+    cio_advice: Option<AdviceEntry>,
+    fg_advice: Option<AdviceEntry>,
+    owner_decision: Option<DecisionEntry>,
+    /// One byte of the hash, repeated, by model.
+    models: BTreeMap<String, u8>,
+    conditions: BTreeSet<Check>,
+    open_conditions: BTreeSet<String>,
+    sign_offs: Option<SignOffsEntry>,
+    faults: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RosterEntry {
+    version: u32,
+    issued: Datetime,
+    expires: Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AdviceEntry {
+    verdict: Outcome,
+    by: String,
+    date: Datetime,
+    expires: Datetime,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DecisionEntry {
+    state: Status,
+    by: String,
+    date: Datetime,
+    expires: Datetime,
+    #[serde(default)]
+    deviates_from: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignOffsEntry {
+    last: Datetime,
+    expires: Datetime,
+}
+
+impl SignedEntry {
+    fn approvals(self) -> Result<Approvals, String> {
+        let advised = |entry: AdviceEntry| {
+            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
+            Ok::<_, String>(Advised { verdict: entry.verdict, by: entry.by, date_ms, expires_ms })
+        };
+        let decided = |entry: DecisionEntry| {
+            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
+            let DecisionEntry { state, by, deviates_from, .. } = entry;
+            Ok::<_, String>(Decided { state, by, date_ms, expires_ms, deviates_from })
+        };
+        let roster = |entry: RosterEntry| {
+            Ok::<_, String>((entry.version, moment(&entry.issued)?, moment(&entry.expires)?))
+        };
+        let sign_offs = |entry: SignOffsEntry| {
+            Ok::<_, String>(SignOffs { last_ms: moment(&entry.last)?, expires_ms: moment(&entry.expires)? })
+        };
+        let finding = |code: &String| {
+            let fault = Fault::ALL.iter().find(|fault| fault.code() == code.as_str());
+            let fault = *fault.ok_or_else(|| format!("there is no fault {code}"))?;
+            Ok::<_, String>(Finding { path: "the table".into(), fault, detail: code.clone() })
+        };
+        Ok(Approvals {
+            roster: self.roster.map(roster).transpose()?,
+            cio_advice: self.cio_advice.map(advised).transpose()?,
+            fg_advice: self.fg_advice.map(advised).transpose()?,
+            owner_decision: self.owner_decision.map(decided).transpose()?,
+            models: self.models.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect(),
+            conditions: self.conditions,
+            open_conditions: self.open_conditions,
+            sign_offs: self.sign_offs.map(sign_offs).transpose()?,
+            findings: self.faults.iter().map(finding).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 impl PolicySet {
     /// Runs all decision tables of the folder and says how many cases held.
     ///
@@ -149,8 +240,8 @@ impl PolicySet {
     /// The difference between what a case expects and what is decided; `None` if there is none.
     fn run(&self, table: &TestFile, case: &Case) -> Result<Option<String>, String> {
         let base = table.base.get(&case.base).ok_or_else(|| format!("there is no base \"{}\"", case.base))?;
-        let (use_case, facts) = self.facts_of(base, case)?;
-        let decision = self.decide_case(use_case, facts)?;
+        let (use_case, approvals, facts) = self.facts_of(base, case)?;
+        let decision = self.decide_case(use_case, approvals, facts)?;
         let (word, expected) = match (&case.permit, &case.deny) {
             (Some(rules), None) => ("permit", rules),
             (None, Some(rules)) => ("deny", rules),
@@ -165,7 +256,7 @@ impl PolicySet {
     }
 
     /// The record and the facts of a case: those of its base, changed as it says.
-    fn facts_of(&self, base: &Base, case: &Case) -> Result<(UseCase, Facts), String> {
+    fn facts_of(&self, base: &Base, case: &Case) -> Result<(UseCase, Approvals, Facts), String> {
         let use_case = match (&base.record, &base.use_case) {
             (None, Some(table)) => table.clone(),
             (Some(id), None) => {
@@ -177,6 +268,7 @@ impl PolicySet {
         };
         let mut tree = Table::new();
         tree.insert("use_case".into(), Value::Table(use_case));
+        tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -194,10 +286,12 @@ impl PolicySet {
         let use_case =
             record::parse(&format!("use-cases/{id}.toml"), &text).map_err(|error| error.to_string())?;
         let facts = part("facts")?.try_into().map_err(|error| error.message().to_owned())?;
-        Ok((use_case, facts))
+        let signed: SignedEntry =
+            part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        Ok((use_case, signed.approvals()?, facts))
     }
 
-    fn decide_case(&self, use_case: UseCase, facts: Facts) -> Result<Decision, String> {
+    fn decide_case(&self, use_case: UseCase, approvals: Approvals, facts: Facts) -> Result<Decision, String> {
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -227,7 +321,7 @@ impl PolicySet {
                 requests_this_minute: facts.quota.requests_this_minute,
             },
         };
-        let loaded = self.fit(use_case).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals).map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

@@ -1,8 +1,10 @@
 //! The record of a use case: `use-cases/<id>.toml`, strictly parsed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::accountability::Accountability;
 
 /// What kind of use case it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -26,7 +28,7 @@ impl Kind {
 }
 
 /// Where a use case stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Being written.
@@ -54,6 +56,31 @@ impl Status {
             Self::Accepted => "accepted",
             Self::Suspended => "suspended",
             Self::Retired => "retired",
+        }
+    }
+
+    /// All states, in the order of a life.
+    pub const ALL: [Self; 6] =
+        [Self::Draft, Self::Advised, Self::Pilot, Self::Accepted, Self::Suspended, Self::Retired];
+
+    /// Whether requests are answered in this state.
+    #[must_use]
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Pilot | Self::Accepted)
+    }
+
+    /// Whether a use case may go from this state to `next`. Nothing comes back from retirement; what was suspended
+    /// is a pilot again before it is accepted again; what was advised on may go back to its desk.
+    #[must_use]
+    pub fn may_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Draft, Self::Advised)
+            | (Self::Advised, Self::Draft | Self::Pilot)
+            | (Self::Pilot, Self::Accepted | Self::Suspended)
+            | (Self::Accepted, Self::Suspended)
+            | (Self::Suspended, Self::Pilot) => true,
+            (from, Self::Retired) => from != Self::Retired,
+            _ => false,
         }
     }
 }
@@ -122,13 +149,13 @@ impl SpecialCategoryAction {
     }
 }
 
-/// Verdict of an advice or decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// Verdict of an advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Yes.
     Positive,
-    /// Yes, if; conditions are not checked yet, so it counts as not yet.
+    /// Yes, as long as its conditions hold.
     Conditional,
     /// No.
     Negative,
@@ -187,32 +214,14 @@ pub struct Assessment {
     pub review_by_ms: i64,
 }
 
-/// An advice or a decision by its digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// SHA-256 of the document, 64 lowercase hexadecimal digits.
-    pub sha256: String,
-    /// When it was given, milliseconds since 1970 UTC.
-    pub date_ms: i64,
-    /// Who gave it.
-    pub by: String,
-    /// What it says.
-    pub outcome: Outcome,
-}
-
-/// What has to lie on the table before a pilot runs. What is absent is denied by name.
+/// The assessments that have to lie on the table before a pilot runs. What is absent is denied by name. Advice and
+/// decision are not here: they are signed, see [`crate::Approvals`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Evidence {
     /// Data-protection impact assessment.
     pub dpia: Option<Assessment>,
     /// Impact assessment for human rights and algorithms.
     pub iama: Option<Assessment>,
-    /// Advice of the CIO.
-    pub cio_advice: Option<Verdict>,
-    /// Advice of the data-protection officer (FG).
-    pub fg_advice: Option<Verdict>,
-    /// Decision of the owner.
-    pub owner_decision: Option<Verdict>,
 }
 
 /// One use case as the organisation recorded it.
@@ -239,6 +248,8 @@ pub struct UseCase {
     pub status: Status,
     /// Models it may use, by id.
     pub models: BTreeSet<String>,
+    /// The pinned SHA-256 of each of them, as `models.toml` has it: what the signers saw. Needed to be signed.
+    pub model_sha256: BTreeMap<String, String>,
     /// Roles that may use it.
     pub allowed_roles: BTreeSet<String>,
     /// Heaviest class of data that may occur in a request.
@@ -257,8 +268,10 @@ pub struct UseCase {
     pub limits: Limits,
     /// A ground in law for an exemption, if there is one.
     pub exemption: Option<Exemption>,
-    /// Assessments, advice and decision.
+    /// Assessments.
     pub evidence: Evidence,
+    /// The questions answered in words.
+    pub accountability: Accountability,
     /// SHA-256 of the record's text.
     pub sha256: [u8; 32],
 }

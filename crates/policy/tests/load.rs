@@ -82,7 +82,7 @@ fn wrong_annotations() {
     );
     expect(&with("@id(\"x\") @remedy(\"x\") @remedy_nl(\"x\") @class(\"vague\")"), &["@class:"]);
     expect(&with("@id(\"X y\") @remedy(\"x\") @remedy_nl(\"x\")"), &["@id:", "lowercase"]);
-    for built_in in ["policy-error", "no-rule-permits", "use-case-unknown"] {
+    for built_in in ["policy-error", "no-rule-permits", "use-case-unknown", "rules-not-approved"] {
         let message = with(&format!("@id(\"{built_in}\") @remedy(\"x\") @remedy_nl(\"x\")"));
         expect(&message, &[built_in, "built in"]);
     }
@@ -172,6 +172,13 @@ fn wrong_records() {
         // A type that is wrong is reported at the value or its key: the same line.
         expect(&message, &[&place, named]);
     }
+    for (key, moved) in [("cio_advice", "= { by = \"CIO\" }"), ("owner_decision", "= true")] {
+        let text = format!("{}\n[evidence]\n{key} {moved}\n", entries()["use-cases/demo.toml"]);
+        expect(&complaint("use-cases/demo.toml", &text), &["demo.toml:", key, "proeftuin use-case sign"]);
+    }
+    let text =
+        format!("{}\n[model_sha256]\nother = \"{}\"\n", entries()["use-cases/demo.toml"], "a".repeat(64));
+    expect(&complaint("use-cases/demo.toml", &text), &["demo.toml:", "model_sha256.other"]);
     let text = entries()["use-cases/demo.toml"].replace("owner = ", "# owner = ");
     expect(&complaint("use-cases/demo.toml", &text), &["use-cases/demo.toml:", "owner"]);
     let evidence = "\n[evidence.dpia]\nsha256 = \"ABC\"\ndate = 2026-01-01T00:00:00Z\nreview_by = 2027-01-01T00:00:00Z\n";

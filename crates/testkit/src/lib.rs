@@ -13,6 +13,8 @@ mod gguf;
 #[cfg(feature = "gateway")]
 mod house;
 mod paths;
+#[cfg(feature = "policy")]
+pub mod signers;
 mod tiny;
 
 pub use gguf::Gguf;

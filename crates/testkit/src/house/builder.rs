@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use gateway::{EngineSettings, Gateway, Generate, Parts, Serving};
 use ledger::{Ledger, NewKey};
-use policy::{ModelFacts, PolicyFiles, PolicySet};
+use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
 use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
@@ -18,12 +18,17 @@ use tokenizer::Tokenizer;
 
 use super::failing_store::{FailingStore, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
-use super::records::{PILOT, models_toml};
+use super::records::{models_toml, pilot};
 use super::{House, NOW_MS, TestClock};
 use crate::TinyModel;
+use crate::signers::{Folder, Signers, files};
 
 const ORIGIN: &str = "proeftuin.invalid/log/test";
 
+/// When the records of a house were signed: 15 January 2026.
+const SIGNED_MS: i64 = 1_768_435_200_000;
+
+type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
 /// What a [`House`] is to be.
@@ -33,6 +38,7 @@ pub struct HouseBuilder {
     /// Keys of use cases that have no record.
     strays: Vec<String>,
     profiles: Vec<(String, String)>,
+    changes: Vec<ChangeFolder>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
     serve: bool,
@@ -46,9 +52,10 @@ impl Default for HouseBuilder {
             policy::EMBEDDED.iter().find(|(path, _)| *path == "redaction/default.toml").expect("a profile");
         Self {
             places: 256,
-            use_cases: vec![("pilot".to_owned(), PILOT.to_owned()), ("demo".to_owned(), demo)],
+            use_cases: vec![("pilot".to_owned(), pilot()), ("demo".to_owned(), demo)],
             strays: Vec::new(),
             profiles: vec![("default".to_owned(), default.1.to_owned())],
+            changes: Vec::new(),
             facts: Box::new(|_| {}),
             generator: None,
             serve: true,
@@ -66,12 +73,18 @@ impl HouseBuilder {
     /// One more use case: the pilot's record with `from` replaced by `to` for each pair. A `from` that is not there
     /// fails the test.
     pub fn pilot(mut self, id: &str, changes: &[(&str, &str)]) -> Self {
-        let mut record = PILOT.replace("id = \"pilot\"\nkind", &format!("id = \"{id}\"\nkind"));
+        let mut record = pilot().replace("id = \"pilot\"\nkind", &format!("id = \"{id}\"\nkind"));
         for (from, to) in changes {
             assert!(record.contains(from), "the pilot's record has no {from}");
             record = record.replace(from, to);
         }
         self.use_cases.push((id.to_owned(), record));
+        self
+    }
+
+    /// What happens to the policy folder after everything in it was signed.
+    pub fn after_signing(mut self, change: impl FnOnce(&Signers, &mut Folder) + 'static) -> Self {
+        self.changes.push(Box::new(change));
         self
     }
 
@@ -114,7 +127,7 @@ impl HouseBuilder {
     }
 
     /// Opens the durable parts in a new temporary folder and starts the gateway.
-    pub async fn start(self) -> House {
+    pub async fn start(mut self) -> House {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let clock = TestClock(Arc::new(AtomicI64::new(NOW_MS)));
         let disk = StoreFault::default();
@@ -122,11 +135,13 @@ impl HouseBuilder {
         let verifier = log.verifier_key().clone();
         let ledger = Ledger::open(folder.path().join("ledger.sqlite")).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
+        let mut serving = load(folder.path());
+        let policy = load_policy(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
         let parts = Parts {
             log,
             ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
             ledger,
-            policy: load_policy(&self),
+            policy,
             redactors: redactors(&self.profiles),
             places: self.places,
             configuration: Configuration {
@@ -138,7 +153,6 @@ impl HouseBuilder {
             clock: clock.clock(),
         };
         let gateway = Gateway::start(parts).await.expect("an open log");
-        let mut serving = load(folder.path());
         let tokenizer = Arc::clone(&serving.tokenizer);
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
@@ -190,12 +204,20 @@ fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
     .collect()
 }
 
-fn load_policy(house: &HouseBuilder) -> PolicySet {
+fn load_policy(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> PolicySet {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
-    let built_in = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned()));
-    let records = house.use_cases.iter().map(|(id, text)| (format!("use-cases/{id}.toml"), text.clone()));
-    let files = PolicyFiles::from_entries(built_in.chain(records)).expect("files the policy reads");
-    PolicySet::load(&files).unwrap_or_else(|error| panic!("{error}"))
+    let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
+    for (id, text) in &house.profiles {
+        folder.insert(format!("redaction/{id}.toml"), text.clone());
+    }
+    for (id, text) in &house.use_cases {
+        folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
+    }
+    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
+    signers.sign_all(&mut folder);
+    std::mem::take(&mut house.changes).into_iter().for_each(|change| change(&signers, &mut folder));
+    let set = PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root()));
+    set.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn redactors(profiles: &[(String, String)]) -> BTreeMap<String, Arc<Redactor>> {

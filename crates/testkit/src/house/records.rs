@@ -1,7 +1,10 @@
 //! Policy records of the test houses.
 
-/// A pilot with all its evidence, under the id `pilot`.
-pub(super) const PILOT: &str = r#"
+use crate::signers::ACCOUNTABILITY;
+
+/// A pilot with its assessments, under the id `pilot`. The house writes the tiny model's hash where it says PINNED, and
+/// has it signed.
+const PILOT: &str = r#"
 id = "pilot"
 kind = "pilot"
 revision = 1
@@ -24,10 +27,15 @@ limits = { tokens_per_request = 4096, requests_per_minute = 1000, tokens_per_day
 [evidence]
 dpia = { sha256 = "1111111111111111111111111111111111111111111111111111111111111111", date = 2025-11-03T09:00:00+01:00, review_by = 2027-11-03T09:00:00+01:00 }
 iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222222", date = 2025-11-10T09:00:00+01:00, review_by = 2027-11-10T09:00:00+01:00 }
-cio_advice = { sha256 = "3333333333333333333333333333333333333333333333333333333333333333", date = 2025-12-01T09:00:00+01:00, by = "CIO", outcome = "positive" }
-fg_advice = { sha256 = "4444444444444444444444444444444444444444444444444444444444444444", date = 2025-12-02T09:00:00+01:00, by = "FG", outcome = "positive" }
-owner_decision = { sha256 = "5555555555555555555555555555555555555555555555555555555555555555", date = 2026-01-15T09:00:00+01:00, by = "Head of Correspondence", outcome = "positive" }
+
+[model_sha256]
+tiny = "PINNED"
 "#;
+
+/// The pilot's record, with its questions answered.
+pub(super) fn pilot() -> String {
+    format!("{PILOT}{ACCOUNTABILITY}")
+}
 
 /// An approved `models.toml` with the tiny model alone.
 pub(super) fn models_toml(sha256: &str, size_bytes: usize, template_sha256: &str) -> String {

@@ -1,0 +1,194 @@
+//! `policy`: whether a folder can be used, who may do what by it, and what a change of it changes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use policy::{Language, ModelFacts, PolicySet, Survey, tell, tell_changes};
+
+use crate::args::{Lang, Policy, Telling};
+use crate::commands::keys::now_ms;
+use crate::places::Places;
+
+/// How long before something ends it is worth a line.
+const SOON_MS: i64 = 30 * 24 * 3_600_000;
+
+pub(crate) fn run(places: &Places, command: &Policy) -> anyhow::Result<ExitCode> {
+    match command {
+        Policy::Check => check(places),
+        Policy::Test => test(places),
+        Policy::Explain { id, telling } => explain(places, id.as_deref(), telling),
+        Policy::Diff { before, telling } => diff(places, before, telling),
+    }
+}
+
+fn check(places: &Places) -> anyhow::Result<ExitCode> {
+    let (set, redactors) = places.policy()?;
+    let cases = set.check_tables()?;
+    println!("policy    sha256 {}", hex::encode(set.digest()));
+    println!("rules     {}, {cases} cases of decision tables hold", set.rules().count());
+    println!("records   {} use cases, {} redaction profiles", set.use_cases().count(), redactors.len());
+    if set.rules_approved() {
+        println!("approved  the rules are the built-in ones or those that the roster names");
+    } else {
+        println!("approved  NO: every request is denied, as rules-not-approved");
+    }
+    let models = models(places)?;
+    let notes: Vec<_> = set.use_cases().flat_map(|case| attention(&set, case, &models, now_ms())).collect();
+    for note in &notes {
+        println!("attention {note}");
+    }
+    Ok(if set.rules_approved() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What will stop a use case soon, or would surprise its owner.
+fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now_ms: i64) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !case.status.runs() {
+        return notes;
+    }
+    for model in &case.models {
+        match models.iter().find(|known| known.id == *model) {
+            None => notes.push(format!("{}: model {model} is not in models.toml", case.id)),
+            Some(known) if known.status != "approved" => {
+                notes.push(format!("{}: model {model} is {}", case.id, known.status));
+            }
+            Some(_) => {}
+        }
+    }
+    let approvals = set.approvals(&case.id);
+    let mut ends = vec![("the period of the use case", case.window.not_after_ms)];
+    let assessments = [("the DPIA", &case.evidence.dpia), ("the IAMA", &case.evidence.iama)];
+    ends.extend(assessments.iter().filter_map(|(name, a)| Some((*name, a.as_ref()?.review_by_ms))));
+    if let Some(approvals) = approvals {
+        let advice = [
+            ("the advice of the CIO", &approvals.cio_advice),
+            ("the advice of the FG", &approvals.fg_advice),
+        ];
+        ends.extend(advice.iter().filter_map(|(name, a)| Some((*name, a.as_ref()?.expires_ms))));
+        ends.extend(approvals.owner_decision.iter().map(|d| ("the decision of the owner", d.expires_ms)));
+        ends.extend(approvals.roster.iter().map(|(_, _, expires_ms)| ("the roster", *expires_ms)));
+    }
+    let soon = |end: i64| end.saturating_sub(now_ms) < SOON_MS;
+    notes.extend(ends.into_iter().filter(|(_, end)| soon(*end)).map(|(what, end)| {
+        let verb = if end <= now_ms { "ended on" } else { "ends on" };
+        format!("{}: {what} {verb} {}", case.id, super::use_case::date(end))
+    }));
+    notes
+}
+
+fn test(places: &Places) -> anyhow::Result<ExitCode> {
+    let (set, _) = places.policy()?;
+    let files = places.policy_files()?;
+    let mut code = ExitCode::SUCCESS;
+    let tables = files.iter().filter(|(path, _)| path.starts_with("tests/"));
+    for (path, text) in tables {
+        match set.check_table(path, text) {
+            Ok(cases) => println!("{path}: {cases} cases hold"),
+            Err(error) => {
+                println!("{error}");
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Result<ExitCode> {
+    let (set, _) = places.policy()?;
+    if let Some(id) = id {
+        set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
+    }
+    let survey = survey(places, &set, telling)?;
+    let survey =
+        survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
+    print!("{}", tell(&survey, language(telling)));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<ExitCode> {
+    if !before.is_dir() {
+        bail!("{} is not a folder; name the policy folder as it was", before.display());
+    }
+    let old_places = places.of_the_past(before);
+    let ((old, _), (new, _)) = (old_places.policy()?, places.policy()?);
+    if old.digest() == new.digest() {
+        println!("the folders are the same");
+        return Ok(ExitCode::SUCCESS);
+    }
+    rules_changed(&old, &new);
+    files_changed(&old_places, places)?;
+    let changes =
+        tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, language(telling));
+    if changes.is_empty() {
+        println!("nobody may do more or less than before");
+    } else {
+        print!("{changes}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line for each rule that came, went or says something else.
+fn rules_changed(old: &PolicySet, new: &PolicySet) {
+    let rules = |set: &PolicySet| -> BTreeMap<String, String> {
+        set.rules().filter_map(|(id, _)| Some((id.to_owned(), set.rule_text(id)?.to_owned()))).collect()
+    };
+    print_changes("rule", &rules(old), &rules(new));
+}
+
+/// One line for each file other than rules that came, went or changed.
+fn files_changed(old: &Places, new: &Places) -> anyhow::Result<()> {
+    let files = |places: &Places| -> anyhow::Result<BTreeMap<String, String>> {
+        let files = places.policy_files()?;
+        let other = files.iter().filter(|(path, _)| !path.starts_with("rules/"));
+        Ok(other.map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
+    };
+    print_changes("file", &files(old)?, &files(new)?);
+    Ok(())
+}
+
+fn print_changes(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) {
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        println!("{what} {name} is gone");
+    }
+    for (name, text) in new {
+        match old.get(name) {
+            None => println!("{what} {name} is new"),
+            Some(before) if before != text => println!("{what} {name} has changed"),
+            Some(_) => {}
+        }
+    }
+}
+
+fn survey(places: &Places, set: &PolicySet, telling: &Telling) -> anyhow::Result<Survey> {
+    let now_ms = match &telling.at {
+        None => now_ms(),
+        Some(text) => {
+            let at: jiff::Timestamp =
+                text.parse().with_context(|| format!("--at {text}: write 2026-01-31T09:00:00+01:00"))?;
+            at.as_millisecond()
+        }
+    };
+    Ok(set.survey(&models(places)?, now_ms))
+}
+
+/// The models of `models.toml`, as if each were loaded as pinned.
+fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
+    let registry = places.registry()?;
+    let facts = registry.models().iter().map(|model| ModelFacts {
+        id: model.id.clone(),
+        status: model.status.name().to_owned(),
+        pinned_sha256: Some(model.sha256()),
+        loaded_sha256: Some(model.sha256()),
+        is_default: model.is_default,
+    });
+    Ok(facts.collect())
+}
+
+fn language(telling: &Telling) -> Language {
+    match telling.lang {
+        Lang::En => Language::English,
+        Lang::Nl => Language::Dutch,
+    }
+}

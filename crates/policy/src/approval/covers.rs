@@ -1,0 +1,165 @@
+//! What a signature covers, in parts, so that a change can be named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::judge::Fault;
+use super::statement::{Moment, canonical};
+use crate::Error;
+use crate::accountability::Accountability;
+use crate::files::PolicyFiles;
+use crate::use_case::{Assessment, Exemption, Limits, UseCase, Window};
+
+/// The parts of a use case as a signer saw them, by SHA-256 (lowercase hexadecimal).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Covers {
+    /// The record: what it says, but not how it is laid out, and not its status.
+    pub record: String,
+    /// The assessments that lie there, by name: `dpia`, `iama`.
+    pub assessments: BTreeMap<String, String>,
+    /// The pinned hash of each model that the record allows.
+    pub models: BTreeMap<String, String>,
+    /// The redaction profile; `none` where its file is not there.
+    pub redaction: String,
+}
+
+/// The record as JSON. Counts are text: in RFC 8785 a number is a double, which does not hold them all.
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a str,
+    kind: &'a str,
+    revision: u32,
+    title: &'a str,
+    purpose: &'a str,
+    legal_basis: &'a str,
+    organisation: &'a str,
+    owner: &'a str,
+    models: &'a BTreeSet<String>,
+    allowed_roles: &'a BTreeSet<String>,
+    max_data_class: &'a str,
+    redaction_profile: &'a str,
+    special_category_action: &'a str,
+    restore_placeholders: bool,
+    processing_activity_id: &'a str,
+    not_before: Moment,
+    not_after: Moment,
+    tokens_per_request: String,
+    requests_per_minute: String,
+    tokens_per_day: String,
+    exemption: Option<[&'a str; 2]>,
+    accountability: &'a Accountability,
+    assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
+}
+
+impl Covers {
+    /// The parts of the record `case` as they now are.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] when the record has no canonical form: a moment outside the calendar.
+    pub(crate) fn of(case: &UseCase, files: &PolicyFiles) -> Result<Self, Error> {
+        let assessments = assessments(case);
+        let record = canonical(&view(case, &assessments));
+        let record = record.map_err(|detail| Error::Signature { path: case.id.clone(), detail })?;
+        let profile = files.text(&format!("redaction/{}.toml", case.redaction_profile));
+        let digest = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+        Ok(Self {
+            record: digest(&record),
+            assessments: assessments.iter().map(|(name, a)| ((*name).to_owned(), a.sha256.clone())).collect(),
+            models: case.model_sha256.clone(),
+            redaction: profile.map_or_else(|| "none".to_owned(), |text| digest(text.as_bytes())),
+        })
+    }
+
+    /// The parts that are not as they were, each with what it is, for people.
+    pub(super) fn changed(&self, now: &Self) -> Vec<(Fault, String)> {
+        let mut changed = Vec::new();
+        if self.record != now.record {
+            changed.push((Fault::RecordChanged, "the record".to_owned()));
+        }
+        for name in differing(&self.assessments, &now.assessments) {
+            changed.push((Fault::AssessmentChanged, format!("the assessment {name}")));
+        }
+        for name in differing(&self.models, &now.models) {
+            changed.push((Fault::ModelChanged, format!("the pinned hash of model {name}")));
+        }
+        if self.redaction != now.redaction {
+            changed.push((Fault::RedactionChanged, "the redaction profile".to_owned()));
+        }
+        changed
+    }
+}
+
+/// Keys whose values are not the same in both.
+fn differing<'a>(
+    one: &'a BTreeMap<String, String>,
+    other: &'a BTreeMap<String, String>,
+) -> BTreeSet<&'a String> {
+    one.keys().chain(other.keys()).filter(|key| one.get(*key) != other.get(*key)).collect()
+}
+
+fn assessments(case: &UseCase) -> BTreeMap<&'static str, &Assessment> {
+    let named = [("dpia", &case.evidence.dpia), ("iama", &case.evidence.iama)];
+    named.into_iter().filter_map(|(name, assessment)| Some((name, assessment.as_ref()?))).collect()
+}
+
+/// Every field is named, so that a new one cannot be forgotten here.
+fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>) -> View<'a> {
+    let UseCase {
+        id,
+        kind,
+        revision,
+        title,
+        purpose,
+        legal_basis,
+        organisation,
+        owner,
+        // Moves with each decision, which names it.
+        status: _,
+        models,
+        // Parts of their own.
+        model_sha256: _,
+        evidence: _,
+        allowed_roles,
+        max_data_class,
+        redaction_profile,
+        special_category_action,
+        restore_placeholders,
+        processing_activity_id,
+        window: Window { not_before_ms, not_after_ms },
+        limits: Limits { tokens_per_request, requests_per_minute, tokens_per_day },
+        exemption,
+        accountability,
+        // The text, with its layout.
+        sha256: _,
+    } = case;
+    let exempt = |Exemption { ground, authority }: &'a Exemption| [ground.as_str(), authority.as_str()];
+    let dates = |a: &Assessment| [Moment(a.date_ms), Moment(a.review_by_ms)];
+    View {
+        id,
+        kind: kind.name(),
+        revision: *revision,
+        title,
+        purpose,
+        legal_basis,
+        organisation,
+        owner,
+        models,
+        allowed_roles,
+        max_data_class: max_data_class.name(),
+        redaction_profile,
+        special_category_action: special_category_action.name(),
+        restore_placeholders: *restore_placeholders,
+        processing_activity_id,
+        not_before: Moment(*not_before_ms),
+        not_after: Moment(*not_after_ms),
+        tokens_per_request: tokens_per_request.to_string(),
+        requests_per_minute: requests_per_minute.to_string(),
+        tokens_per_day: tokens_per_day.to_string(),
+        exemption: exemption.as_ref().map(exempt),
+        accountability,
+        assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Who could do what: the survey says what the set decides, and a change of the folder is told as a change of that.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use policy::{Ability, Asker, DataClass, Language, ModelFacts, PolicyFiles, PolicySet, tell, tell_changes};
+use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
+
+/// 2026-01-15T00:00:00Z and 2026-06-01T00:00:00Z.
+const SIGNED_MS: i64 = 1_768_435_200_000;
+const NOW_MS: i64 = 1_780_272_000_000;
+
+const RECORD: &str = r#"
+id = "letters"
+kind = "pilot"
+revision = 1
+title = "Letters"
+purpose = "Plainer letters."
+legal_basis = "GDPR art. 6(1)(e)"
+organisation = "Ministry of Examples"
+owner = "Owner"
+status = "pilot"
+models = ["open-model"]
+allowed_roles = ["officer"]
+max_data_class = "identifier"
+redaction_profile = "default"
+special_category_action = "refuse"
+restore_placeholders = true
+processing_activity_id = "letters"
+window = { not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }
+limits = { tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }
+[evidence]
+dpia = { sha256 = "1111111111111111111111111111111111111111111111111111111111111111", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }
+iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222222", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }
+[model_sha256]
+open-model = "0707070707070707070707070707070707070707070707070707070707070707"
+"#;
+
+fn load(record: &str) -> PolicySet {
+    let embedded = PolicyFiles::embedded().unwrap();
+    let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    folder.insert("use-cases/letters.toml".into(), format!("{record}{ACCOUNTABILITY}"));
+    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
+    signers.sign_all(&mut folder);
+    PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root())).unwrap()
+}
+
+fn models() -> Vec<ModelFacts> {
+    let known = |id: &str, is_default, byte| ModelFacts {
+        status: "approved".into(),
+        pinned_sha256: Some([byte; 32]),
+        loaded_sha256: Some([byte; 32]),
+        is_default,
+        ..ModelFacts::unknown(id)
+    };
+    vec![known("open-model", false, 7), known("smollm2-135m-instruct", true, 8)]
+}
+
+fn asker(use_case: &str, role: Option<&str>, loopback: bool) -> Asker {
+    Asker { use_case: use_case.into(), role: role.map(str::to_owned), loopback }
+}
+
+#[test]
+fn a_pilot_and_the_demo() {
+    let survey = load(RECORD).survey(&models(), NOW_MS);
+    let of = |use_case: &str, role, loopback, model: &str| {
+        &survey[&(asker(use_case, role, loopback), model.to_owned())]
+    };
+    let Ability::May { actions, data, refused } = of("letters", Some("officer"), false, "open-model") else {
+        panic!("the officer may not");
+    };
+    assert_eq!(actions.iter().copied().collect::<Vec<_>>(), ["chat", "complete"]);
+    let classes = [DataClass::None, DataClass::Personal, DataClass::Identifier];
+    assert_eq!(data.iter().copied().collect::<Vec<_>>(), classes);
+    assert_eq!(refused[0].rule, "data-class-too-high");
+
+    let denied = |ability: &Ability| match ability {
+        Ability::MayNot(reasons) => reasons[0].rule.clone(),
+        Ability::May { .. } => "permitted".to_owned(),
+    };
+    assert_eq!(denied(of("letters", None, true, "open-model")), "role-not-allowed");
+    assert_eq!(denied(of("letters", Some("officer"), true, "smollm2-135m-instruct")), "model-not-allowed");
+    assert_eq!(denied(of("demo", Some("demo"), false, "smollm2-135m-instruct")), "demo-loopback-only");
+    let Ability::May { data, .. } = of("demo", Some("demo"), true, "smollm2-135m-instruct") else {
+        panic!("the demo does not run");
+    };
+    assert_eq!(data.iter().copied().collect::<Vec<_>>(), [DataClass::None]);
+}
+
+#[test]
+fn told_in_plain_words() {
+    let survey = load(RECORD).survey(&models(), NOW_MS);
+    insta::assert_snapshot!("english", tell(&survey, Language::English));
+    insta::assert_snapshot!("dutch", tell(&survey, Language::Dutch));
+}
+
+#[test]
+fn a_change_is_told_as_what_it_changes() {
+    let (before, suspended) =
+        (load(RECORD), load(&RECORD.replace("\"pilot\"\nmodels", "\"suspended\"\nmodels")));
+    let wider = load(&RECORD.replace("max_data_class = \"identifier\"", "max_data_class = \"personal\""));
+    let survey = |set: &PolicySet| set.survey(&models(), NOW_MS);
+    assert_eq!(tell_changes(&survey(&before), &survey(&before), Language::English), "");
+    insta::assert_snapshot!(
+        "suspended",
+        tell_changes(&survey(&before), &survey(&suspended), Language::English)
+    );
+    insta::assert_snapshot!("narrower", tell_changes(&survey(&before), &survey(&wider), Language::Dutch));
+}
