@@ -26,7 +26,7 @@ const CLEAR: &str = "clear";
 pub(crate) struct Loaded {
     case: UseCase,
     approvals: Approvals,
-    entity: Entity,
+    entities: Entities,
 }
 
 /// A policy folder that was found sound. Immutable: a new one replaces it whole.
@@ -198,16 +198,17 @@ impl PolicySet {
         action: &str,
         context: Context,
     ) -> Result<Response, Fault> {
-        let mut entities = self.names.key_entities(&request.principal)?;
-        entities.push(loaded.entity.clone());
+        let mut asking = self.names.key_entities(&request.principal)?;
         if let (true, Some(model)) = (request.action.generates(), &request.model) {
-            entities.push(self.names.model_entity(model)?);
+            asking.push(self.names.model_entity(model)?);
         }
+        // The use case was checked against the schema when it was loaded, and keys and models have the same shape
+        // each time, which `probe` checked: to check them again would take most of a decision's time.
+        let entities = loaded.entities.clone().add_entities(asking, None).map_err(Fault::of)?;
         let key = self.names.key(&request.principal.key_id);
         let resource = self.names.use_case(&loaded.case.id);
-        let (question, entities) =
-            self.question(key, self.names.action(action), resource, context, entities)?;
-        Ok(Authorizer::new().is_authorized(&question, &self.rules.cedar, &entities))
+        let question = Request::new(key, self.names.action(action), resource, context, Some(&self.schema));
+        Ok(Authorizer::new().is_authorized(&question.map_err(Fault::of)?, &self.rules.cedar, &entities))
     }
 
     /// A request and its entities, both checked against the schema.
@@ -256,9 +257,9 @@ impl PolicySet {
     /// A record with its entity, checked against the schema.
     pub(crate) fn fit(&self, case: UseCase, approvals: Approvals) -> Result<Loaded, Error> {
         let entity = self.names.use_case_entity(&case, &approvals).map_err(misfit)?;
-        Entities::from_entities([entity.clone()], Some(&self.schema))
-            .map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, approvals, entity })
+        let entities = Entities::from_entities([entity], Some(&self.schema));
+        let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
+        Ok(Loaded { case, approvals, entities })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
