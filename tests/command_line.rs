@@ -32,6 +32,7 @@ fn help_of_every_command() {
         &["policy"],
         &["policy", "check"],
         &["policy", "test"],
+        &["policy", "reload"],
         &["policy", "explain"],
         &["policy", "diff"],
         &["redact"],

@@ -20,6 +20,7 @@ mod crash;
 mod gate;
 mod hang_up;
 mod harness;
+mod policy_reload;
 mod privacy;
 mod receipts;
 mod sampling;

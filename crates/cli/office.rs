@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use gateway::{Gateway, Parts};
+use gateway::{ActivePolicy, Gateway, Parts, PolicySource};
 use ledger::Ledger;
 use provenance::{Clock, Configuration, Digest, KeyRing, Log, LogOptions, Name, Recovery};
 use sha2::{Digest as _, Sha256};
@@ -22,11 +22,10 @@ pub(crate) struct Use {
 
 /// Opens everything and says that it did. Fails when another process holds the log.
 pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
-    let (policy, redactors) = places.policy()?;
+    // Checked before the state folder is made, so that a policy that cannot be used leaves nothing behind.
+    places.policy()?;
     make_private(&places.state)?;
-    if let Some(version) = policy.roster_version() {
-        places.remember_roster(version)?;
-    }
+    let policy = policy(places)?;
     let (log, recovery) =
         Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
     // Which root keys decided whose signatures counted is part of what ran.
@@ -37,7 +36,7 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
         ledger: Ledger::open(places.state.join("ledger.sqlite"))?,
         policy,
-        redactors,
+        policy_source: policy_source(places),
         places: purpose.places,
         configuration: Configuration {
             build_sha256: Digest(build_sha256()?),
@@ -48,6 +47,20 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         clock: Clock::system(),
     };
     Ok((Gateway::start(parts).await?, recovery))
+}
+
+/// The policy as it lies there, its roster remembered.
+fn policy(places: &Places) -> anyhow::Result<ActivePolicy> {
+    let policy = places.policy()?;
+    if let Some(version) = policy.roster_version() {
+        places.remember_roster(version)?;
+    }
+    Ok(policy)
+}
+
+fn policy_source(places: &Places) -> PolicySource {
+    let places = places.clone();
+    Box::new(move || policy(&places).map_err(|error| format!("{error:#}")))
 }
 
 /// The log's name. It is drawn once and kept in the state folder, because it is part of the log's key.

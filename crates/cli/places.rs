@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use gateway::ActivePolicy;
 use policy::{PolicyFiles, PolicySet, TrustRoot};
 use redact::{Profile, Redactor};
 use registry::Registry;
@@ -145,22 +146,13 @@ impl Places {
         self.state.join("roster.seen")
     }
 
-    pub(crate) fn policy(&self) -> anyhow::Result<(PolicySet, BTreeMap<String, Arc<Redactor>>)> {
+    /// The policy that is to be in force, and that its roster was served with.
+    pub(crate) fn policy(&self) -> anyhow::Result<ActivePolicy> {
         let files = self.policy_files()?;
         let redactors = redactors(&files)?;
         let root = self.trust_root()?.map(|(root, _)| root);
         let set = PolicySet::load_trusting(&files, root.as_ref()).context("the policy cannot be used")?;
-        for use_case in set.use_cases() {
-            if !redactors.contains_key(&use_case.redaction_profile) {
-                bail!(
-                    "use case {} names the redaction profile {:?}, and there is no policy/redaction/{}.toml",
-                    use_case.id,
-                    use_case.redaction_profile,
-                    use_case.redaction_profile
-                );
-            }
-        }
-        Ok((set, redactors))
+        ActivePolicy::new(set, redactors).map_err(anyhow::Error::msg)
     }
 }
 

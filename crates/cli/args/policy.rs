@@ -11,6 +11,8 @@ pub enum Policy {
     Check,
     /// Run the decision tables of the folder, file by file
     Test,
+    /// Have the running server read the folder anew; a folder that is not fit leaves the one in force (SIGHUP does the same)
+    Reload,
     /// Say in plain words who may do what
     Explain {
         /// Use case of the policy [default: all]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use gateway::{AdminCommand, AdminOutcome};
 use policy::{Language, ModelFacts, PolicySet, Survey, tell, tell_changes};
 
 use crate::args::{Lang, Policy, Telling};
@@ -18,17 +19,18 @@ pub(crate) fn run(places: &Places, command: &Policy) -> anyhow::Result<ExitCode>
     match command {
         Policy::Check => check(places),
         Policy::Test => test(places),
+        Policy::Reload => reload(places),
         Policy::Explain { id, telling } => explain(places, id.as_deref(), telling),
         Policy::Diff { before, telling } => diff(places, before, telling),
     }
 }
 
 fn check(places: &Places) -> anyhow::Result<ExitCode> {
-    let (set, redactors) = places.policy()?;
+    let set = places.policy()?;
     let cases = set.check_tables()?;
     println!("policy    sha256 {}", hex::encode(set.digest()));
     println!("rules     {}, {cases} cases of decision tables hold", set.rules().count());
-    println!("records   {} use cases, {} redaction profiles", set.use_cases().count(), redactors.len());
+    println!("records   {} use cases", set.use_cases().count());
     if set.rules_approved() {
         println!("approved  the rules are the built-in ones or those that the roster names");
     } else {
@@ -79,7 +81,7 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
 }
 
 fn test(places: &Places) -> anyhow::Result<ExitCode> {
-    let (set, _) = places.policy()?;
+    let set = places.policy()?;
     let files = places.policy_files()?;
     let mut code = ExitCode::SUCCESS;
     let tables = files.iter().filter(|(path, _)| path.starts_with("tests/"));
@@ -95,8 +97,21 @@ fn test(places: &Places) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
+fn reload(places: &Places) -> anyhow::Result<ExitCode> {
+    match server::ask(&places.admin_socket(), &AdminCommand::ReloadPolicy)? {
+        Some(AdminOutcome::PolicyReloaded { sha256, changed }) => {
+            println!("{}in force: sha256 {sha256}", if changed { "" } else { "nothing changed; " });
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(_) => {
+            bail!("the running server gave no usable reply; it may be another version of this program")
+        }
+        None => bail!("no server runs on {}; one that starts reads the policy", places.state.display()),
+    }
+}
+
 fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Result<ExitCode> {
-    let (set, _) = places.policy()?;
+    let set = places.policy()?;
     if let Some(id) = id {
         set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     }
@@ -112,7 +127,7 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
         bail!("{} is not a folder; name the policy folder as it was", before.display());
     }
     let old_places = places.of_the_past(before);
-    let ((old, _), (new, _)) = (old_places.policy()?, places.policy()?);
+    let (old, new) = (old_places.policy()?, places.policy()?);
     if old.digest() == new.digest() {
         println!("the folders are the same");
         return Ok(ExitCode::SUCCESS);

@@ -111,6 +111,7 @@ impl Running {
         let tasks = vec![
             tokio::spawn(admin.serve(Arc::clone(&gateway))),
             tokio::spawn(sum_up_strangers(Arc::clone(&gateway))),
+            tokio::spawn(reload_on_hangup(Arc::clone(&gateway))),
         ];
         Ok(Self { address, gateway, model, registry, http, tasks, shutdown })
     }
@@ -188,6 +189,20 @@ async fn sum_up_strangers(gateway: Arc<Gateway>) {
         tick.tick().await;
         if let Err(error) = gateway.seal_strangers().await {
             tracing::error!(%error, "callers without a key could not be summed up in the log");
+        }
+    }
+}
+
+/// Reads the policy anew at each SIGHUP.
+async fn reload_on_hangup(gateway: Arc<Gateway>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        match gateway.reload_policy(None).await {
+            Ok(reloaded) => {
+                tracing::info!(sha256 = %hex::encode(reloaded.sha256), changed = reloaded.changed, "policy in force");
+            }
+            Err(error) => tracing::error!(%error, "the policy was not replaced"),
         }
     }
 }

@@ -145,7 +145,7 @@ fn deviations(sign: &Sign) -> anyhow::Result<BTreeMap<String, String>> {
 }
 
 fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
-    let (set, _) = places.policy()?;
+    let set = places.policy()?;
     let case = set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     println!("{id}: {} (revision {}), {}", case.title, case.revision, case.status.name());
     if case.kind == policy::Kind::Demo {
@@ -204,7 +204,7 @@ pub(crate) fn date(ms: i64) -> String {
 }
 
 fn check(places: &Places, id: Option<&str>) -> anyhow::Result<ExitCode> {
-    let (set, _) = places.policy()?;
+    let set = places.policy()?;
     if let Some(id) = id {
         set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     }

@@ -4,6 +4,7 @@ use ledger::{KeyRecord, NewKey};
 use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
 use serde::{Deserialize, Serialize};
 
+use crate::active::Reloaded;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
@@ -41,6 +42,8 @@ pub enum AdminCommand {
         /// Key id or prefix.
         key: String,
     },
+    /// Read the policy anew and put it in force.
+    ReloadPolicy,
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
 }
@@ -65,6 +68,13 @@ pub enum AdminOutcome {
     Revoked {
         /// Id.
         id: String,
+    },
+    /// The policy was read anew.
+    PolicyReloaded {
+        /// SHA-256 of the policy in force, hexadecimal.
+        sha256: String,
+        /// Whether it is another than before.
+        changed: bool,
     },
     /// A signed checkpoint.
     Checkpoint(String),
@@ -107,6 +117,10 @@ impl Gateway {
             AdminCommand::ListKeys => self.list_keys(by).await,
             AdminCommand::RotateKey { key, overlap_ms } => self.rotate_key(&key, overlap_ms, by).await,
             AdminCommand::RevokeKey { key } => self.revoke_key(&key, by).await,
+            AdminCommand::ReloadPolicy => {
+                let Reloaded { sha256, changed } = self.reload_policy(Some(by)).await?;
+                Ok(AdminOutcome::PolicyReloaded { sha256: hex::encode(sha256), changed })
+            }
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))

@@ -6,6 +6,7 @@ use std::time::Instant;
 use policy::{Decision, EntryRequest, ModelFacts, QuotaFacts, UseCase};
 use provenance::{RequestFacts, RequestKey, Stage};
 
+use crate::active::ActivePolicy;
 use crate::caller::Caller;
 use crate::deny::{self, Verdict};
 use crate::endpoint::EndpointId;
@@ -29,7 +30,8 @@ pub(crate) struct Entered {
     pub(crate) key: RequestKey,
     pub(crate) entry: EntryRequest,
     pub(crate) use_case: UseCase,
-    pub(crate) policy: Arc<policy::PolicySet>,
+    pub(crate) policy: Arc<ActivePolicy>,
+    pub(crate) redactor: Arc<redact::Redactor>,
     pub(crate) serving: Arc<Serving>,
     pub(crate) started: Instant,
     pub(crate) now_ms: i64,
@@ -73,7 +75,20 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         // The set permits only use cases that it knows.
         return Err(Refusal::closed("the policy permitted a use case it does not hold"));
     };
-    Ok(Entered { request, record, key, entry, use_case, policy, serving, started, now_ms, _let_in: LetIn })
+    let redactor = policy.redactor(&use_case.redaction_profile)?;
+    Ok(Entered {
+        request,
+        record,
+        key,
+        entry,
+        use_case,
+        policy,
+        redactor,
+        serving,
+        started,
+        now_ms,
+        _let_in: LetIn,
+    })
 }
 
 /// What an endpoint is called in the policy's schema.

@@ -50,7 +50,7 @@ pub struct Answer {
 
 /// Hands the prompts to the generator. If it takes one not, those before it are stopped and the outcome is sealed.
 pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answer, Refusal> {
-    let redactor = gateway.redactor(&admitted.redaction_profile)?;
+    let redactor = std::sync::Arc::clone(&admitted.redactor);
     let policy = if admitted.restore { RestorePolicy::all() } else { RestorePolicy::none() };
     let mut streams = Vec::new();
     let mut choices = Vec::new();

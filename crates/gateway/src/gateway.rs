@@ -1,19 +1,17 @@
 //! The gateway itself: what every stage needs, and the one path through the stages.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::Ledger;
-use policy::PolicySet;
 use provenance::{
     Appended, Clock, Configuration, DenialCounter, Intent, KeyRing, Leaf, Log, ModelLoaded, OpenRequest,
-    PolicyLoaded, ServerStarted, ServerStopped,
+    ServerStarted, ServerStopped,
 };
-use redact::Redactor;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
+use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
 use crate::allowance::{self, Used};
 use crate::caller::{self, Caller};
@@ -36,10 +34,10 @@ pub struct Parts {
     pub ring: KeyRing,
     /// Keys of callers and counters.
     pub ledger: Ledger,
-    /// The active policy.
-    pub policy: PolicySet,
-    /// Redaction profiles by id.
-    pub redactors: BTreeMap<String, Arc<Redactor>>,
+    /// The policy in force.
+    pub policy: ActivePolicy,
+    /// Where it is read from when an administrator has changed it.
+    pub policy_source: PolicySource,
     /// Requests that may run or wait, over all callers.
     pub places: usize,
     /// What runs: build and resolved settings, by digest.
@@ -53,8 +51,8 @@ pub struct Gateway {
     log: Log,
     ring: KeyRing,
     ledger: Arc<Ledger>,
-    policy: RwLock<Arc<PolicySet>>,
-    redactors: BTreeMap<String, Arc<Redactor>>,
+    policy: RwLock<Arc<ActivePolicy>>,
+    policy_source: Arc<PolicySource>,
     serving: OnceLock<Arc<Serving>>,
     places: Arc<Semaphore>,
     places_total: usize,
@@ -78,7 +76,7 @@ impl Gateway {
             ring: parts.ring,
             ledger: Arc::new(parts.ledger),
             policy: RwLock::new(Arc::new(parts.policy)),
-            redactors: parts.redactors,
+            policy_source: Arc::new(parts.policy_source),
             serving: OnceLock::new(),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
@@ -96,15 +94,7 @@ impl Gateway {
         let version = name(env!("CARGO_PKG_VERSION"))?;
         self.append(Leaf::ServerStarted(ServerStarted { build_sha256, version })).await?;
         self.append(Leaf::Configuration(self.configuration.clone())).await?;
-        let policy = self.policy();
-        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        self.append(Leaf::PolicyLoaded(PolicyLoaded {
-            policy_pack_sha256: provenance::Digest(policy.digest()),
-            rules: count(policy.rules().count()),
-            use_cases: count(policy.use_cases().count()),
-        }))
-        .await?;
-        Ok(())
+        self.seal_policy(None).await
     }
 
     /// Begins to serve a model, once. That it was loaded, and from which files, is sealed first.
@@ -270,9 +260,17 @@ impl Gateway {
         self.clock.now_ms()
     }
 
-    /// The active set; a request keeps the one it entered with.
-    pub(crate) fn policy(&self) -> Arc<PolicySet> {
+    /// The policy in force; a request keeps the one it entered with.
+    pub(crate) fn policy(&self) -> Arc<ActivePolicy> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn put_in_force(&self, policy: Arc<ActivePolicy>) {
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    pub(crate) fn policy_source(&self) -> &Arc<PolicySource> {
+        &self.policy_source
     }
 
     pub(crate) fn serving(&self) -> Result<Arc<Serving>, Refusal> {
@@ -280,12 +278,6 @@ impl Gateway {
             .get()
             .cloned()
             .ok_or_else(|| Refusal::closed("the model is being loaded; try again shortly"))
-    }
-
-    pub(crate) fn redactor(&self, profile: &str) -> Result<Arc<Redactor>, Refusal> {
-        self.redactors.get(profile).cloned().ok_or_else(|| {
-            Refusal::closed("the use case names a redaction profile that is not in policy/redaction")
-        })
     }
 
     /// Makes a leaf durable.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod active;
 mod admin;
 mod admit;
 mod allowance;
@@ -24,6 +25,7 @@ mod stop;
 mod strip;
 
 pub use ::engine::{Device, KvType, isa};
+pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::Caller;

@@ -25,7 +25,7 @@ struct Stripped;
 /// Rewrites the texts that reach the model and scans every other string. A detector that fails, or personal data
 /// where nothing may be rewritten, ends the request; both are sealed.
 pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Redacted, Refusal> {
-    let redactor = gateway.redactor(&entered.use_case.redaction_profile)?;
+    let redactor = std::sync::Arc::clone(&entered.redactor);
     entered.record.redaction = Some(record::redaction(redactor.digest()));
     match scan_fixed(&redactor, &entered) {
         Ok(None) => {}

@@ -48,6 +48,8 @@ pub enum Leaf {
     ModelLoaded(ModelLoaded),
     /// A policy pack was loaded.
     PolicyLoaded(PolicyLoaded),
+    /// A policy pack was to be loaded and was not fit.
+    PolicyRefused(PolicyRefused),
     /// The configuration was resolved or changed.
     Configuration(Configuration),
     /// An API key was issued.
@@ -158,6 +160,19 @@ pub struct PolicyLoaded {
     pub rules: u32,
     /// Number of use cases.
     pub use_cases: u32,
+    /// Who had it loaded; absent at a start, and where a signal asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdminRef>,
+}
+
+/// See [`Leaf::PolicyRefused`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyRefused {
+    /// SHA-256 of the pack that stays in force.
+    pub in_force_sha256: Digest,
+    /// Who wanted another; absent where a signal asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdminRef>,
 }
 
 /// See [`Leaf::Configuration`].
@@ -265,6 +280,7 @@ impl Leaf {
             Self::UnauthenticatedDenials(_) => "unauthenticated_denials",
             Self::ModelLoaded(_) => "model_loaded",
             Self::PolicyLoaded(_) => "policy_loaded",
+            Self::PolicyRefused(_) => "policy_refused",
             Self::Configuration(_) => "configuration",
             Self::KeyIssued(_) => "key_issued",
             Self::KeyRevoked(_) => "key_revoked",

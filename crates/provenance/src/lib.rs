@@ -37,8 +37,8 @@ pub use facts::{
 pub use keys::{KeyRing, RequestKey, SubjectKey, SubjectKind, epoch_of};
 pub use leaf::{
     AdminRead, AdminRef, Configuration, Denied, ENTRY_BYTES_MAX, Entry, FileRef, Intent, KeyIssued,
-    KeyRevoked, Leaf, ModelLoaded, Outcome, PolicyLoaded, Recovered, ServerStarted, ServerStopped,
-    UnauthenticatedDenials, UnauthenticatedReason, VERSION,
+    KeyRevoked, Leaf, ModelLoaded, Outcome, PolicyLoaded, PolicyRefused, Recovered, ServerStarted,
+    ServerStopped, UnauthenticatedDenials, UnauthenticatedReason, VERSION,
 };
 pub use log::{Log, LogOptions, Recovery};
 pub use names::{Commitment, Digest, Name, Pseudonym, ReceiptId, SpanId, TraceId};

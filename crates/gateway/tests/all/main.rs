@@ -14,6 +14,7 @@ mod places;
 mod privacy;
 mod quota;
 mod receipts;
+mod reload;
 mod sealing;
 mod seeds;
 

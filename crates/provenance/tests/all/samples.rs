@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
     Digest, EndReason, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf,
-    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, Pseudonym, ReceiptId,
-    Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted,
+    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym,
+    ReceiptId, Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted,
     ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials,
     UnauthenticatedReason, UseCaseRef, Verdict,
 };
@@ -157,7 +157,16 @@ pub fn leaves() -> Vec<Leaf> {
             file_count: 1,
             assurance: Assurance::Verified,
         }),
-        Leaf::PolicyLoaded(PolicyLoaded { policy_pack_sha256: Digest([10; 32]), rules: 12, use_cases: 1 }),
+        Leaf::PolicyLoaded(PolicyLoaded {
+            policy_pack_sha256: Digest([10; 32]),
+            rules: 12,
+            use_cases: 1,
+            by: None,
+        }),
+        Leaf::PolicyRefused(PolicyRefused {
+            in_force_sha256: Digest([10; 32]),
+            by: Some(AdminRef { uid: 1000 }),
+        }),
         Leaf::KeyIssued(KeyIssued {
             key_id: name("k1"),
             use_case: use_case(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
-use gateway::{EngineSettings, Gateway, Generate, Parts, Serving};
+use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Parts, PolicySource, Serving};
 use ledger::{Ledger, NewKey};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
@@ -27,6 +27,9 @@ const ORIGIN: &str = "proeftuin.invalid/log/test";
 
 /// When the records of a house were signed: 15 January 2026.
 const SIGNED_MS: i64 = 1_768_435_200_000;
+
+/// Whose use cases they are.
+const ORGANISATION: &str = "Ministry of Examples";
 
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
@@ -136,13 +139,13 @@ impl HouseBuilder {
         let ledger = Ledger::open(folder.path().join("ledger.sqlite")).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
-        let policy = load_policy(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
+        let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
         let parts = Parts {
             log,
             ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
             ledger,
-            policy,
-            redactors: redactors(&self.profiles),
+            policy: active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy"),
+            policy_source: source(&policy, &self.profiles),
             places: self.places,
             configuration: Configuration {
                 build_sha256: Digest([1; 32]),
@@ -168,6 +171,7 @@ impl HouseBuilder {
             clock,
             disk,
             verifier,
+            policy,
             unserved: Mutex::new(Some(serving)),
             keys,
             folder,
@@ -204,7 +208,7 @@ fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
     .collect()
 }
 
-fn load_policy(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> PolicySet {
+fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex<Folder>> {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
     let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
     for (id, text) in &house.profiles {
@@ -213,11 +217,22 @@ fn load_policy(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> PolicySet {
     for (id, text) in &house.use_cases {
         folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
     }
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
+    let signers = Signers::new(ORGANISATION, SIGNED_MS);
     signers.sign_all(&mut folder);
     std::mem::take(&mut house.changes).into_iter().for_each(|change| change(&signers, &mut folder));
-    let set = PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root()));
-    set.unwrap_or_else(|error| panic!("{error}"))
+    Arc::new(Mutex::new(folder))
+}
+
+/// The policy of a folder; the error as an administrator reads it.
+fn active(folder: &Folder, profiles: &[(String, String)]) -> Result<ActivePolicy, String> {
+    let root = Signers::new(ORGANISATION, SIGNED_MS).trust_root();
+    let set = PolicySet::load_trusting(&files(folder), Some(&root)).map_err(|error| error.to_string())?;
+    ActivePolicy::new(set, redactors(profiles))
+}
+
+fn source(folder: &Arc<Mutex<Folder>>, profiles: &[(String, String)]) -> PolicySource {
+    let (folder, profiles) = (Arc::clone(folder), profiles.to_vec());
+    Box::new(move || active(&folder.lock().expect("a folder"), &profiles))
 }
 
 fn redactors(profiles: &[(String, String)]) -> BTreeMap<String, Arc<Redactor>> {

@@ -14,6 +14,8 @@ use provenance::{Clock, Entry, Leaf, VerifierKey};
 use tempfile::TempDir;
 use tokenizer::Tokenizer;
 
+use crate::signers::Folder;
+
 pub use ask::{Collected, chat, collect, complete, until, within};
 pub use builder::HouseBuilder;
 pub use failing_store::{FailingStore, StoreFault};
@@ -53,6 +55,7 @@ pub struct House {
     pub disk: StoreFault,
     /// The log's public key.
     pub verifier: VerifierKey,
+    policy: Arc<std::sync::Mutex<Folder>>,
     /// Not served yet, when the builder was told so.
     unserved: std::sync::Mutex<Option<Serving>>,
     keys: Vec<(String, String)>,
@@ -96,6 +99,11 @@ impl House {
     /// Does what an administrator with uid 1000 asks.
     pub async fn administer(&self, command: AdminCommand) -> AdminOutcome {
         self.gateway.administer(command, 1000).await.expect("a command the gateway takes")
+    }
+
+    /// Changes the policy folder as it now lies; it is in force after a reload.
+    pub fn edit_policy(&self, change: impl FnOnce(&mut Folder)) {
+        change(&mut self.policy.lock().expect("a folder"));
     }
 
     /// Serves the model that the builder was told to hold back.
