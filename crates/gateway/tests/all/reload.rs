@@ -86,10 +86,10 @@ async fn a_request_keeps_the_policy_it_entered_with() {
     edit(&house, "status = \"pilot\"", "status = \"suspended\"");
     assert!(reload(&house).await);
     assert!(collect(answer).await.receipt.is_some());
-    let intents = house.leaves().into_iter().filter_map(|entry| match entry.leaf {
+    let mut intents = house.leaves().into_iter().filter_map(|entry| match entry.leaf {
         Leaf::Intent(intent) => Some(intent.request.policy_pack_sha256),
         _ => None,
     });
-    assert_eq!(intents.last(), before);
+    assert_eq!(intents.next_back(), before);
     house.stop_and_verify().await;
 }
