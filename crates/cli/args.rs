@@ -163,6 +163,19 @@ pub struct EngineArgs {
     #[arg(long, env = "PROEFTUIN_DRAFT_TOKENS", value_name = "N", default_value_t = 4,
           value_parser = clap::value_parser!(u32).range(0..=15))]
     pub draft_tokens: u32,
+    /// Power of this machine while it computes, in watts, for the energy in receipts where the processor's meter (RAPL)
+    /// cannot be read [default: 10 a thread, between a server's core and a desktop's]
+    #[arg(long, env = "PROEFTUIN_WATTS", value_name = "WATTS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub watts: Option<u32>,
+}
+
+impl EngineArgs {
+    /// The stated power, in milliwatts.
+    pub fn milliwatts(&self) -> u64 {
+        let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        let threads = self.threads.map_or_else(cores, u64::from);
+        1000 * self.watts.map_or(threads.saturating_mul(10), u64::from)
+    }
 }
 
 /// `chat`

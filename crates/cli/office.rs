@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use gateway::{ActivePolicy, Gateway, Parts, PolicySource};
+use gateway::{ActivePolicy, Gateway, Meter, Parts, PolicySource};
 use ledger::Ledger;
 use provenance::{Clock, Configuration, Digest, KeyRing, Log, LogOptions, Name, Recovery};
 use sha2::{Digest as _, Sha256};
@@ -14,6 +14,8 @@ use crate::places::Places;
 pub(crate) struct Use {
     /// Choices that may run or wait.
     pub(crate) places: usize,
+    /// Power while something is computed, where it cannot be measured.
+    pub(crate) milliwatts: u64,
     /// The resolved settings, for the log: its digest is recorded.
     pub(crate) settings: String,
     /// The tier the engine will run on; `none` where nothing is generated.
@@ -37,6 +39,7 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         ledger: Ledger::open(places.state.join("ledger.sqlite"))?,
         policy,
         policy_source: policy_source(places),
+        meter: Meter::open(purpose.milliwatts),
         places: purpose.places,
         configuration: Configuration {
             build_sha256: Digest(build_sha256()?),

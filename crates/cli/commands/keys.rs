@@ -43,8 +43,12 @@ pub(crate) fn administer(places: &Places, command: AdminCommand) -> anyhow::Resu
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let purpose =
-            office::Use { places: 1, settings: "administration".to_owned(), isa: "none".to_owned() };
+        let purpose = office::Use {
+            places: 1,
+            milliwatts: 0,
+            settings: "administration".to_owned(),
+            isa: "none".to_owned(),
+        };
         let (gateway, _) = office::open(places, purpose).await?;
         let outcome = gateway.administer(command, rustix::process::getuid().as_raw()).await;
         gateway.stop("command").await;

@@ -90,6 +90,7 @@ impl Running {
         registry.entry(&model)?.approved()?;
         let purpose = office::Use {
             places: usize::try_from(engine.max_running.saturating_add(max_queued)).unwrap_or(usize::MAX),
+            milliwatts: engine.milliwatts(),
             settings: format!("{engine:?} max_queued={max_queued}"),
             isa: gateway::isa()?,
         };

@@ -53,6 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cache_salt: [0; 32],
         tenant: [0; 32],
         draft_tokens_max: None,
+        busy: Default::default(),
     })?;
     while !matches!(stream.blocking_next(), None | Some(TokenEvent::Token { .. })) {}
     println!("first token        {:8.1} ms", start.elapsed().as_secs_f64() * 1e3);

@@ -81,6 +81,7 @@ fn request(first: u32, max_tokens: u32) -> SequenceRequest {
         cache_salt: [0; 32],
         tenant: [0; 32],
         draft_tokens_max: None,
+        busy: Default::default(),
     }
 }
 
@@ -101,6 +102,20 @@ fn wait_until(mut condition: impl FnMut() -> bool) {
     while !condition() {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn time_is_shared_by_rows_and_none_of_it_twice() {
+    let rig = rig(false, |_| ());
+    let start = std::time::Instant::now();
+    let requests = [request(3, 20), request(4, 20)];
+    let busy = requests.each_ref().map(|request| request.busy.clone());
+    let streams = requests.map(|request| rig.engine.submit(request).unwrap());
+    streams.into_iter().for_each(|stream| drop(events(stream)));
+    let taken = start.elapsed().as_nanos();
+    let busy = busy.map(|busy| u128::from(busy.nanoseconds()));
+    assert!(busy.iter().all(|busy| *busy > 0), "{busy:?}");
+    assert!(busy.iter().sum::<u128>() <= taken, "{busy:?} of {taken}");
 }
 
 #[test]

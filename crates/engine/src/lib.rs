@@ -28,6 +28,6 @@ pub use error::{Error, SubmitError};
 pub use kernels::KvType;
 pub use load::{Device, LoadOptions, LoadReport, Loaded, isa, load};
 pub use model::Model;
-pub use request::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+pub use request::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 pub use stream::TokenStream;
 pub use weights::{PinnedFile, measure};

@@ -1,6 +1,8 @@
 //! What may be asked of the engine, and what comes back.
 
 use crate::SubmitError;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 /// One request: token ids in, and how to choose the ids that follow.
@@ -21,6 +23,25 @@ pub struct SequenceRequest {
     pub tenant: [u8; 32],
     /// At most this many tokens are guessed in a step, where that is less than `EngineOptions::speculation`. Changes no answer.
     pub draft_tokens_max: Option<usize>,
+    /// Counts the time that is computed for the sequence.
+    pub busy: BusyTime,
+}
+
+/// Time that was computed for a sequence: of each step, its part of the step's rows. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub struct BusyTime(Arc<AtomicU64>);
+
+impl BusyTime {
+    /// Nanoseconds so far.
+    #[must_use]
+    pub fn nanoseconds(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Adds nanoseconds.
+    pub fn add(&self, nanoseconds: u64) {
+        self.0.fetch_add(nanoseconds, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for SequenceRequest {

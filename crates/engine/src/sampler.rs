@@ -253,6 +253,7 @@ mod tests {
             cache_salt: [0; 32],
             tenant: [0; 32],
             draft_tokens_max: None,
+            busy: Default::default(),
         };
         let mut sequence = Sequence::new(0, request, 0, sender);
         for id in answer {

@@ -2,7 +2,7 @@
 
 use crate::block_manager::{PAGE_TOKENS, PageId};
 use crate::draft::Drafter;
-use crate::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+use crate::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -54,6 +54,7 @@ pub(crate) struct Sequence {
     pub(crate) answer_counts: BTreeMap<u32, u32>,
     /// Guesses what comes next.
     drafter: Drafter,
+    pub(crate) busy: BusyTime,
     /// When it first ran; a preempted sequence does not count as queued.
     pub(crate) started_at: Option<Instant>,
     events: Sender<TokenEvent>,
@@ -92,6 +93,7 @@ impl Sequence {
             prompt_ids,
             answer_counts: BTreeMap::new(),
             drafter: Drafter::new(speculation),
+            busy: request.busy,
             started_at: None,
             events,
         }

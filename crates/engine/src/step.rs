@@ -8,6 +8,7 @@ use crate::scheduler::{Scheduler, Slice};
 use crate::sequence::{Outcome, Sequence};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
 
 /// What the engine's thread owns.
 pub(crate) struct Stepper {
@@ -44,6 +45,7 @@ impl Stepper {
     /// # Errors
     /// A device fault; the caller ends every stream.
     pub(crate) fn step(&mut self) -> Result<(), Error> {
+        let start = Instant::now();
         let slices = self.scheduler.schedule();
         let batch = self.batch(&slices);
         self.clean()?;
@@ -66,6 +68,7 @@ impl Stepper {
             total.accepted += outcome.accepted;
             ended.extend(outcome.ended.map(|reason| (slice.index, reason)));
         }
+        self.share_time(&slices, start.elapsed());
         // Before the last words, so that who has them finds the step counted.
         let drawn_from = batch.slices.iter().filter(|slice| slice.logits > 0).count();
         let prefill = batch.tokens.len() - drawn_from - total.drafted;
@@ -80,6 +83,17 @@ impl Stepper {
             self.scheduler.finish(index, reason);
         }
         self.clean()
+    }
+
+    /// Gives each sequence its part of the step's time, by rows.
+    fn share_time(&self, slices: &[Slice], taken: Duration) {
+        let rows: usize = slices.iter().map(|slice| slice.len).sum();
+        let each = u64::try_from(taken.as_nanos()).unwrap_or(u64::MAX) / rows.max(1) as u64;
+        for slice in slices {
+            if let Some(sequence) = self.scheduler.running.get(slice.index) {
+                sequence.busy.add(each.saturating_mul(slice.len as u64));
+            }
+        }
     }
 
     /// Smooths how long sequences run; what a refused client is told to wait is guessed from it.

@@ -32,6 +32,8 @@ pub(crate) struct Choice {
     screen: Screen,
     restorer: Option<Restorer>,
     stop: StopMatcher,
+    /// Stands under the text of the model when that has ended.
+    mark: Option<String>,
     token_ids: Zeroizing<Vec<u32>>,
     shown: Zeroizing<String>,
     finish: Option<provenance::Finish>,
@@ -44,12 +46,14 @@ impl Choice {
         screen: Screen,
         restorer: Restorer,
         stops: Vec<Zeroizing<String>>,
+        mark: Option<String>,
     ) -> Self {
         Self {
             detokenizer,
             screen,
             restorer: Some(restorer),
             stop: StopMatcher::new(stops),
+            mark,
             token_ids: Zeroizing::default(),
             shown: Zeroizing::default(),
             finish: None,
@@ -64,7 +68,7 @@ impl Choice {
 
     /// Takes the next event of the engine.
     pub(crate) fn take(&mut self, event: TokenEvent) -> Progress {
-        let progress = match event {
+        let mut progress = match event {
             TokenEvent::Token { id } => {
                 self.token_ids.push(id);
                 let text = self.detokenizer.push(id).unwrap_or_default();
@@ -79,6 +83,9 @@ impl Choice {
                 Progress::Fail(Fault::Engine)
             }
         };
+        if let (Progress::End(text, _), Some(mark)) = (&mut progress, &self.mark) {
+            text.push_str(&format!("\n\n{mark}"));
+        }
         match &progress {
             Progress::Text(text) => self.shown.push_str(text),
             Progress::End(text, finish) => {

@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use engine::{FinishReason, SequenceRequest, TokenEvent};
+use engine::{BusyTime, FinishReason, SequenceRequest, TokenEvent};
 use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
 use redact::RestorePolicy;
 use tokenizer::Detokenizer;
@@ -19,6 +20,7 @@ use crate::allowance::Allowance;
 use crate::answer::{AnswerEvent, Usage};
 use crate::choice::{Choice, Fault, Progress};
 use crate::encode::choice_seed;
+use crate::energy::{Meter, Reading};
 use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::record;
@@ -43,6 +45,9 @@ pub struct Answer {
     allowance: Allowance,
     started: Instant,
     first_token_ms: Option<u64>,
+    meter: Arc<Meter>,
+    meter_at_start: Reading,
+    busy: BusyTime,
     ended: bool,
     /// Its place in the queue comes free when the answer is gone.
     _place: OwnedSemaphorePermit,
@@ -50,8 +55,10 @@ pub struct Answer {
 
 /// Hands the prompts to the generator. If it takes one not, those before it are stopped and the outcome is sealed.
 pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answer, Refusal> {
-    let redactor = std::sync::Arc::clone(&admitted.redactor);
+    let redactor = Arc::clone(&admitted.redactor);
     let policy = if admitted.restore { RestorePolicy::all() } else { RestorePolicy::none() };
+    // All choices of the request together.
+    let (busy, meter_at_start) = (BusyTime::default(), gateway.meter().read());
     let mut streams = Vec::new();
     let mut choices = Vec::new();
     let mut refused = None;
@@ -67,6 +74,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 cache_salt: gateway.cache_salt(&admitted.use_case),
                 tenant: gateway.tenant(&admitted.use_case),
                 draft_tokens_max: None,
+                busy: busy.clone(),
             };
             match admitted.serving.generator.submit(request) {
                 Ok(tokens) => streams.push(Some(tokens)),
@@ -80,6 +88,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 redactor.screen(&admitted.vault),
                 admitted.vault.restorer(&policy),
                 admitted.stop.clone(),
+                admitted.visible_mark.clone(),
             ));
         }
     }
@@ -106,6 +115,9 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
         allowance,
         started: admitted.started,
         first_token_ms: None,
+        meter: Arc::clone(gateway.meter()),
+        meter_at_start,
+        busy,
         ended: false,
         _place: admitted.place,
     })
@@ -275,10 +287,10 @@ impl Answer {
 
     /// Every choice has come to its end: the outcome is made durable, and the receipt proves it.
     async fn seal(&mut self) -> AnswerEvent {
-        let facts = self.outcome(Status::Completed, None);
         let Some(open) = self.open.take() else {
             return AnswerEvent::Failed { why: "the outcome was sealed before".to_owned() };
         };
+        let facts = self.outcome(Status::Completed, None);
         let completion_tokens = self.choices.iter().map(Choice::tokens).fold(0_u32, u32::saturating_add);
         let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens };
         match open.seal(facts, &self.key).await {
@@ -289,8 +301,8 @@ impl Answer {
 
     /// Seals an answer that did not come to its end, without waiting: the log's writer has it from here.
     fn end(&mut self, status: Status, reason: EndReason) {
-        let facts = self.outcome(status, Some(reason));
         if let Some(mut open) = self.open.take() {
+            let facts = self.outcome(status, Some(reason));
             if let Some(draft) = open.draft() {
                 *draft = facts;
             }
@@ -304,6 +316,8 @@ impl Answer {
             let total = counts.entry(kind).or_default();
             *total = total.saturating_add(count);
         }
+        let busy_ns = self.busy.nanoseconds();
+        let energy = (busy_ns > 0).then(|| self.meter.charge(self.meter_at_start, busy_ns));
         OutcomeFacts {
             status,
             reason,
@@ -314,7 +328,8 @@ impl Answer {
             }),
             ms: ms_since(self.started),
             first_token_ms: self.first_token_ms,
-            joules_milli: None,
+            joules_milli: energy.map(|(millijoules, _)| millijoules),
+            energy_source: energy.map(|(_, source)| source),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::allowance::{self, Used};
 use crate::caller::{self, Caller};
 use crate::clear::clear;
 use crate::endpoint::EndpointId;
+use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
@@ -38,6 +39,8 @@ pub struct Parts {
     pub policy: ActivePolicy,
     /// Where it is read from when an administrator has changed it.
     pub policy_source: PolicySource,
+    /// Tells what requests take.
+    pub meter: Meter,
     /// Requests that may run or wait, over all callers.
     pub places: usize,
     /// What runs: build and resolved settings, by digest.
@@ -56,6 +59,7 @@ pub struct Gateway {
     serving: OnceLock<Arc<Serving>>,
     places: Arc<Semaphore>,
     places_total: usize,
+    meter: Arc<Meter>,
     strangers: DenialCounter,
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
@@ -80,6 +84,7 @@ impl Gateway {
             serving: OnceLock::new(),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
+            meter: Arc::new(parts.meter),
             strangers: DenialCounter::new(now_ms),
             configuration: parts.configuration,
             salt,
@@ -229,6 +234,15 @@ impl Gateway {
                 u64::from(self.log.closed().is_none()),
             ),
         ];
+        gauges.push(Gauge {
+            name: "energy_millijoules_total",
+            help: match self.meter.source() {
+                provenance::EnergySource::Rapl => "Energy of all requests, by the processor's meter.",
+                provenance::EnergySource::Stated => "Energy of all requests, by the stated power.",
+            },
+            kind: "counter",
+            value: self.meter.total_millijoules(),
+        });
         gauges.extend(self.serving.get().map(|serving| serving.generator.gauges()).unwrap_or_default());
         gauges
     }
@@ -246,6 +260,10 @@ impl Gateway {
 
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     pub(crate) fn strangers(&self) -> &DenialCounter {

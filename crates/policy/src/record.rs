@@ -15,6 +15,9 @@ use crate::use_case::{
     Assessment, DataClass, Evidence, Exemption, Kind, Limits, SpecialCategoryAction, Status, UseCase, Window,
 };
 
+/// Longest visible mark, in characters.
+const MARK_CHARS_MAX: usize = 200;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -35,6 +38,7 @@ struct Record {
     redaction_profile: Spanned<String>,
     special_category_action: Spanned<SpecialCategoryAction>,
     restore_placeholders: bool,
+    visible_mark: Option<Spanned<String>>,
     processing_activity_id: Spanned<String>,
     window: WindowRecord,
     limits: LimitsRecord,
@@ -116,6 +120,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         redaction_profile: source.text("redaction_profile", &record.redaction_profile)?,
         special_category_action: *record.special_category_action.get_ref(),
         restore_placeholders: record.restore_placeholders,
+        visible_mark: source.mark(record.visible_mark.as_ref())?,
         processing_activity_id: source.text("processing_activity_id", &record.processing_activity_id)?,
         window: source.window(&record.window)?,
         limits: source.limits(&record.limits)?,
@@ -147,6 +152,16 @@ impl Source<'_> {
             return Err(self.wrong(key, value, "is blank; fill it in"));
         }
         Ok(value.get_ref().clone())
+    }
+
+    fn mark(&self, mark: Option<&Spanned<String>>) -> Result<Option<String>, Error> {
+        let Some(mark) = mark else { return Ok(None) };
+        let text = self.text("visible_mark", mark)?;
+        if text.chars().count() > MARK_CHARS_MAX || text.chars().any(char::is_control) {
+            let detail = format!("is one line of at most {MARK_CHARS_MAX} characters");
+            return Err(self.wrong("visible_mark", mark, detail));
+        }
+        Ok(Some(text))
     }
 
     fn names(&self, key: &str, value: &Spanned<Vec<String>>) -> Result<BTreeSet<String>, Error> {

@@ -260,6 +260,8 @@ pub struct UseCase {
     pub special_category_action: SpecialCategoryAction,
     /// Whether placeholders may be restored in the answer.
     pub restore_placeholders: bool,
+    /// A line under every answer that says what made it, for people who see the text without its metadata.
+    pub visible_mark: Option<String>,
     /// Entry in the register of processing activities (LDV `dpl.core.processing_activity_id`).
     pub processing_activity_id: String,
     /// When it may run.

@@ -336,9 +336,22 @@ pub struct OutcomeFacts {
     /// Milliseconds from intent to first token.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub first_token_ms: Option<u64>,
-    /// Energy in millijoules, when it was measured.
+    /// Energy in millijoules.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub joules_milli: Option<u64>,
+    /// Where the power comes from that the energy was reckoned with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_source: Option<EnergySource>,
+}
+
+/// Where a figure of power comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnergySource {
+    /// The processor's own meter, of processor and memory.
+    Rapl,
+    /// A number that the administrator, or this program, states.
+    Stated,
 }
 
 impl OutcomeFacts {
@@ -353,6 +366,7 @@ impl OutcomeFacts {
             ms: 0,
             first_token_ms: None,
             joules_milli: None,
+            energy_source: None,
         }
     }
 

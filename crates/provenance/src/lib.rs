@@ -30,9 +30,9 @@ pub use clock::Clock;
 pub use denials::DenialCounter;
 pub use error::{Error, Result};
 pub use facts::{
-    Assurance, CHOICES_MAX, ChoiceFacts, DecisionFacts, EndReason, EngineRef, Finish, InputFacts, LIST_MAX,
-    ModelRef, OutcomeFacts, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, Stage, Status,
-    UseCaseRef, Verdict,
+    Assurance, CHOICES_MAX, ChoiceFacts, DecisionFacts, EndReason, EnergySource, EngineRef, Finish,
+    InputFacts, LIST_MAX, ModelRef, OutcomeFacts, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts,
+    Stage, Status, UseCaseRef, Verdict,
 };
 pub use keys::{KeyRing, RequestKey, SubjectKey, SubjectKind, epoch_of};
 pub use leaf::{

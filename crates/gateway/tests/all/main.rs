@@ -7,6 +7,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod answers;
 mod closed;
 mod denials;
 mod fixed_fields;

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
-    Digest, EndReason, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf,
-    Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym,
-    ReceiptId, Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts, ServerStarted,
-    ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId, UnauthenticatedDenials,
-    UnauthenticatedReason, UseCaseRef, Verdict,
+    Digest, EndReason, EnergySource, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked,
+    KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, PolicyRefused,
+    Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts,
+    ServerStarted, ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId,
+    UnauthenticatedDenials, UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
 pub const ORIGIN: &str = "proeftuin.example/log";
@@ -133,6 +133,7 @@ pub fn outcome() -> OutcomeFacts {
         ms: 1234,
         first_token_ms: Some(56),
         joules_milli: Some(78_900),
+        energy_source: Some(EnergySource::Rapl),
     }
 }
 

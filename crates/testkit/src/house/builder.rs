@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
-use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Parts, PolicySource, Serving};
+use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
 use ledger::{Ledger, NewKey};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
@@ -146,6 +146,7 @@ impl HouseBuilder {
             ledger,
             policy: active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy"),
             policy_source: source(&policy, &self.profiles),
+            meter: Meter::in_folder(Path::new("/nowhere"), 20_000),
             places: self.places,
             configuration: Configuration {
                 build_sha256: Digest([1; 32]),
