@@ -165,8 +165,8 @@ fn wrong_records() {
         ("not_before = 2026-01-01T00:00:00Z", "not_before = 2026-01-01T00:00:00", "window.not_before"),
         ("not_after = 2036-01-01T00:00:00Z", "not_after = 2026-01-01T00:00:00Z", "window.not_after"),
         ("tokens_per_request = 65_536", "tokens_per_request = 0", "limits.tokens_per_request"),
-        ("kind = \"demo\"", "kind = \"demo\"\nvisible_mark = \" \"", "visible_mark"),
-        ("kind = \"demo\"", "kind = \"demo\"\nvisible_mark = \"two\\nlines\"", "visible_mark"),
+        ("kind = \"demo\"", "visible_mark = \" \"\nkind = \"demo\"", "visible_mark"),
+        ("kind = \"demo\"", "visible_mark = \"two\\nlines\"\nkind = \"demo\"", "visible_mark"),
         ("tokens_per_request = 65_536", "tokens_per_request = -5", "-5"),
     ];
     for (from, to, named) in table {
