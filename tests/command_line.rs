@@ -22,6 +22,7 @@ fn help_of_every_command() {
         &["keys", "rotate"],
         &["keys", "revoke"],
         &["use-case"],
+        &["use-case", "new"],
         &["use-case", "keygen"],
         &["use-case", "sign"],
         &["use-case", "status"],

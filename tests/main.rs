@@ -27,3 +27,4 @@ mod sampling;
 mod serve;
 mod shapes;
 mod tampering;
+mod use_case_new;

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
-pub use approval::{Role, Roster, Sign, State, UseCase, Verdict};
+pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use policy::{Lang, Policy, Telling};
 

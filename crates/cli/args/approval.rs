@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::policy::Lang;
+
 /// `use-case …`
 #[derive(Debug, Subcommand)]
 pub enum UseCase {
+    /// Write a record by answering questions; run it again to answer what was left open
+    New(New),
     /// Make a signing key; the public half is printed for the roster
     Keygen {
         /// The key file to write; it is secret, and shown to nobody
@@ -24,6 +28,16 @@ pub enum UseCase {
         /// Use case of the policy [default: every one whose status is pilot or accepted]
         id: Option<String>,
     },
+}
+
+/// `use-case new`
+#[derive(Debug, Args)]
+pub struct New {
+    /// Its id: lowercase letters, digits and hyphens; also the name of its file
+    pub id: String,
+    /// Language of the questions [default: Dutch where the locale is, else English]
+    #[arg(long, value_enum)]
+    pub lang: Option<Lang>,
 }
 
 /// `use-case sign`

@@ -11,3 +11,4 @@ pub(crate) mod roster;
 pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod use_case;
+pub(crate) mod use_case_new;

@@ -17,6 +17,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn run(places: &Places, command: &UseCase) -> anyhow::Result<ExitCode> {
     match command {
+        UseCase::New(new) => super::use_case_new::run(places, new),
         UseCase::Keygen { file } => keygen(file),
         UseCase::Sign(sign) => self::sign(places, sign),
         UseCase::Status { id } => status(places, id),

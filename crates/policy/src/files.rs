@@ -86,6 +86,18 @@ impl PolicyFiles {
         Ok(Self { files })
     }
 
+    /// The same files with one more, or another text of one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFile`] for a name that nothing reads.
+    pub fn with(mut self, path: &str, text: &str) -> Result<Self, Error> {
+        if classify(path).is_none() {
+            return Err(Error::UnknownFile { path: path.into() });
+        }
+        self.files.insert(path.into(), text.into());
+        Ok(self)
+    }
+
     /// All files in order of path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
