@@ -1,5 +1,7 @@
 //! From an empty folder to a pilot by the command line alone, each signer on a machine of its own.
 
+mod breaks;
+
 use std::path::{Path, PathBuf};
 
 use testkit::signers::ACCOUNTABILITY;
@@ -11,6 +13,7 @@ struct Story {
     place: Place,
     policy: PathBuf,
     root: PathBuf,
+    models: Option<PathBuf>,
 }
 
 impl Story {
@@ -28,12 +31,22 @@ impl Story {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), policy.join("rules").join(entry.file_name())).unwrap();
         }
-        Self { place, policy, root }
+        Self { place, policy, root, models: None }
     }
 
     fn run(&self, args: &[&str]) -> Ran {
         let mut command = proeftuin();
         command.args(args).arg("--policy").arg(&self.policy).arg("--trust-root").arg(&self.root);
+        if let Some(models) = &self.models {
+            command.arg("--models").arg(models);
+        }
+        finish(command.arg("--state").arg(self.place.root().join("own-state")), "")
+    }
+
+    /// Runs without anything that vouches for the roster.
+    fn run_untrusted(&self, args: &[&str]) -> Ran {
+        let mut command = proeftuin();
+        command.args(args).arg("--policy").arg(&self.policy);
         finish(command.arg("--state").arg(self.place.root().join("own-state")), "")
     }
 
@@ -74,7 +87,7 @@ impl Story {
     fn check(&self) -> String {
         let ran = self.run(&["use-case", "check", "letters"]);
         if ran.code == 0 {
-            assert!(ran.out.contains("letters: runs"), "{}", ran.out);
+            assert!(ran.out.contains("letters: runs with"), "{}", ran.out);
             return "runs".to_owned();
         }
         let rule = ran.out.lines().find_map(|line| line.strip_prefix("- "));

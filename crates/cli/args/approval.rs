@@ -23,10 +23,13 @@ pub enum UseCase {
         /// Use case of the policy
         id: String,
     },
-    /// Check that use cases that should run may run now; exit code 1 names the rules in the way
+    /// Check that use cases that should run may chat with each of their models; exit code 1 names the rules in the way
     Check {
         /// Use case of the policy [default: every one whose status is pilot or accepted]
         id: Option<String>,
+        /// The moment to judge at, as 2026-01-31T09:00:00+01:00 [default: now]
+        #[arg(long, value_name = "MOMENT")]
+        at: Option<String>,
     },
 }
 

@@ -177,19 +177,18 @@ fn print_changes(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<Stri
 }
 
 fn survey(places: &Places, set: &PolicySet, telling: &Telling) -> anyhow::Result<Survey> {
-    let now_ms = match &telling.at {
-        None => now_ms(),
-        Some(text) => {
-            let at: jiff::Timestamp =
-                text.parse().with_context(|| format!("--at {text}: write 2026-01-31T09:00:00+01:00"))?;
-            at.as_millisecond()
-        }
-    };
-    Ok(set.survey(&models(places)?, now_ms))
+    Ok(set.survey(&models(places)?, moment(telling.at.as_deref())?))
+}
+
+/// `--at`, or now; milliseconds since 1970 UTC.
+pub(crate) fn moment(at: Option<&str>) -> anyhow::Result<i64> {
+    let Some(text) = at else { return Ok(now_ms()) };
+    let at = text.parse::<jiff::Timestamp>();
+    Ok(at.with_context(|| format!("--at {text}: write 2026-01-31T09:00:00+01:00"))?.as_millisecond())
 }
 
 /// The models of `models.toml`, as if each were loaded as pinned.
-fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
+pub(crate) fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
     let registry = places.registry()?;
     let facts = registry.models().iter().map(|model| ModelFacts {
         id: model.id.clone(),

@@ -6,7 +6,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use policy::{Advice, Approvals, Check, Condition, Dossier, Moment, Outcome, SigningKey, Status, Term};
+use policy::{
+    Advice, Approvals, Check, Condition, Dossier, ModelFacts, Moment, Outcome, PolicySet, SigningKey, Status,
+    Term,
+};
 use zeroize::Zeroizing;
 
 use crate::args::{Role, Sign, State, UseCase, Verdict};
@@ -21,7 +24,7 @@ pub(crate) fn run(places: &Places, command: &UseCase) -> anyhow::Result<ExitCode
         UseCase::Keygen { file } => keygen(file),
         UseCase::Sign(sign) => self::sign(places, sign),
         UseCase::Status { id } => status(places, id),
-        UseCase::Check { id } => check(places, id.as_deref()),
+        UseCase::Check { id, at } => check(places, id.as_deref(), at.as_deref()),
     }
 }
 
@@ -156,7 +159,8 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
     if let Some(approvals) = set.approvals(id) {
         signatures(approvals);
     }
-    Ok(if runs(&set, id, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let models = super::policy::models(places)?;
+    Ok(if runs(&set, case, &models, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn signatures(approvals: &Approvals) {
@@ -204,15 +208,16 @@ pub(crate) fn date(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }
 
-fn check(places: &Places, id: Option<&str>) -> anyhow::Result<ExitCode> {
+fn check(places: &Places, id: Option<&str>, at: Option<&str>) -> anyhow::Result<ExitCode> {
     let set = places.policy()?;
+    let (models, now_ms) = (super::policy::models(places)?, super::policy::moment(at)?);
     if let Some(id) = id {
         set.use_case(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     }
     let mut code = ExitCode::SUCCESS;
     for case in set.use_cases() {
         if id.map_or(case.status.runs() && case.kind != policy::Kind::Demo, |id| id == case.id)
-            && !runs(&set, &case.id, now_ms())
+            && !runs(&set, case, &models, now_ms)
         {
             code = ExitCode::FAILURE;
         }
@@ -220,28 +225,32 @@ fn check(places: &Places, id: Option<&str>) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-/// What the policy answers to somebody who may use it, on this machine, now.
-fn runs(set: &policy::PolicySet, id: &str, now_ms: i64) -> bool {
-    let Some(case) = set.use_case(id) else { return false };
-    let request = policy::EntryRequest {
-        principal: policy::Principal {
-            key_id: "check".to_owned(),
-            use_case: id.to_owned(),
-            actor: "check".to_owned(),
-            roles: case.allowed_roles.iter().cloned().collect(),
-            expires_ms: Some(i64::MAX),
-        },
-        action: policy::Action::ListModels,
-        model: None,
-        now_ms,
-        loopback: true,
-        quota: policy::QuotaFacts::default(),
-    };
-    let decision = set.enter(&request);
-    if decision.is_permit() {
-        println!("{id}: runs");
-        return true;
+/// What the policy answers to somebody who may use it, on this machine, for each of its models.
+fn runs(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now_ms: i64) -> bool {
+    let mut all = true;
+    for id in &case.models {
+        let known = models.iter().find(|model| model.id == *id).cloned();
+        let request = policy::EntryRequest {
+            principal: policy::Principal {
+                key_id: "check".to_owned(),
+                use_case: case.id.clone(),
+                actor: "check".to_owned(),
+                roles: case.allowed_roles.iter().cloned().collect(),
+                expires_ms: Some(i64::MAX),
+            },
+            action: policy::Action::Chat,
+            model: Some(known.unwrap_or_else(|| ModelFacts::unknown(id))),
+            now_ms,
+            loopback: true,
+            quota: policy::QuotaFacts { tokens_reserved: 1, ..policy::QuotaFacts::default() },
+        };
+        let decision = set.enter(&request);
+        if decision.is_permit() {
+            println!("{}: runs with {id}", case.id);
+        } else {
+            print!("{}: does not run with {id}. {}", case.id, decision.explain(policy::Language::English));
+            all = false;
+        }
     }
-    print!("{id}: does not run. {}", decision.explain(policy::Language::English));
-    false
+    all
 }
