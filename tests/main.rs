@@ -20,6 +20,7 @@ mod gate;
 mod hang_up;
 mod harness;
 mod privacy;
+mod quota;
 mod receipts;
 mod sampling;
 mod serve;

@@ -56,6 +56,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Show and rebuild the counters of quotas
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log
@@ -242,6 +245,17 @@ pub enum Keys {
         /// Key id or prefix
         key: String,
     },
+}
+
+/// `quota …`
+#[derive(Debug, Subcommand)]
+pub enum QuotaCommand {
+    /// List what use cases, keys and users have taken this minute and today
+    Show,
+    /// Count again from the provenance log; the server must be stopped
+    Rebuild,
+    /// Say that the clock is right, after it was set or had been wrong
+    AcceptClock,
 }
 
 /// `redact`

@@ -44,6 +44,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Chat(chat) => commands::chat::run(&places, &chat),
         Command::Models(models) => commands::models::run(&places, &models),
         Command::Keys(keys) => commands::keys::run(&places, keys),
+        Command::Quota(quota) => commands::quota::run(&places, &quota),
         Command::Redact(redact) => commands::redact::run(&redact),
         Command::Log(log) => commands::log::run(&places, &log),
         Command::Bench(bench) => commands::bench::run(&places, &bench),

@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;
+pub(crate) mod quota;
 pub(crate) mod redact;
 pub(crate) mod serve;
 pub(crate) mod shell;

@@ -5,6 +5,7 @@ use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::Gateway;
+use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
@@ -41,6 +42,12 @@ pub enum AdminCommand {
         /// Key id or prefix.
         key: String,
     },
+    /// Show what quotas hold now.
+    ShowQuota,
+    /// Count quotas again from the log; not while a model is served.
+    RebuildQuota,
+    /// Take the clock as it stands for right.
+    AcceptClock,
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
 }
@@ -65,6 +72,22 @@ pub enum AdminOutcome {
     Revoked {
         /// Id.
         id: String,
+    },
+    /// What quotas hold.
+    Quota(Vec<QuotaRow>),
+    /// Quotas were counted again.
+    QuotaRebuilt {
+        /// Counters there are now.
+        counters: u64,
+        /// Those that stood otherwise before.
+        changed: u64,
+    },
+    /// The clock is taken for right.
+    ClockAccepted {
+        /// The time it had to be, milliseconds since 1970.
+        expected_ms: i64,
+        /// The time it is, milliseconds since 1970.
+        accepted_ms: i64,
     },
     /// A signed checkpoint.
     Checkpoint(String),
@@ -107,6 +130,9 @@ impl Gateway {
             AdminCommand::ListKeys => self.list_keys(by).await,
             AdminCommand::RotateKey { key, overlap_ms } => self.rotate_key(&key, overlap_ms, by).await,
             AdminCommand::RevokeKey { key } => self.revoke_key(&key, by).await,
+            AdminCommand::ShowQuota => self.show_quota(by).await,
+            AdminCommand::RebuildQuota => self.rebuild_quota(by).await,
+            AdminCommand::AcceptClock => self.accept_clock(by).await,
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))

@@ -1,13 +1,14 @@
 //! The gateway itself: what every stage needs, and the one path through the stages.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::Ledger;
 use policy::PolicySet;
 use provenance::{
-    Appended, Clock, Configuration, DenialCounter, Intent, KeyRing, Leaf, Log, ModelLoaded, OpenRequest,
-    PolicyLoaded, ServerStarted, ServerStopped,
+    Appended, Clock, Configuration, DenialCounter, KeyRing, Leaf, Log, ModelLoaded, PolicyLoaded,
+    ServerStarted, ServerStopped,
 };
 use redact::Redactor;
 use sha2::{Digest as _, Sha256};
@@ -15,7 +16,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::admit::admit;
-use crate::allowance::{self, Used};
 use crate::caller::{self, Caller};
 use crate::clear::clear;
 use crate::endpoint::EndpointId;
@@ -26,6 +26,7 @@ use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Origin, Trace};
 use crate::serving::{ModelCard, Serving, name};
 use crate::strip::strip;
+use crate::watch::{Jumped, Watch};
 use crate::{deny, record};
 
 /// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
@@ -46,6 +47,8 @@ pub struct Parts {
     pub configuration: Configuration,
     /// The clock of decisions and leaves.
     pub clock: Clock,
+    /// The folder of the log, to count quotas again from it.
+    pub log_dir: PathBuf,
 }
 
 /// The one way from a request to an answer. Shared by all connections.
@@ -62,6 +65,8 @@ pub struct Gateway {
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
     clock: Clock,
+    watch: Watch,
+    log_dir: PathBuf,
 }
 
 impl Gateway {
@@ -73,6 +78,7 @@ impl Gateway {
         let mut salt = Zeroizing::new([0; 32]);
         getrandom::fill(salt.as_mut()).map_err(|_| Refusal::closed("the system gives no random bytes"))?;
         let now_ms = parts.clock.now_ms();
+        let watch = Watch::new(parts.clock.clone(), parts.ledger.latest_ms());
         let gateway = Self {
             log: parts.log,
             ring: parts.ring,
@@ -86,8 +92,15 @@ impl Gateway {
             configuration: parts.configuration,
             salt,
             clock: parts.clock,
+            watch,
+            log_dir: parts.log_dir,
         };
         gateway.seal_start().await?;
+        gateway.forget_old_quota().await?;
+        if gateway.ledger.recovered().any() {
+            // A crash left reservations, which count in full by now; the log knows which of them ended, and how.
+            gateway.recount(None).await?;
+        }
         Ok(gateway)
     }
 
@@ -207,6 +220,17 @@ impl Gateway {
         }
     }
 
+    /// Forgets quota windows long past. Call it now and then. Does nothing while the clock cannot be trusted, since it
+    /// would forget windows of today.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn forget_old_quota(&self) -> Result<(), Refusal> {
+        let Ok(now_ms) = self.moment() else { return Ok(()) };
+        let ledger = Arc::clone(&self.ledger);
+        self.blocking(move || ledger.prune(now_ms).map_err(Refusal::closed)).await
+    }
+
     /// Ends in order: running answers have ended or are sealed as aborted, and the log is closed.
     pub async fn stop(&self, reason: &str) {
         if let Some(serving) = self.serving.get() {
@@ -270,6 +294,19 @@ impl Gateway {
         self.clock.now_ms()
     }
 
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(crate) fn log_dir(&self) -> &Path {
+        &self.log_dir
+    }
+
+    /// The time that requests are judged by, unless the clock was set.
+    pub(crate) fn moment(&self) -> Result<i64, Jumped> {
+        self.watch.check()
+    }
+
     /// The active set; a request keeps the one it entered with.
     pub(crate) fn policy(&self) -> Arc<PolicySet> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
@@ -293,11 +330,6 @@ impl Gateway {
         self.log.append(leaf).map_err(Refusal::closed)?.wait().await.map_err(Refusal::closed)
     }
 
-    /// Makes an intent durable.
-    pub(crate) async fn open(&self, intent: Intent) -> Result<OpenRequest, Refusal> {
-        self.log.admit(intent).await.map_err(Refusal::closed)
-    }
-
     /// Places for `choices` sequences, or `Busy`: nothing waits outside the engine's own queue.
     pub(crate) fn place(&self, choices: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let wanted = u32::try_from(choices).unwrap_or(u32::MAX);
@@ -313,11 +345,6 @@ impl Gateway {
         Arc::clone(&self.places)
             .try_acquire_many_owned(wanted)
             .map_err(|_| Refusal::Busy { retry_after_s: 1 })
-    }
-
-    pub(crate) async fn usage(&self, use_case: String, now_ms: i64) -> Result<Used, Refusal> {
-        let ledger = Arc::clone(&self.ledger);
-        self.blocking(move || allowance::used(&ledger, &use_case, now_ms)).await
     }
 
     /// Runs what waits for the disk on a thread that may.

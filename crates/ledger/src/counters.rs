@@ -93,7 +93,7 @@ pub(crate) fn see(transaction: &Transaction<'_>, now_ms: i64) -> Result<(), Erro
 }
 
 impl Ledger {
-    /// Every counter in every window that is kept, in order.
+    /// Every counter in every window that is kept, in order; one that holds nothing is as good as none.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -119,15 +119,22 @@ impl Ledger {
         })
     }
 
-    /// Puts `standings` in the place of all counters, and forgets windows long past at `now_ms`. Gives how many
-    /// counters now differ from before. Nothing may be reserved meanwhile: reservations of before can no longer be
-    /// settled.
+    /// Forgets windows long past at `now_ms`, and puts `standings` in the place of all counters. Gives how many
+    /// counters now differ from before.
     ///
     /// # Errors
-    /// [`Error::Database`]: the counters are as they were.
+    /// [`Error::Reserved`] while anything is, since it could no longer be settled; [`Error::Database`]: the counters
+    /// are as they were.
     pub fn replace(&self, standings: Vec<Standing>, now_ms: i64) -> Result<usize, Error> {
+        self.prune(now_ms)?;
         let before = self.standings()?;
         self.transaction(move |transaction| {
+            let reserved: i64 =
+                transaction
+                    .query_row("SELECT count(*) FROM counters WHERE reserved > 0", [], |row| row.get(0))?;
+            if reserved > 0 {
+                return Err(Error::Reserved);
+            }
             transaction.execute("DELETE FROM counters", [])?;
             let mut insert = transaction.prepare(
                 "INSERT INTO counters (scope_kind, scope, measure, window, start_ms, used, reserved)

@@ -55,6 +55,9 @@ pub enum Error {
         "ledger: the transaction was undone by a failure beside this step; nothing was changed, try again"
     )]
     RolledBack,
+    /// Counters cannot be replaced under running requests.
+    #[error("requests have quota reserved; stop the server, and count again then")]
+    Reserved,
     /// The system gives no thread.
     #[error("ledger: no thread for its writer: {0}")]
     Thread(std::io::Error),

@@ -15,6 +15,8 @@ pub enum Point {
     Begin,
     /// Reading or writing within one.
     Step,
+    /// Reserving, while looking still works.
+    Reserve,
     /// Committing it.
     Commit,
     /// The thread that has the connection ends.

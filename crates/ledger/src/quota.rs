@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::Error;
 use crate::counters::see;
+use crate::fault::Point;
 use crate::ledger::Ledger;
 
 const MINUTE_MS: i64 = 60_000;
@@ -188,6 +189,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`]: nothing was reserved, and the request must not go on.
     pub fn reserve(&self, demands: &[Demand], now_ms: i64) -> Result<Reserve, Error> {
+        self.faults.at(Point::Reserve)?;
         let (demands, opening) = (demands.to_vec(), self.opening);
         self.transaction_if(move |transaction| {
             see(transaction, now_ms)?;
@@ -257,24 +259,24 @@ impl Ledger {
         })
     }
 
-    /// What several counters hold at `now_ms`, and the first of the demands that is not met as they stand. Reserves
+    /// What several counters hold at `now_ms`, and which of the demands are not met as they stand. Reserves
     /// nothing: a caller that goes on must [`Ledger::reserve`].
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub fn look(&self, demands: &[Demand], now_ms: i64) -> Result<(Vec<Usage>, Option<Exceeded>), Error> {
+    pub fn look(&self, demands: &[Demand], now_ms: i64) -> Result<(Vec<Usage>, Vec<Exceeded>), Error> {
         let demands = demands.to_vec();
         self.transaction(move |transaction| {
-            let mut first = None;
+            let mut exceeded = Vec::new();
             let mut usages = Vec::with_capacity(demands.len());
             for demand in &demands {
                 let usage = read(transaction, &demand.counter, demand.counter.window.start_ms(now_ms))?;
-                if demand.after(usage).is_none() && first.is_none() {
-                    first = Some(demand.exceeded(usage, now_ms));
+                if demand.after(usage).is_none() {
+                    exceeded.push(demand.exceeded(usage, now_ms));
                 }
                 usages.push(usage);
             }
-            Ok((usages, first))
+            Ok((usages, exceeded))
         })
     }
 

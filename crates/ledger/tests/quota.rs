@@ -267,7 +267,11 @@ fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept() {
     standings[0].usage.used += 1;
     assert_eq!(ledger.replace(standings.clone(), 5000).unwrap(), 1);
     assert_eq!(ledger.standings().unwrap(), standings);
-    assert_eq!(ledger.replace(standings.clone(), 2 * DAY_MS).unwrap(), 1, "the minute is long past");
+    let open = granted(&ledger, &demands, 5000);
+    assert!(matches!(ledger.replace(standings.clone(), 5000), Err(Error::Reserved)));
+    ledger.release(open).unwrap();
+    assert_eq!(ledger.replace(standings.clone(), 2 * DAY_MS).unwrap(), 0);
+    assert_eq!(ledger.standings().unwrap().len(), 1, "the minute is long past");
     drop(ledger);
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(ledger.latest_ms(), Some(5000));

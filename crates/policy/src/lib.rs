@@ -20,6 +20,6 @@ pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, Share, SpecialCategoryAction, Status,
     UseCase, Verdict, Window,
 };

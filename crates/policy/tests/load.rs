@@ -166,6 +166,17 @@ fn wrong_records() {
         ("not_after = 2036-01-01T00:00:00Z", "not_after = 2026-01-01T00:00:00Z", "window.not_after"),
         ("tokens_per_request = 65_536", "tokens_per_request = 0", "limits.tokens_per_request"),
         ("tokens_per_request = 65_536", "tokens_per_request = -5", "-5"),
+        (
+            "tokens_per_day = 50_000_000",
+            "tokens_per_day = 9\nrequests_per_day = 0",
+            "limits.requests_per_day",
+        ),
+        (
+            "tokens_per_day = 50_000_000",
+            "tokens_per_day = 9\nkey.tokens_per_day = 0",
+            "limits.key.tokens_per_day",
+        ),
+        ("tokens_per_day = 50_000_000", "tokens_per_day = 9\nuser.tokens = 1", "tokens"),
     ];
     for (from, to, named) in table {
         let (message, place) = record(from, to);

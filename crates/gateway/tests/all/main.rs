@@ -16,6 +16,7 @@ mod quota;
 mod receipts;
 mod sealing;
 mod seeds;
+mod stores;
 
 use gateway::{Denied, Refusal};
 

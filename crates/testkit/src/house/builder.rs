@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use gateway::{EngineSettings, Gateway, Generate, Parts, Serving};
-use ledger::{Ledger, NewKey};
+use ledger::{Faults, Ledger, NewKey};
 use policy::{ModelFacts, PolicyFiles, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
@@ -116,11 +116,13 @@ impl HouseBuilder {
     /// Opens the durable parts in a new temporary folder and starts the gateway.
     pub async fn start(self) -> House {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = TestClock(Arc::new(AtomicI64::new(NOW_MS)));
+        let clock = TestClock { now: Arc::new(AtomicI64::new(NOW_MS)), steady: Arc::default() };
         let disk = StoreFault::default();
         let log = open_log(&folder.path().join("log"), &clock, &disk);
         let verifier = log.verifier_key().clone();
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite")).expect("a new ledger");
+        let store = Faults::default();
+        let path = folder.path().join("ledger.sqlite");
+        let ledger = Ledger::open_with(path, store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let parts = Parts {
             log,
@@ -136,6 +138,7 @@ impl HouseBuilder {
                 prev_config_event: None,
             },
             clock: clock.clock(),
+            log_dir: folder.path().join("log"),
         };
         let gateway = Gateway::start(parts).await.expect("an open log");
         let mut serving = load(folder.path());
@@ -153,6 +156,7 @@ impl HouseBuilder {
             tokenizer,
             clock,
             disk,
+            store,
             verifier,
             unserved: Mutex::new(Some(serving)),
             keys,
