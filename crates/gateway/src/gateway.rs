@@ -12,7 +12,7 @@ use provenance::{
 };
 use redact::Redactor;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::admit::admit;
@@ -59,6 +59,8 @@ pub struct Gateway {
     policy: RwLock<Arc<PolicySet>>,
     redactors: BTreeMap<String, Arc<Redactor>>,
     serving: OnceLock<Arc<Serving>>,
+    /// Held while quotas are counted again, and while serving begins: a request in between would be forgotten.
+    counting: Mutex<()>,
     places: Arc<Semaphore>,
     places_total: usize,
     strangers: DenialCounter,
@@ -86,6 +88,7 @@ impl Gateway {
             policy: RwLock::new(Arc::new(parts.policy)),
             redactors: parts.redactors,
             serving: OnceLock::new(),
+            counting: Mutex::new(()),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
             strangers: DenialCounter::new(now_ms),
@@ -133,6 +136,7 @@ impl Gateway {
             assurance: serving.assurance,
         }))
         .await?;
+        let _not_counting = self.counting.lock().await;
         self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
     }
 
@@ -292,6 +296,10 @@ impl Gateway {
 
     pub(crate) fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    pub(crate) fn counting(&self) -> &Mutex<()> {
+        &self.counting
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -69,6 +69,7 @@ impl Gateway {
     }
 
     pub(crate) async fn rebuild_quota(&self, by: AdminRef) -> Result<AdminOutcome, Refusal> {
+        let _not_serving = self.counting().lock().await;
         // Running requests could not settle in the counters that take the place of theirs.
         if self.serving().is_ok() {
             return Err(Refusal::Invalid {

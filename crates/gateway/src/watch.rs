@@ -33,15 +33,30 @@ impl fmt::Display for Jumped {
 
 pub(crate) struct Watch {
     clock: Clock,
+    last: Mutex<Last>,
+}
+
+struct Last {
     /// The last good reading, and the steady clock's beside it.
-    last: Mutex<(i64, i64)>,
+    now_ms: i64,
+    steady_ms: i64,
+    /// Whether this run has had a good reading. Before, nobody knows how long it stood still: any later time may be right.
+    settled: bool,
+}
+
+impl Last {
+    fn expected_ms(&self, steady_ms: i64) -> (i64, i64) {
+        let passed_ms = steady_ms.saturating_sub(self.steady_ms).max(0);
+        (self.now_ms.saturating_add(passed_ms), passed_ms)
+    }
 }
 
 impl Watch {
     /// `latest_ms`: the latest moment that durable state knows of; time cannot be before it.
     pub(crate) fn new(clock: Clock, latest_ms: Option<i64>) -> Self {
         let now_ms = clock.now_ms();
-        let last = (latest_ms.map_or(now_ms, |latest| latest.max(now_ms)), clock.steady_ms());
+        let now_ms = latest_ms.map_or(now_ms, |latest| latest.max(now_ms));
+        let last = Last { now_ms, steady_ms: clock.steady_ms(), settled: false };
         Self { clock, last: Mutex::new(last) }
     }
 
@@ -50,14 +65,13 @@ impl Watch {
     pub(crate) fn check(&self) -> Result<i64, Jumped> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (now_ms, steady_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let passed_ms = steady_ms.saturating_sub(last.1).max(0);
-        let expected_ms = last.0.saturating_add(passed_ms);
+        let (expected_ms, passed_ms) = last.expected_ms(steady_ms);
         let by_ms = now_ms.saturating_sub(expected_ms);
-        let most = u64::try_from(STEP_MS_MAX.saturating_add(passed_ms / SLEW_PART)).unwrap_or(0);
-        if by_ms.unsigned_abs() > most {
+        let most_ms = STEP_MS_MAX.saturating_add(passed_ms / SLEW_PART);
+        if by_ms < most_ms.saturating_neg() || (last.settled && by_ms > most_ms) {
             return Err(Jumped { expected_ms, by_ms });
         }
-        *last = (now_ms, steady_ms);
+        *last = Last { now_ms, steady_ms, settled: true };
         Ok(now_ms)
     }
 
@@ -65,8 +79,8 @@ impl Watch {
     pub(crate) fn accept(&self) -> (i64, i64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (now_ms, steady_ms) = (self.clock.now_ms(), self.clock.steady_ms());
-        let expected_ms = last.0.saturating_add(steady_ms.saturating_sub(last.1).max(0));
-        *last = (now_ms, steady_ms);
+        let (expected_ms, _) = last.expected_ms(steady_ms);
+        *last = Last { now_ms, steady_ms, settled: true };
         (expected_ms, now_ms)
     }
 }
@@ -104,8 +118,13 @@ mod tests {
         set(2_000_000, 101_000);
         assert_eq!(watch.accept(), (1_110_000, 2_000_000));
         assert_eq!(watch.check().ok(), Some(2_000_000));
-        // A restart does not hide that it was later before.
-        assert!(Watch::new(clock.clone(), Some(2_000_000 + STEP_MS_MAX + 1)).check().is_err());
+        // A restart does not hide that it was later before; however long it took, the clock set right is right.
+        let restarted = Watch::new(clock.clone(), Some(2_000_000 + STEP_MS_MAX + 1));
+        assert!(restarted.check().is_err());
+        set(9_000_000, 102_000);
+        assert_eq!(restarted.check().ok(), Some(9_000_000));
+        set(2_000_000, 103_000);
+        assert!(restarted.check().is_err());
         assert!(Watch::new(clock, Some(1_999_000)).check().is_ok());
     }
 }

@@ -259,7 +259,7 @@ fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept() {
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(ledger.latest_ms(), None);
-    let demands = [demand(tokens_per_day("letters"), 6, 10), demand(requests_per_minute("key"), 1, 9)];
+    let demands = [demand(tokens_per_day("letters"), 6, 100), demand(requests_per_minute("key"), 1, 9)];
     ledger.settle(granted(&ledger, &demands, 5000), 4).unwrap();
     ledger.settle(granted(&ledger, &demands, 3000), 4).unwrap();
     let mut standings = ledger.standings().unwrap();

@@ -168,15 +168,15 @@ fn wrong_records() {
         ("tokens_per_request = 65_536", "tokens_per_request = -5", "-5"),
         (
             "tokens_per_day = 50_000_000",
-            "tokens_per_day = 9\nrequests_per_day = 0",
+            "requests_per_day = 0\ntokens_per_day = 9",
             "limits.requests_per_day",
         ),
         (
             "tokens_per_day = 50_000_000",
-            "tokens_per_day = 9\nkey.tokens_per_day = 0",
+            "key.tokens_per_day = 0\ntokens_per_day = 9",
             "limits.key.tokens_per_day",
         ),
-        ("tokens_per_day = 50_000_000", "tokens_per_day = 9\nuser.tokens = 1", "tokens"),
+        ("tokens_per_day = 50_000_000", "user.tokens = 1\ntokens_per_day = 9", "tokens"),
     ];
     for (from, to, named) in table {
         let (message, place) = record(from, to);
