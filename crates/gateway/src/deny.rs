@@ -107,7 +107,7 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
             remedy: verdict.remedy,
             remedy_nl: verdict.remedy_nl,
             receipt_id: Some(receipt_id),
-            quota: verdict.quota,
+            quota: verdict.quota.map(Box::new),
         }),
         Err(closed) => closed,
     }

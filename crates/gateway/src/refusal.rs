@@ -17,7 +17,7 @@ pub struct Denied {
     /// Where the denial stands in the log; none for callers without a key.
     pub receipt_id: Option<String>,
     /// Which allowance is used up, and when it is free again, where that is why.
-    pub quota: Option<Quota>,
+    pub quota: Option<Box<Quota>>,
 }
 
 /// Whose allowance.

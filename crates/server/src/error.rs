@@ -27,7 +27,7 @@ struct Details {
     remedy_nl: Option<String>,
     receipt: Option<String>,
     retry_after_s: Option<u64>,
-    quota: Option<Quota>,
+    quota: Option<Box<Quota>>,
 }
 
 #[derive(Serialize)]
@@ -142,7 +142,7 @@ impl From<Refusal> for ApiError {
                 let mut error = Self::new(status, kind, denied.rule, message);
                 error.0.remedy_nl = Some(denied.remedy_nl);
                 error.0.receipt = denied.receipt_id;
-                error.0.retry_after_s = denied.quota.and_then(|quota| quota.retry_after_s);
+                error.0.retry_after_s = denied.quota.as_ref().and_then(|quota| quota.retry_after_s);
                 error.0.quota = denied.quota;
                 error
             }
