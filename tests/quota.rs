@@ -1,13 +1,15 @@
-//! A power cut under load: no quota is exceeded, none is forgotten, and the log alone gives the same counters.
+//! A power cut under load: no quota is exceeded, none is forgotten, and the log alone gives the same counters. A clock
+//! that was set back while the server was down opens nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ledger::{Counter, Demand, Ledger, Measure, Reserve, Scope, Window};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, PATIENCE, Place, until};
+use crate::harness::{MODEL, PATIENCE, Place, post, until};
 
 const REQUESTS_PER_DAY: u64 = 60;
 const CLIENTS: usize = 40;
@@ -127,4 +129,45 @@ fn kill_9_amid_load_loses_no_count_and_exceeds_no_quota() {
     assert_eq!(shown(&place, "use-case", "requests", "day"), (REQUESTS_PER_DAY, 0));
     assert_eq!(shown(&place, "use-case", "tokens", "day"), (tokens_by_the_log(&place), 0));
     place.run(&["log", "verify"]).ok();
+}
+
+#[test]
+fn a_clock_before_what_the_ledger_has_seen_closes_the_gate_until_it_is_accepted() {
+    let Some(place) = Place::new() else { return };
+    let key = place.key("pilot-test").secret;
+    let counter = Counter {
+        scope: Scope::UseCase("another".to_owned()),
+        measure: Measure::Requests,
+        window: Window::Day,
+    };
+    // Someone was served an hour from now, so the clock was set back since.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(3600);
+    let later_ms = later.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
+    let ledger = Ledger::open(place.state().join("ledger.sqlite")).unwrap();
+    let Reserve::Granted(one) = ledger.reserve(&[Demand { counter, amount: 1, limit: 1 }], later_ms).unwrap()
+    else {
+        panic!("an empty counter is full")
+    };
+    ledger.release(one).unwrap();
+    drop(ledger);
+
+    let body = json!({"model": MODEL, "max_tokens": 2, "messages": [{"role": "user", "content": "Count."}]});
+    let ask = |address: &str| post(address, "/v1/chat/completions", Some(&key), &body);
+    let server = place.serve();
+    for denials in 1..=2 {
+        let reply = ask(&server.address);
+        assert_eq!(reply.status, 503);
+        assert!(reply.text().contains("quota accept-clock"), "{}", reply.text());
+        let leaves = place.leaves();
+        let denied = leaves.of("denied");
+        assert_eq!(denied.len(), denials);
+        assert_eq!(denied[denials - 1]["decision"]["rule"], "clock-jumped");
+    }
+    let said = place.run(&["quota", "accept-clock"]).ok();
+    assert!(said.contains("the time is"), "{said}");
+    assert_eq!(place.leaves().of("clock_accepted").len(), 1);
+    ask(&server.address).ok();
+    server.stop();
+    let server = place.serve();
+    ask(&server.address).ok();
 }
