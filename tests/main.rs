@@ -22,6 +22,7 @@ mod hang_up;
 mod harness;
 mod policy_reload;
 mod privacy;
+mod quota;
 mod receipts;
 mod sampling;
 mod serve;

@@ -72,6 +72,9 @@ pub enum Command {
     /// Check, test, explain and compare the rules and records
     #[command(subcommand)]
     Policy(Policy),
+    /// Show and rebuild the counters of quotas
+    #[command(subcommand)]
+    Quota(QuotaCommand),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log
@@ -271,6 +274,17 @@ pub enum Keys {
         /// Key id or prefix
         key: String,
     },
+}
+
+/// `quota …`
+#[derive(Debug, Subcommand)]
+pub enum QuotaCommand {
+    /// List what use cases, keys and users have taken this minute and today
+    Show,
+    /// Count again from the provenance log; the server must be stopped
+    Rebuild,
+    /// Say that the clock is right, after it was set or had been wrong
+    AcceptClock,
 }
 
 /// `redact`

@@ -47,7 +47,8 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
             isa: Name::new(purpose.isa)?,
             prev_config_event: None,
         },
-        clock: Clock::system(),
+        clock: Clock::system_with(steady_ms),
+        log_dir: places.log(),
     };
     Ok((Gateway::start(parts).await?, recovery))
 }
@@ -64,6 +65,17 @@ fn policy(places: &Places) -> anyhow::Result<ActivePolicy> {
 fn policy_source(places: &Places) -> PolicySource {
     let places = places.clone();
     Box::new(move || policy(&places).map_err(|error| format!("{error:#}")))
+}
+
+/// Milliseconds since the machine started, its sleep included where the system can say that: a machine that wakes has
+/// a clock that is right.
+fn steady_ms() -> i64 {
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    let time = rustix::time::clock_gettime(clock);
+    time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 /// The log's name. It is drawn once and kept in the state folder, because it is part of the log's key.

@@ -3,7 +3,7 @@
 mod http;
 mod log;
 mod place;
-mod policy;
+pub mod policy;
 mod program;
 mod shared;
 mod store;

@@ -50,14 +50,29 @@ pub fn write(to: &Path, trust_root: &Path) {
     for case in USE_CASES {
         folder.insert(format!("use-cases/{}.toml", case.id), record(&case));
     }
-    let signers = Signers::new("The organisation of the tests", SIGNED_MS);
-    signers.sign_all(&mut folder);
+    sign(to, folder);
+    std::fs::write(trust_root, signers().trust_root_toml()).expect("the trust root is written");
+}
+
+/// Has every record of the folder signed as it now is.
+pub fn sign_again(dir: &Path) {
+    let mut folder = Folder::new();
+    read(dir, "", &mut folder);
+    folder.retain(|path, _| !path.contains(".signatures/"));
+    sign(dir, folder);
+}
+
+fn signers() -> Signers {
+    Signers::new("The organisation of the tests", SIGNED_MS)
+}
+
+fn sign(to: &Path, mut folder: Folder) {
+    signers().sign_all(&mut folder);
     for (path, text) in folder {
         let path = to.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, text).expect("a file of the policy is written");
     }
-    std::fs::write(trust_root, signers.trust_root_toml()).expect("the trust root is written");
 }
 
 fn read(from: &Path, prefix: &str, folder: &mut Folder) {

@@ -89,7 +89,8 @@ fn print(outcome: AdminOutcome) {
     }
 }
 
-fn date(ms: Option<i64>) -> String {
+/// A moment as people read it, in UTC.
+pub(crate) fn date(ms: Option<i64>) -> String {
     ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
         .map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%MZ").to_string())
 }

@@ -6,6 +6,7 @@ pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod policy;
+pub(crate) mod quota;
 pub(crate) mod redact;
 pub(crate) mod roster;
 pub(crate) mod serve;

@@ -188,6 +188,9 @@ async fn sum_up_strangers(gateway: Arc<Gateway>) {
     let mut tick = tokio::time::interval(STRANGERS_INTERVAL);
     loop {
         tick.tick().await;
+        if let Err(error) = gateway.forget_old_quota().await {
+            tracing::error!(%error, "quota windows long past could not be forgotten");
+        }
         if let Err(error) = gateway.seal_strangers().await {
             tracing::error!(%error, "callers without a key could not be summed up in the log");
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::active::Reloaded;
 use crate::gateway::Gateway;
+use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
@@ -44,6 +45,12 @@ pub enum AdminCommand {
     },
     /// Read the policy anew and put it in force.
     ReloadPolicy,
+    /// Show what quotas hold now.
+    ShowQuota,
+    /// Count quotas again from the log; not while a model is served.
+    RebuildQuota,
+    /// Take the clock as it stands for right.
+    AcceptClock,
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
 }
@@ -75,6 +82,22 @@ pub enum AdminOutcome {
         sha256: String,
         /// Whether it is another than before.
         changed: bool,
+    },
+    /// What quotas hold.
+    Quota(Vec<QuotaRow>),
+    /// Quotas were counted again.
+    QuotaRebuilt {
+        /// Counters there are now.
+        counters: u64,
+        /// Those that stood otherwise before.
+        changed: u64,
+    },
+    /// The clock is taken for right.
+    ClockAccepted {
+        /// The time it had to be, milliseconds since 1970.
+        expected_ms: i64,
+        /// The time it is, milliseconds since 1970.
+        accepted_ms: i64,
     },
     /// A signed checkpoint.
     Checkpoint(String),
@@ -121,6 +144,9 @@ impl Gateway {
                 let Reloaded { sha256, changed } = self.reload_policy(Some(by)).await?;
                 Ok(AdminOutcome::PolicyReloaded { sha256: hex::encode(sha256), changed })
             }
+            AdminCommand::ShowQuota => self.show_quota(by).await,
+            AdminCommand::RebuildQuota => self.rebuild_quota(by).await,
+            AdminCommand::AcceptClock => self.accept_clock(by).await,
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))

@@ -7,10 +7,11 @@ use redact::Vault;
 use tokio::sync::OwnedSemaphorePermit;
 use zeroize::Zeroizing;
 
-use crate::allowance::{self, Allowance};
+use crate::allowance::{self, Allowance, Taker};
 use crate::clear::Cleared;
 use crate::deny::{self, Verdict};
 use crate::encode::{Prompts, encode};
+use crate::enter::QUOTA_STORE_FAILED;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
@@ -61,7 +62,7 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         }
         Err(refusal) => return Err(bounded(gateway, record, "too-many-choices", refusal).await),
     };
-    let allowance = reserve(gateway, &prompts).await?;
+    let (mut allowance, tokens_reserved) = reserve(gateway, &prompts).await?;
     let Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, .. } = prompts;
     let (entered, vault) = cleared.into_parts();
     let (mut facts, key, request) = (entered.record, entered.key, entered.request);
@@ -74,8 +75,22 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         input.prompts = count(token_ids.len());
         input.rendered_at_ms = rendered_at_ms;
     }
+    facts.decision.tokens_reserved = Some(tokens_reserved);
+    facts.decision.reserved_at_ms = Some(entered.now_ms);
     let demo = facts.demo;
-    let open = gateway.open(Intent { request: facts, prev_config_event: None }).await?;
+    // From the first poll on, the log's queue has the intent: a caller that goes away now has begun.
+    allowance.begin();
+    let open = match gateway.log().admit(Intent { request: facts, prev_config_event: None }).await {
+        Ok(open) => open,
+        Err(error) => {
+            // A log that closed on the way may have the intent or not; one that refused it has not.
+            match error {
+                provenance::Error::LogClosed { .. } => allowance.leave(),
+                _ => allowance.cancel(),
+            }
+            return Err(Refusal::closed(error));
+        }
+    };
     Ok(Admitted {
         open,
         key,
@@ -103,45 +118,40 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Seals a refusal that is no decision of the policy (too long, too busy), and gives it back to say.
+/// Seals a refusal by a bound of the engine.
 async fn bounded(
     gateway: &Gateway,
     record: provenance::RequestFacts,
     rule: &str,
     refusal: Refusal,
 ) -> Refusal {
-    match deny::seal(gateway, record, Verdict::built_in(Stage::Submit, rule, "", "")).await {
-        Refusal::Denied(_) => refusal,
-        closed => closed,
-    }
+    deny::seal_refusal(gateway, record, Stage::Submit, rule, refusal).await
 }
 
-/// Reserves what the request can take at most, or seals the denial.
-async fn reserve(gateway: &Gateway, prompts: &Prompts) -> Result<Allowance, Refusal> {
+/// Reserves what the request can take at most, in the minute and day it came in, or seals the denial. Gives the
+/// number of tokens too.
+async fn reserve(gateway: &Gateway, prompts: &Prompts) -> Result<(Allowance, u64), Refusal> {
     let entered = prompts.cleared.entered();
     let each = entered.request.params.n;
     let tokens = prompts.token_ids.iter().zip(&prompts.max_tokens).fold(0_u64, |sum, (ids, &max)| {
         sum.saturating_add(ids.len() as u64).saturating_add(u64::from(max).saturating_mul(each.into()))
     });
-    let (ledger, use_case, now_ms) = (gateway.ledger().clone(), entered.use_case.clone(), gateway.now_ms());
-    let outcome = gateway.blocking(move || allowance::reserve(&ledger, &use_case, tokens, now_ms)).await?;
-    let exceeded = match outcome {
-        Ok(allowance) => return Ok(allowance),
-        Err(exceeded) => exceeded,
-    };
-    let verdict = match exceeded.demand.counter.measure {
-        ledger::Measure::Requests => Verdict::built_in(
-            Stage::Clear,
-            "quota-requests-per-minute",
-            "the use case has begun as many requests this minute as it may; try again in a minute",
-            "de toepassing is deze minuut zoveel verzoeken begonnen als mag; probeer het over een minuut opnieuw",
-        ),
-        ledger::Measure::Tokens => Verdict::built_in(
-            Stage::Clear,
-            "quota-tokens-per-day",
-            "the request could take more tokens than the use case has left today; lower max_tokens or ask its owner",
-            "het verzoek kan meer tokens nemen dan de toepassing vandaag over heeft; verlaag max_tokens of vraag de eigenaar",
-        ),
-    };
-    Err(deny::seal(gateway, entered.record.clone(), verdict.quota()).await)
+    let (ledger, use_case, now_ms) = (gateway.ledger().clone(), entered.use_case.clone(), entered.now_ms);
+    let (key_id, user) = (entered.entry.principal.key_id.clone(), entered.record.actor_pseudonym);
+    let outcome = gateway
+        .blocking(move || {
+            let taker = Taker { use_case: &use_case.id, key_id: &key_id, user };
+            allowance::reserve(&ledger, &taker, &use_case, tokens, now_ms).map_err(Refusal::closed)
+        })
+        .await;
+    let record = entered.record.clone();
+    match outcome {
+        Ok(Ok(allowance)) => Ok((allowance, tokens)),
+        Ok(Err(exceeded)) => {
+            Err(deny::seal(gateway, record, Verdict::exceeded(Stage::Clear, &exceeded)).await)
+        }
+        Err(closed) => {
+            Err(deny::seal_refusal(gateway, record, Stage::Clear, QUOTA_STORE_FAILED, closed).await)
+        }
+    }
 }

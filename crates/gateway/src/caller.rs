@@ -10,6 +10,7 @@ use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::{Denied, DeniedKind, Refusal};
 use crate::request::{Origin, Trace};
+use crate::watch::Jumped;
 
 /// Someone whose key was found good. Only [`Gateway::authenticate`] makes one.
 #[derive(Clone)]
@@ -47,10 +48,21 @@ pub(crate) async fn authenticate(
             "stuur de sleutel van uw toepassing mee als 'Authorization: Bearer ptk_…'",
         ));
     };
+    let clock = gateway.moment();
+    let now_ms = clock.as_ref().copied().unwrap_or_else(|jumped| jumped.expected_ms);
     // Keys are held in memory, so this touches no disk.
-    let status = gateway.ledger().find_key(key, gateway.now_ms()).map_err(Refusal::closed)?;
+    let status = gateway.ledger().find_key(key, now_ms).map_err(|error| {
+        gateway.strangers().count(UnauthenticatedReason::KeyStoreFailed);
+        Refusal::closed(error)
+    })?;
     let (record, rule, remedy, remedy_nl) = match status {
-        KeyStatus::Valid(record) => return Ok(Caller::new(record, origin)),
+        KeyStatus::Valid(record) => {
+            let caller = Caller::new(record, origin);
+            return match clock {
+                Ok(_) => Ok(caller),
+                Err(jumped) => Err(out_of_time(gateway, &caller, endpoint, jumped).await),
+            };
+        }
         KeyStatus::Revoked(record) => (
             record,
             "key-revoked",
@@ -74,10 +86,20 @@ pub(crate) async fn authenticate(
         }
     };
     let caller = Caller::new(record, origin);
-    let (facts, _) =
-        record::begin(gateway, &gateway.policy(), &caller, endpoint, &Trace::NONE, gateway.now_ms())?;
+    let (facts, _) = record::begin(gateway, &gateway.policy(), &caller, endpoint, &Trace::NONE, now_ms)?;
     let verdict = Verdict::built_in(Stage::Key, rule, remedy, remedy_nl).unauthenticated();
     Err(deny::seal(gateway, facts, verdict).await)
+}
+
+/// The clock was set: nothing that depends on the time can be judged.
+async fn out_of_time(gateway: &Gateway, caller: &Caller, endpoint: EndpointId, jumped: Jumped) -> Refusal {
+    let at_ms = jumped.expected_ms;
+    match record::begin(gateway, &gateway.policy(), caller, endpoint, &Trace::NONE, at_ms) {
+        Ok((facts, _)) => {
+            deny::seal_refusal(gateway, facts, Stage::Key, "clock-jumped", Refusal::closed(jumped)).await
+        }
+        Err(closed) => closed,
+    }
 }
 
 /// Nobody we know: counted, and the count is sealed at the end of the interval.
@@ -95,5 +117,6 @@ fn stranger(
         remedy: remedy.to_owned(),
         remedy_nl: remedy_nl.to_owned(),
         receipt_id: None,
+        quota: None,
     })
 }

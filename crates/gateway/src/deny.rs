@@ -1,11 +1,13 @@
 //! A denial is an outcome: it is sealed in the log first and told to the caller second.
 
+use ledger::Exceeded;
 use policy::{Denial, DenialClass};
 use provenance::{DecisionFacts, Leaf, Name, RequestFacts, Stage};
 
+use crate::allowance;
 use crate::gateway::Gateway;
 use crate::record;
-use crate::refusal::{Denied, DeniedKind, Refusal};
+use crate::refusal::{Denied, DeniedKind, Quota, Refusal};
 
 /// A decision against a request, in the form the log and the caller need.
 pub(crate) struct Verdict {
@@ -14,6 +16,7 @@ pub(crate) struct Verdict {
     remedy: String,
     remedy_nl: String,
     kind: DeniedKind,
+    quota: Option<Quota>,
 }
 
 impl Verdict {
@@ -28,6 +31,7 @@ impl Verdict {
                 DenialClass::Quota => DeniedKind::Quota,
                 _ => DeniedKind::Forbidden,
             },
+            quota: None,
         }
     }
 
@@ -44,6 +48,7 @@ impl Verdict {
             remedy: remedy.into(),
             remedy_nl: remedy_nl.into(),
             kind: DeniedKind::Forbidden,
+            quota: None,
         }
     }
 
@@ -52,9 +57,35 @@ impl Verdict {
         Self { kind: DeniedKind::Unauthenticated, ..self }
     }
 
-    /// The same, said as 429: the allowance is used up.
-    pub(crate) fn quota(self) -> Self {
-        Self { kind: DeniedKind::Quota, ..self }
+    /// An allowance is used up: 429.
+    pub(crate) fn exceeded(stage: Stage, exceeded: &Exceeded) -> Self {
+        let quota = allowance::quota(exceeded);
+        let verdict = Self::built_in(stage, &quota.rule(), quota.remedy(), quota.remedy_nl());
+        Self { kind: DeniedKind::Quota, quota: Some(quota), ..verdict }
+    }
+
+    /// Says more of a quota's denial by the policy, where the ledger knows which allowance it is.
+    pub(crate) fn explained(self, exceeded: &[Exceeded]) -> Self {
+        if self.kind != DeniedKind::Quota {
+            return self;
+        }
+        let mut known = exceeded.iter().map(|exceeded| Self::exceeded(self.stage, exceeded));
+        known.find(|known| known.rule == self.rule).unwrap_or(self)
+    }
+}
+
+/// Seals a refusal that is no decision of the policy (too long, too busy, a store that fails), and gives it back to
+/// say. If the log cannot take it, the gate is closed.
+pub(crate) async fn seal_refusal(
+    gateway: &Gateway,
+    facts: RequestFacts,
+    stage: Stage,
+    rule: &str,
+    refusal: Refusal,
+) -> Refusal {
+    match seal(gateway, facts, Verdict::built_in(stage, rule, "", "")).await {
+        Refusal::Denied(_) => refusal,
+        closed => closed,
     }
 }
 
@@ -76,6 +107,7 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
             remedy: verdict.remedy,
             remedy_nl: verdict.remedy_nl,
             receipt_id: Some(receipt_id),
+            quota: verdict.quota.map(Box::new),
         }),
         Err(closed) => closed,
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use ledger::Exceeded;
 use policy::{Decision, EntryRequest, ModelFacts, QuotaFacts, UseCase};
 use provenance::{RequestFacts, RequestKey, Stage};
 
 use crate::active::ActivePolicy;
+use crate::allowance::{self, Taker};
 use crate::caller::Caller;
 use crate::deny::{self, Verdict};
 use crate::endpoint::EndpointId;
@@ -15,6 +17,9 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Input};
 use crate::serving::Serving;
+
+/// The rule of a request that the ledger failed.
+pub(crate) const QUOTA_STORE_FAILED: &str = "quota-store-failed";
 
 /// A request with the caller it was made by. Consumed at the door.
 pub(crate) struct Inbound {
@@ -46,10 +51,15 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     let Inbound { caller, request } = inbound;
     let serving = gateway.serving()?;
     let policy = gateway.policy();
-    let now_ms = gateway.now_ms();
+    let clock = gateway.moment();
+    let now_ms = clock.as_ref().copied().unwrap_or_else(|jumped| jumped.expected_ms);
     let started = Instant::now();
     let (mut record, key) =
         record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
+    if let Err(jumped) = clock {
+        let closed = Refusal::closed(jumped);
+        return Err(deny::seal_refusal(gateway, record, Stage::Enter, "clock-jumped", closed).await);
+    }
     let known = request.model == serving.facts.id;
     let model = if known { serving.facts.clone() } else { ModelFacts::unknown(request.model.clone()) };
     if known {
@@ -57,19 +67,26 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     }
     record.engine = Some(record::engine(gateway, &serving)?);
     record.input = Some(record::input(&key, &request.client_input));
+    let (quota, exceeded) = match quota(gateway, &policy, &record, &request, now_ms).await {
+        Ok(looked) => looked,
+        Err(closed) => {
+            return Err(deny::seal_refusal(gateway, record, Stage::Enter, QUOTA_STORE_FAILED, closed).await);
+        }
+    };
     let entry = EntryRequest {
         principal: caller.principal,
         action: action(request.endpoint),
         model: Some(model),
         now_ms,
         loopback: request.origin.loopback,
-        quota: quota(gateway, &policy, &record, &request, now_ms).await?,
+        quota,
     };
     record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
     let decision = policy.enter(&entry);
     record.determining = record::names(decision.determining());
     if let Decision::Deny(denial) = decision {
-        return Err(deny::seal(gateway, record, Verdict::of(Stage::Enter, &denial)).await);
+        let verdict = Verdict::of(Stage::Enter, &denial).explained(&exceeded);
+        return Err(deny::seal(gateway, record, verdict).await);
     }
     let Some(use_case) = policy.use_case(&entry.principal.use_case).cloned() else {
         // The set permits only use cases that it knows.
@@ -108,18 +125,27 @@ async fn quota(
     record: &RequestFacts,
     request: &GenerationRequest,
     now_ms: i64,
-) -> Result<QuotaFacts, Refusal> {
+) -> Result<(QuotaFacts, Vec<Exceeded>), Refusal> {
     let Some(use_case) =
         record.use_case.as_ref().and_then(|reference| policy.use_case(reference.id.as_str()))
     else {
-        return Ok(QuotaFacts::default());
+        return Ok((QuotaFacts::default(), Vec::new()));
     };
-    let used = gateway.usage(use_case.id.clone(), now_ms).await?;
-    Ok(QuotaFacts {
-        tokens_reserved: tokens_estimate(request),
+    let (ledger, tokens) = (Arc::clone(gateway.ledger()), tokens_estimate(request));
+    let (limits, use_case, user) = (use_case.limits, use_case.id.clone(), record.actor_pseudonym);
+    let key_id = record.key_id.as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    let used = gateway
+        .blocking(move || {
+            let taker = Taker { use_case: &use_case, key_id: &key_id, user };
+            allowance::used(&ledger, &taker, &limits, tokens, now_ms).map_err(Refusal::closed)
+        })
+        .await?;
+    let facts = QuotaFacts {
+        tokens_reserved: tokens,
         tokens_today: used.tokens_today,
         requests_this_minute: used.requests_this_minute,
-    })
+    };
+    Ok((facts, used.exceeded))
 }
 
 /// A low estimate: four bytes a token, and what was asked for.

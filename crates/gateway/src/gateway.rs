@@ -1,19 +1,19 @@
 //! The gateway itself: what every stage needs, and the one path through the stages.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::Ledger;
 use provenance::{
-    Appended, Clock, Configuration, DenialCounter, Intent, KeyRing, Leaf, Log, ModelLoaded, OpenRequest,
-    ServerStarted, ServerStopped,
+    Appended, Clock, Configuration, DenialCounter, KeyRing, Leaf, Log, ModelLoaded, ServerStarted,
+    ServerStopped,
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
 use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
-use crate::allowance::{self, Used};
 use crate::caller::{self, Caller};
 use crate::clear::clear;
 use crate::endpoint::EndpointId;
@@ -25,6 +25,7 @@ use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Origin, Trace};
 use crate::serving::{ModelCard, Serving, name};
 use crate::strip::strip;
+use crate::watch::{Jumped, Watch};
 use crate::{deny, record};
 
 /// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
@@ -47,6 +48,8 @@ pub struct Parts {
     pub configuration: Configuration,
     /// The clock of decisions and leaves.
     pub clock: Clock,
+    /// The folder of the log, to count quotas again from it.
+    pub log_dir: PathBuf,
 }
 
 /// The one way from a request to an answer. Shared by all connections.
@@ -57,6 +60,8 @@ pub struct Gateway {
     policy: RwLock<Arc<ActivePolicy>>,
     policy_source: Arc<PolicySource>,
     serving: OnceLock<Arc<Serving>>,
+    /// Held while quotas are counted again, and while serving begins: a request in between would be forgotten.
+    counting: Mutex<()>,
     places: Arc<Semaphore>,
     places_total: usize,
     meter: Arc<Meter>,
@@ -64,6 +69,8 @@ pub struct Gateway {
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
     clock: Clock,
+    watch: Watch,
+    log_dir: PathBuf,
 }
 
 impl Gateway {
@@ -75,6 +82,7 @@ impl Gateway {
         let mut salt = Zeroizing::new([0; 32]);
         getrandom::fill(salt.as_mut()).map_err(|_| Refusal::closed("the system gives no random bytes"))?;
         let now_ms = parts.clock.now_ms();
+        let watch = Watch::new(parts.clock.clone(), parts.ledger.latest_ms());
         let gateway = Self {
             log: parts.log,
             ring: parts.ring,
@@ -82,6 +90,7 @@ impl Gateway {
             policy: RwLock::new(Arc::new(parts.policy)),
             policy_source: Arc::new(parts.policy_source),
             serving: OnceLock::new(),
+            counting: Mutex::new(()),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
             meter: Arc::new(parts.meter),
@@ -89,8 +98,15 @@ impl Gateway {
             configuration: parts.configuration,
             salt,
             clock: parts.clock,
+            watch,
+            log_dir: parts.log_dir,
         };
         gateway.seal_start().await?;
+        gateway.forget_old_quota().await?;
+        if gateway.ledger.recovered().any() {
+            // A crash left reservations, which count in full by now; the log knows which of them ended, and how.
+            gateway.recount(None).await?;
+        }
         Ok(gateway)
     }
 
@@ -115,6 +131,7 @@ impl Gateway {
             assurance: serving.assurance,
         }))
         .await?;
+        let _not_counting = self.counting.lock().await;
         self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
     }
 
@@ -202,6 +219,17 @@ impl Gateway {
         }
     }
 
+    /// Forgets quota windows long past. Call it now and then. Does nothing while the clock cannot be trusted, since it
+    /// would forget windows of today.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub async fn forget_old_quota(&self) -> Result<(), Refusal> {
+        let Ok(now_ms) = self.moment() else { return Ok(()) };
+        let ledger = Arc::clone(&self.ledger);
+        self.blocking(move || ledger.prune(now_ms).map_err(Refusal::closed)).await
+    }
+
     /// Ends in order: running answers have ended or are sealed as aborted, and the log is closed.
     pub async fn stop(&self, reason: &str) {
         if let Some(serving) = self.serving.get() {
@@ -278,6 +306,23 @@ impl Gateway {
         self.clock.now_ms()
     }
 
+    pub(crate) fn counting(&self) -> &Mutex<()> {
+        &self.counting
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(crate) fn log_dir(&self) -> &Path {
+        &self.log_dir
+    }
+
+    /// The time that requests are judged by, unless the clock was set.
+    pub(crate) fn moment(&self) -> Result<i64, Jumped> {
+        self.watch.check()
+    }
+
     /// The policy in force; a request keeps the one it entered with.
     pub(crate) fn policy(&self) -> Arc<ActivePolicy> {
         Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
@@ -303,11 +348,6 @@ impl Gateway {
         self.log.append(leaf).map_err(Refusal::closed)?.wait().await.map_err(Refusal::closed)
     }
 
-    /// Makes an intent durable.
-    pub(crate) async fn open(&self, intent: Intent) -> Result<OpenRequest, Refusal> {
-        self.log.admit(intent).await.map_err(Refusal::closed)
-    }
-
     /// Places for `choices` sequences, or `Busy`: nothing waits outside the engine's own queue.
     pub(crate) fn place(&self, choices: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let wanted = u32::try_from(choices).unwrap_or(u32::MAX);
@@ -323,11 +363,6 @@ impl Gateway {
         Arc::clone(&self.places)
             .try_acquire_many_owned(wanted)
             .map_err(|_| Refusal::Busy { retry_after_s: 1 })
-    }
-
-    pub(crate) async fn usage(&self, use_case: String, now_ms: i64) -> Result<Used, Refusal> {
-        let ledger = Arc::clone(&self.ledger);
-        self.blocking(move || allowance::used(&ledger, &use_case, now_ms)).await
     }
 
     /// Runs what waits for the disk on a thread that may.

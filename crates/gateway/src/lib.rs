@@ -18,12 +18,15 @@ mod flow;
 mod gateway;
 mod generate;
 mod load;
+mod quota;
 mod record;
+mod recount;
 mod refusal;
 mod request;
 mod serving;
 mod stop;
 mod strip;
+mod watch;
 
 pub use ::engine::{Device, KvType, isa};
 pub use active::{ActivePolicy, PolicySource, Reloaded};
@@ -37,7 +40,9 @@ pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
 pub use provenance::Receipt;
-pub use refusal::{Bound, Denied, DeniedKind, Refusal};
+pub use quota::QuotaRow;
+pub use recount::recount;
+pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
 pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
 pub use serving::{ModelCard, Serving};
 

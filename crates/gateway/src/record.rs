@@ -55,6 +55,7 @@ pub(crate) fn begin(
             data_class: None,
             special_categories: Vec::new(),
             tokens_reserved: None,
+            reserved_at_ms: None,
         },
         policy_pack_sha256: Digest(policy.digest()),
         determining: Vec::new(),

@@ -16,6 +16,95 @@ pub struct Denied {
     pub remedy_nl: String,
     /// Where the denial stands in the log; none for callers without a key.
     pub receipt_id: Option<String>,
+    /// Which allowance is used up, and when it is free again, where that is why.
+    pub quota: Option<Box<Quota>>,
+}
+
+/// Whose allowance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaOf {
+    /// Of the use case as a whole.
+    UseCase,
+    /// Of the key.
+    Key,
+    /// Of the key's user, within the use case.
+    User,
+}
+
+/// An allowance that is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Whose.
+    pub of: QuotaOf,
+    /// Of tokens, not of requests.
+    pub tokens: bool,
+    /// Of the day (UTC), not of the minute.
+    pub daily: bool,
+    /// How much there is.
+    pub limit: u64,
+    /// How much is used or reserved.
+    pub used: u64,
+    /// How much this request needs.
+    pub wanted: u64,
+    /// Seconds until the window ends; `None` where the request does not fit an empty one either.
+    pub retry_after_s: Option<u64>,
+}
+
+impl Quota {
+    /// Id of the rule: `quota-key-tokens-per-minute`, and without the subject for a use case.
+    pub(crate) fn rule(&self) -> String {
+        let of = match self.of {
+            QuotaOf::UseCase => "",
+            QuotaOf::Key => "key-",
+            QuotaOf::User => "user-",
+        };
+        let what = if self.tokens { "tokens" } else { "requests" };
+        format!("quota-{of}{what}-per-{}", if self.daily { "day" } else { "minute" })
+    }
+
+    /// What the caller can do, in English.
+    pub(crate) fn remedy(&self) -> String {
+        let of = match self.of {
+            QuotaOf::UseCase => "the use case",
+            QuotaOf::Key => "this key",
+            QuotaOf::User => "this user",
+        };
+        let what = if self.tokens { "tokens" } else { "requests" };
+        let window = if self.daily { "day (UTC)" } else { "minute" };
+        let Self { limit, used, wanted, .. } = self;
+        let state = format!(
+            "{of} may take {limit} {what} a {window}, {used} are used or reserved, and the request needs {wanted}"
+        );
+        match self.retry_after_s {
+            Some(seconds) if self.tokens => {
+                format!("{state}; lower max_tokens, or try again in {seconds} s")
+            }
+            Some(seconds) => format!("{state}; try again in {seconds} s"),
+            None => format!("{state}, which never fits; lower max_tokens or shorten the text"),
+        }
+    }
+
+    /// The same in Dutch.
+    pub(crate) fn remedy_nl(&self) -> String {
+        let of = match self.of {
+            QuotaOf::UseCase => "de toepassing",
+            QuotaOf::Key => "deze sleutel",
+            QuotaOf::User => "deze gebruiker",
+        };
+        let what = if self.tokens { "tokens" } else { "verzoeken" };
+        let window = if self.daily { "dag (UTC)" } else { "minuut" };
+        let Self { limit, used, wanted, .. } = self;
+        let state = format!(
+            "{of} mag {limit} {what} per {window} nemen, {used} zijn gebruikt of gereserveerd, en het verzoek vraagt er {wanted}"
+        );
+        match self.retry_after_s {
+            Some(seconds) if self.tokens => {
+                format!("{state}; verlaag max_tokens, of probeer het over {seconds} s opnieuw")
+            }
+            Some(seconds) => format!("{state}; probeer het over {seconds} s opnieuw"),
+            None => format!("{state}, wat nooit past; verlaag max_tokens of kort de tekst in"),
+        }
+    }
 }
 
 /// Which of HTTP's refusals a denial is.

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
@@ -16,7 +17,8 @@ const APPLICATION_ID: i64 = 0x5054_4c47;
 const PAGE_BYTES_MIN: u64 = 512;
 
 /// Migrations in order; `user_version` counts how many were applied. Never edit one that was released.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
     CREATE TABLE keys (
         id         TEXT    NOT NULL PRIMARY KEY,
         use_case   TEXT    NOT NULL,
@@ -49,15 +51,23 @@ const MIGRATIONS: [&str; 1] = ["
         PRIMARY KEY (scope_kind, scope, measure, window, start_ms)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX counters_by_age ON counters (window, start_ms);
-"];
+",
+    // The latest moment at which anything was reserved: a clock before it was set back.
+    "
+    CREATE TABLE clock (
+        only      INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+        latest_ms INTEGER NOT NULL
+    ) STRICT;
+",
+];
 
 /// Opens the file at `path`, creating it with mode 0600, and brings it up to date.
 pub(crate) fn open(path: &Path) -> Result<Connection, Error> {
     let size_bytes = own_file(path).map_err(|source| Error::File { path: path.into(), source })?;
     check_size(path, size_bytes)?;
-    let mut connection = Connection::open(path).map_err(|error| translate(path, error))?;
+    let mut connection = Connection::open(path).map_err(|error| translate(path, &Arc::new(error)))?;
     prepare(&mut connection, path).map_err(|error| match error {
-        Error::Database(error) => translate(path, error),
+        Error::Database(error) => translate(path, &error),
         other => other,
     })?;
     Ok(connection)
@@ -139,13 +149,13 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
 }
 
 /// SQLite's error codes → what they mean to whoever opens the file.
-fn translate(path: &Path, error: rusqlite::Error) -> Error {
+fn translate(path: &Path, error: &Arc<rusqlite::Error>) -> Error {
     let path = path.to_path_buf();
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::InUse { path },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             Error::Corrupt { path, detail: error.to_string() }
         }
-        _ => Error::Database(error),
+        _ => Error::Database(Arc::clone(error)),
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with durable state. Every one of these closes the request that met it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why the ledger could not do what was asked. No message holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,21 @@ pub enum Error {
     },
     /// SQLite failed while at work: disk full, I/O error.
     #[error("ledger: {0}; nothing was changed by this step")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] Arc<rusqlite::Error>),
+    /// A step beside this one failed in a way that undid the transaction of both.
+    #[error(
+        "ledger: the transaction was undone by a failure beside this step; nothing was changed, try again"
+    )]
+    RolledBack,
+    /// Counters cannot be replaced under running requests.
+    #[error("requests have quota reserved; stop the server, and count again then")]
+    Reserved,
+    /// The system gives no thread.
+    #[error("ledger: no thread for its writer: {0}")]
+    Thread(std::io::Error),
+    /// The thread that has the file has ended.
+    #[error("ledger: its writer has ended; restart the program, and look in its log for why")]
+    WriterGone,
     /// The system gave no random bytes.
     #[error("no random bytes from the system: {0}")]
     Random(getrandom::Error),
@@ -72,6 +87,12 @@ pub enum Error {
     /// A thread panicked while it held the ledger, so what is in memory cannot be relied on.
     #[error("the ledger was left in the middle of a step; restart the program")]
     Poisoned,
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
 }
 
 /// A poisoned lock is an error, never ignored.

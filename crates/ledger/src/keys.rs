@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::error::poisoned;
+use crate::fault::Point;
 use crate::ledger::Ledger;
 use crate::secret::{self, Fresh};
 
@@ -99,14 +100,14 @@ struct Lookup {
 pub(crate) struct KeyIndex {
     keys: BTreeMap<String, KeyRecord>,
     by_prefix: HashMap<String, Lookup>,
-    /// The latest moment seen: within one process an expired key does not revive when the clock is set back.
+    /// The latest moment seen: an expired key does not revive when the clock is set back.
     latest_ms: i64,
 }
 
 impl KeyIndex {
-    /// Reads all keys.
-    pub(crate) fn load(connection: &Connection) -> Result<Self, Error> {
-        let mut index = Self { latest_ms: i64::MIN, ..Self::default() };
+    /// Reads all keys; `latest_ms` is the latest moment an earlier opening has seen.
+    pub(crate) fn load(connection: &Connection, latest_ms: Option<i64>) -> Result<Self, Error> {
+        let mut index = Self { latest_ms: latest_ms.unwrap_or(i64::MIN), ..Self::default() };
         let mut statement = connection
             .prepare("SELECT id, use_case, actor, label, created_ms, expires_ms, revoked_ms FROM keys")?;
         let mut rows = statement.query([])?;
@@ -128,6 +129,11 @@ impl KeyIndex {
         index.load_roles(connection)?;
         index.load_secrets(connection)?;
         Ok(index)
+    }
+
+    /// Takes `now_ms` for the latest moment, though it was later before.
+    pub(crate) fn set_latest_ms(&mut self, now_ms: i64) {
+        self.latest_ms = now_ms;
     }
 
     fn load_roles(&mut self, connection: &Connection) -> Result<(), Error> {
@@ -264,9 +270,10 @@ impl Ledger {
         let mut index = self.keys.write().map_err(poisoned)?;
         let fresh = draw_unused(&index)?;
         if !ephemeral {
-            self.transaction(|transaction| {
+            let (record, prefix, sha256) = (record.clone(), fresh.prefix.clone(), fresh.sha256);
+            self.transaction(move |transaction| {
                 insert_key(transaction, &record)?;
-                insert_secret(transaction, &record.id, &fresh, now_ms)
+                insert_secret(transaction, &record.id, &prefix, sha256, now_ms)
             })?;
         }
         let id = record.id.clone();
@@ -288,12 +295,13 @@ impl Ledger {
         let fresh = draw_unused(&index)?;
         let ends_ms = now_ms.saturating_add(overlap_ms.into());
         if !key.ephemeral {
-            self.transaction(|transaction| {
+            let (id, prefix, sha256) = (key.id.clone(), fresh.prefix.clone(), fresh.sha256);
+            self.transaction(move |transaction| {
                 transaction.execute(
                     "UPDATE key_secrets SET ends_ms = min(coalesce(ends_ms, ?2), ?2) WHERE key_id = ?1",
-                    params![key.id, ends_ms],
+                    params![id, ends_ms],
                 )?;
-                insert_secret(transaction, &key.id, &fresh, now_ms)
+                insert_secret(transaction, &id, &prefix, sha256, now_ms)
             })?;
         }
         index.end_secrets(&key.id, ends_ms);
@@ -305,6 +313,7 @@ impl Ledger {
     /// # Errors
     /// [`Error::Poisoned`].
     pub fn find_key(&self, presented: &str, now_ms: i64) -> Result<KeyStatus, Error> {
+        self.faults.at(Point::Keys)?;
         Ok(self.keys.write().map_err(poisoned)?.find(presented, now_ms))
     }
 
@@ -322,10 +331,11 @@ impl Ledger {
             key.revoked_ms = Some(revoked_ms);
         }
         if !key.ephemeral {
-            self.transaction(|transaction| {
+            let id = key.id.clone();
+            self.transaction(move |transaction| {
                 transaction.execute(
                     "UPDATE keys SET revoked_ms = coalesce(revoked_ms, ?2) WHERE id = ?1",
-                    params![key.id, revoked_ms],
+                    params![id, revoked_ms],
                 )?;
                 Ok(())
             })?;
@@ -375,12 +385,13 @@ fn insert_key(transaction: &Transaction<'_>, key: &KeyRecord) -> Result<(), Erro
 fn insert_secret(
     transaction: &Transaction<'_>,
     key_id: &str,
-    fresh: &Fresh,
+    prefix: &str,
+    sha256: [u8; 32],
     now_ms: i64,
 ) -> Result<(), Error> {
     transaction.execute(
         "INSERT INTO key_secrets (prefix, key_id, sha256, created_ms) VALUES (?1, ?2, ?3, ?4)",
-        params![fresh.prefix, key_id, fresh.sha256, now_ms],
+        params![prefix, key_id, sha256, now_ms],
     )?;
     Ok(())
 }

@@ -1,26 +1,35 @@
-//! The ledger itself: one connection, one process, every step a transaction.
+//! The ledger itself: one file, one process, one thread that writes.
 
 use std::path::Path;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, RwLock};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 
-use crate::Error;
-use crate::database;
-use crate::error::poisoned;
+use crate::counters::{Recovered, latest_ms, prune, recover};
+use crate::fault::Faults;
 use crate::keys::KeyIndex;
-use crate::quota::{Recovered, prune, recover};
+use crate::writer::{self, Job, in_savepoint};
+use crate::{Error, database};
 
 /// Openings in this process, to tell their reservations apart.
 static OPENINGS: AtomicU64 = AtomicU64::new(0);
 
-/// Durable state: keys and quota counters. Calls block; share it behind an `Arc` and call it where blocking is
-/// allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
+/// Steps that may wait for the writer; more callers wait to hand theirs in.
+const QUEUE_MAX: usize = 1024;
+
+/// Durable state: keys and quota counters. Calls block until what they did is on disk; share it behind an `Arc` and
+/// call it where blocking is allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
 pub struct Ledger {
-    connection: Mutex<Connection>,
+    /// `None` only while it is being dropped.
+    jobs: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
     pub(crate) keys: RwLock<KeyIndex>,
+    pub(crate) faults: Faults,
     recovered: Recovered,
+    latest_ms: Option<i64>,
     pub(crate) opening: u64,
 }
 
@@ -31,7 +40,15 @@ impl Ledger {
     /// # Errors
     /// [`Error::InUse`], [`Error::Corrupt`], [`Error::Foreign`], [`Error::Newer`], [`Error::File`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::start(database::open(path.as_ref())?)
+        Self::start(database::open(path.as_ref())?, Faults::default())
+    }
+
+    /// The same, with failures that a test sets.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(path: impl AsRef<Path>, faults: Faults) -> Result<Self, Error> {
+        Self::start(database::open(path.as_ref())?, faults)
     }
 
     /// A ledger that vanishes with the process.
@@ -39,14 +56,22 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`].
     pub fn in_memory() -> Result<Self, Error> {
-        Self::start(database::in_memory()?)
+        Self::start(database::in_memory()?, Faults::default())
     }
 
-    fn start(connection: Connection) -> Result<Self, Error> {
-        let keys = RwLock::new(KeyIndex::load(&connection)?);
+    fn start(connection: Connection, faults: Faults) -> Result<Self, Error> {
+        let latest_ms = latest_ms(&connection)?;
+        let keys = RwLock::new(KeyIndex::load(&connection, latest_ms)?);
         let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
-        let connection = Mutex::new(connection);
-        let mut ledger = Self { connection, keys, recovered: Recovered::default(), opening };
+        let (jobs, waiting) = sync_channel(QUEUE_MAX);
+        let asked = faults.clone();
+        let writer = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || writer::run(connection, &waiting, &asked))
+            .map_err(Error::Thread)?;
+        let (jobs, writer) = (Some(jobs), Some(writer));
+        let mut ledger =
+            Self { jobs, writer, keys, faults, recovered: Recovered::default(), latest_ms, opening };
         ledger.recovered = ledger.transaction(recover)?;
         Ok(ledger)
     }
@@ -57,35 +82,56 @@ impl Ledger {
         self.recovered
     }
 
+    /// The latest moment, in milliseconds since 1970 UTC, at which an earlier opening reserved anything. A clock
+    /// that stands before it was set back, or was wrong then.
+    #[must_use]
+    pub fn latest_ms(&self) -> Option<i64> {
+        self.latest_ms
+    }
+
     /// Forgets quota windows long past: minutes after a day, days after 400. Call it now and then.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub fn prune(&self, now_ms: i64) -> Result<(), Error> {
-        self.transaction(|transaction| prune(transaction, now_ms))
+        self.transaction(move |transaction| prune(transaction, now_ms))
     }
 
     /// Runs `step` in a transaction that is committed if it succeeds.
-    pub(crate) fn transaction<T>(
+    pub(crate) fn transaction<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.transaction_if(|transaction| Ok((step(transaction)?, true)))
     }
 
-    /// Runs `step` in a transaction that is committed if it says so, and rolled back otherwise.
-    /// A crash before the commit leaves nothing; when this returns, what was committed is on disk.
-    pub(crate) fn transaction_if<T>(
+    /// Runs `step` on the writer's thread; what it did is kept if it says so, and undone otherwise.
+    /// A crash before the commit leaves nothing; when this returns, what was kept is on disk.
+    pub(crate) fn transaction_if<T: Send + 'static>(
         &self,
-        step: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), Error>,
+        step: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let mut connection = self.connection.lock().map_err(poisoned)?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (value, commit) = step(&transaction)?;
-        if commit {
-            transaction.commit()?;
+        let (tell, told) = sync_channel(1);
+        let job: Job = Box::new(move |transaction| {
+            let value = transaction.and_then(|transaction| in_savepoint(transaction, step));
+            Box::new(move |committed| {
+                // Fails only when the caller's thread is gone.
+                let _ = tell.send(value.and_then(|value| committed.map(|()| value)));
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(Error::WriterGone)?;
+        jobs.send(job).map_err(|_| Error::WriterGone)?;
+        told.recv().unwrap_or(Err(Error::WriterGone))
+    }
+}
+
+impl Drop for Ledger {
+    /// Gives the file back: whoever opens it next finds it free.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
         }
-        Ok(value)
     }
 }
 
@@ -94,11 +140,10 @@ mod tests {
     //! The disk fails: every step says so, changes nothing, and errs on the side of refusing.
 
     use super::*;
-    use crate::{Counter, Demand, KeyStatus, Measure, NewKey, Reserve, Scope, Window};
+    use crate::{Counter, Demand, Failure, KeyStatus, Measure, NewKey, Point, Reserve, Scope, Window};
 
     fn fail_writes(ledger: &Ledger, fail: bool) {
-        let connection = ledger.connection.lock().unwrap();
-        connection.pragma_update(None, "query_only", if fail { "ON" } else { "OFF" }).unwrap();
+        if fail { ledger.faults.strike(Point::Commit, Failure::Full) } else { ledger.faults.heal() }
     }
 
     fn new_key() -> NewKey {

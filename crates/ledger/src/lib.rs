@@ -1,14 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod counters;
 mod database;
 mod error;
+mod fault;
 mod keys;
 mod ledger;
 mod quota;
 mod secret;
+mod writer;
 
+pub use counters::{Recovered, Standing};
 pub use error::Error;
+pub use fault::{Failure, Faults, Point};
 pub use keys::{IssuedKey, KeyRecord, KeyStatus, NewKey, SecretRecord};
 pub use ledger::Ledger;
-pub use quota::{Counter, Demand, Exceeded, Measure, Recovered, Reservation, Reserve, Scope, Usage, Window};
+pub use quota::{Counter, Demand, Exceeded, Measure, Reservation, Reserve, Scope, Usage, Window};

@@ -5,28 +5,27 @@
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::Error;
+use crate::counters::see;
+use crate::fault::Point;
 use crate::ledger::Ledger;
 
 const MINUTE_MS: i64 = 60_000;
-const DAY_MS: i64 = 86_400_000;
-/// How long a past window is kept, so that a clock set back finds it as it was.
-const KEEP_MINUTES_MS: i64 = DAY_MS;
-const KEEP_DAYS_MS: i64 = 400 * DAY_MS;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// Whose allowance.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Scope {
     /// A key, by id.
     Key(String),
     /// A use case, by id.
     UseCase(String),
-    /// A person or system, by pseudonym.
+    /// A person or system, by a name that tells nothing of them.
     Actor(String),
 }
 
 impl Scope {
-    fn parts(&self) -> (&'static str, &str) {
+    pub(crate) fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Key(id) => ("key", id),
             Self::UseCase(id) => ("use_case", id),
@@ -36,7 +35,7 @@ impl Scope {
 }
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
     /// Tokens, prompt and completion: what is reserved is replaced by what was taken.
     Tokens,
@@ -45,7 +44,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
             Self::Requests => "requests",
@@ -54,7 +53,7 @@ impl Measure {
 }
 
 /// Over what time, by the clock in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Window {
     /// A minute of the clock.
     Minute,
@@ -63,7 +62,7 @@ pub enum Window {
 }
 
 impl Window {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Minute => "minute",
             Self::Day => "day",
@@ -77,13 +76,15 @@ impl Window {
         }
     }
 
-    fn start_ms(self, now_ms: i64) -> i64 {
+    /// The beginning of the window that `now_ms` lies in.
+    #[must_use]
+    pub fn start_ms(self, now_ms: i64) -> i64 {
         now_ms.saturating_sub(now_ms.rem_euclid(self.length_ms()))
     }
 }
 
 /// One counter: whose, of what, over what time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Counter {
     /// Whose.
     pub scope: Scope,
@@ -104,8 +105,22 @@ pub struct Demand {
     pub limit: u64,
 }
 
+impl Demand {
+    /// What the counter would hold, if that is within the limit.
+    fn after(&self, usage: Usage) -> Option<i64> {
+        let after = usage.total().checked_add(self.amount).filter(|after| *after <= self.limit);
+        after.and_then(|after| i64::try_from(after).ok())
+    }
+
+    fn exceeded(&self, usage: Usage, now_ms: i64) -> Exceeded {
+        let window = self.counter.window;
+        let end_ms = window.start_ms(now_ms).saturating_add(window.length_ms());
+        Exceeded { demand: self.clone(), usage, retry_after_ms: end_ms.saturating_sub(now_ms) }
+    }
+}
+
 /// State of a counter in the window of a moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Usage {
     /// Settled.
     pub used: u64,
@@ -174,15 +189,18 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`]: nothing was reserved, and the request must not go on.
     pub fn reserve(&self, demands: &[Demand], now_ms: i64) -> Result<Reserve, Error> {
-        self.transaction_if(|transaction| {
+        self.faults.at(Point::Reserve)?;
+        let (demands, opening) = (demands.to_vec(), self.opening);
+        self.transaction_if(move |transaction| {
+            see(transaction, now_ms)?;
             let mut taken = Vec::with_capacity(demands.len());
-            for demand in demands {
+            for demand in &demands {
                 match take(transaction, demand, now_ms)? {
                     Ok(one) => taken.push(one),
                     Err(exceeded) => return Ok((Reserve::Exceeded(exceeded), false)),
                 }
             }
-            Ok((Reserve::Granted(Reservation { opening: self.opening, taken }), true))
+            Ok((Reserve::Granted(Reservation { opening, taken }), true))
         })
     }
 
@@ -194,7 +212,7 @@ impl Ledger {
     /// [`Error::StaleReservation`]: it was ended then, and is not given back twice.
     pub fn settle(&self, reservation: Reservation, tokens: u64) -> Result<(), Error> {
         let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        self.give_back(&reservation, |taken| match taken.counter.measure {
+        self.give_back(reservation, move |taken| match taken.counter.measure {
             Measure::Tokens => tokens,
             Measure::Requests => taken.amount,
         })
@@ -205,27 +223,60 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::settle`].
     pub fn release(&self, reservation: Reservation) -> Result<(), Error> {
-        self.give_back(&reservation, |_| 0)
+        self.give_back(reservation, |_| 0)
     }
 
-    fn give_back(&self, reservation: &Reservation, actual: impl Fn(&Taken) -> i64) -> Result<(), Error> {
+    fn give_back(
+        &self,
+        reservation: Reservation,
+        actual: impl Fn(&Taken) -> i64 + Send + 'static,
+    ) -> Result<(), Error> {
         if reservation.opening != self.opening {
             return Err(Error::StaleReservation);
         }
-        self.transaction(|transaction| {
+        self.transaction(move |transaction| {
+            // `used` saturates: an impossible sum must not become a negative one.
+            let mut update = transaction.prepare_cached(
+                "UPDATE counters SET reserved = reserved - ?6,
+                     used = CASE WHEN used > 9223372036854775807 - ?7 THEN 9223372036854775807
+                                 ELSE used + ?7 END
+                 WHERE scope_kind = ?1 AND scope = ?2 AND measure = ?3 AND window = ?4 AND start_ms = ?5",
+            )?;
             for taken in &reservation.taken {
                 let (kind, scope) = taken.counter.scope.parts();
                 let (measure, window) = (taken.counter.measure.name(), taken.counter.window.name());
-                // `used` saturates: an impossible sum must not become a negative one.
-                transaction.execute(
-                    "UPDATE counters SET reserved = reserved - ?6,
-                         used = CASE WHEN used > 9223372036854775807 - ?7 THEN 9223372036854775807
-                                     ELSE used + ?7 END
-                     WHERE scope_kind = ?1 AND scope = ?2 AND measure = ?3 AND window = ?4 AND start_ms = ?5",
-                    params![kind, scope, measure, window, taken.start_ms, taken.amount, actual(taken)],
-                )?;
+                update.execute(params![
+                    kind,
+                    scope,
+                    measure,
+                    window,
+                    taken.start_ms,
+                    taken.amount,
+                    actual(taken)
+                ])?;
             }
             Ok(())
+        })
+    }
+
+    /// What several counters hold at `now_ms`, and which of the demands are not met as they stand. Reserves
+    /// nothing: a caller that goes on must [`Ledger::reserve`].
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub fn look(&self, demands: &[Demand], now_ms: i64) -> Result<(Vec<Usage>, Vec<Exceeded>), Error> {
+        let demands = demands.to_vec();
+        self.transaction(move |transaction| {
+            let mut exceeded = Vec::new();
+            let mut usages = Vec::with_capacity(demands.len());
+            for demand in &demands {
+                let usage = read(transaction, &demand.counter, demand.counter.window.start_ms(now_ms))?;
+                if demand.after(usage).is_none() {
+                    exceeded.push(demand.exceeded(usage, now_ms));
+                }
+                usages.push(usage);
+            }
+            Ok((usages, exceeded))
         })
     }
 
@@ -234,19 +285,21 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`].
     pub fn usage(&self, counter: &Counter, now_ms: i64) -> Result<Usage, Error> {
-        self.transaction(|transaction| read(transaction, counter, counter.window.start_ms(now_ms)))
+        let counter = counter.clone();
+        self.transaction(move |transaction| read(transaction, &counter, counter.window.start_ms(now_ms)))
     }
 }
 
 fn read(transaction: &Transaction<'_>, counter: &Counter, start_ms: i64) -> Result<Usage, Error> {
     let (kind, scope) = counter.scope.parts();
     let row: Option<(i64, i64)> = transaction
-        .query_row(
+        .prepare_cached(
             "SELECT used, reserved FROM counters
              WHERE scope_kind = ?1 AND scope = ?2 AND measure = ?3 AND window = ?4 AND start_ms = ?5",
-            params![kind, scope, counter.measure.name(), counter.window.name(), start_ms],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
+        )?
+        .query_row(params![kind, scope, counter.measure.name(), counter.window.name(), start_ms], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let count = |value: i64| u64::try_from(value).unwrap_or(0);
     Ok(row
@@ -262,60 +315,16 @@ fn take(
     let counter = &demand.counter;
     let start_ms = counter.window.start_ms(now_ms);
     let usage = read(transaction, counter, start_ms)?;
-    let fits = usage.total().checked_add(demand.amount).filter(|after| *after <= demand.limit);
-    let (Some(_), Ok(amount)) = (fits.and_then(|after| i64::try_from(after).ok()), demand.amount.try_into())
-    else {
-        let end_ms = start_ms.saturating_add(counter.window.length_ms());
-        let retry_after_ms = end_ms.saturating_sub(now_ms);
-        return Ok(Err(Exceeded { demand: demand.clone(), usage, retry_after_ms }));
+    let (Some(_), Ok(amount)) = (demand.after(usage), demand.amount.try_into()) else {
+        return Ok(Err(demand.exceeded(usage, now_ms)));
     };
     let (kind, scope) = counter.scope.parts();
-    transaction.execute(
-        "INSERT INTO counters (scope_kind, scope, measure, window, start_ms, used, reserved)
-         VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-         ON CONFLICT DO UPDATE SET reserved = reserved + excluded.reserved",
-        params![kind, scope, counter.measure.name(), counter.window.name(), start_ms, amount],
-    )?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO counters (scope_kind, scope, measure, window, start_ms, used, reserved)
+             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
+             ON CONFLICT DO UPDATE SET reserved = reserved + excluded.reserved",
+        )?
+        .execute(params![kind, scope, counter.measure.name(), counter.window.name(), start_ms, amount])?;
     Ok(Ok(Taken { counter: counter.clone(), start_ms, amount, before: usage }))
-}
-
-/// What was found reserved when the ledger was opened: whoever reserved it is gone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Recovered {
-    /// Tokens given back. The log knows what a crashed request had really taken.
-    pub tokens_released: u64,
-    /// Requests that had begun and count as begun.
-    pub requests_kept: u64,
-}
-
-/// Ends the reservations of a process that is gone: its tokens are given back, its requests had begun.
-pub(crate) fn recover(transaction: &Transaction<'_>) -> Result<Recovered, Error> {
-    let sum = |measure: Measure| -> Result<u64, Error> {
-        let sum: i64 = transaction.query_row(
-            "SELECT coalesce(sum(reserved), 0) FROM counters WHERE measure = ?1",
-            [measure.name()],
-            |row| row.get(0),
-        )?;
-        Ok(u64::try_from(sum).unwrap_or(0))
-    };
-    let recovered =
-        Recovered { tokens_released: sum(Measure::Tokens)?, requests_kept: sum(Measure::Requests)? };
-    transaction.execute(
-        "UPDATE counters SET used = used + CASE measure WHEN 'requests' THEN reserved ELSE 0 END, reserved = 0
-         WHERE reserved > 0",
-        [],
-    )?;
-    Ok(recovered)
-}
-
-/// Forgets windows long past, unless something in them is still reserved.
-pub(crate) fn prune(transaction: &Transaction<'_>, now_ms: i64) -> Result<(), Error> {
-    for (window, keep_ms) in [(Window::Minute, KEEP_MINUTES_MS), (Window::Day, KEEP_DAYS_MS)] {
-        transaction.execute(
-            "DELETE FROM counters WHERE window = ?1 AND start_ms < ?2 AND reserved = 0",
-            params![window.name(), now_ms.saturating_sub(keep_ms)],
-        )?;
-    }
-    Ok(())
 }

@@ -7,7 +7,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ledger::{Counter, Demand, Error, Exceeded, Ledger, Measure, Reservation, Reserve, Scope, Usage, Window};
+use ledger::{
+    Counter, Demand, Error, Exceeded, Failure, Faults, Ledger, Measure, Point, Reservation, Reserve, Scope,
+    Usage, Window,
+};
 use proptest::prelude::*;
 
 const DAY_MS: i64 = 86_400_000;
@@ -164,18 +167,18 @@ fn counters_survive_a_restart_and_lost_reservations_end_with_it() {
     let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
     let demands = [demand(tokens.clone(), 60, 100), demand(requests.clone(), 1, 2)];
     let ledger = Ledger::open(&path).unwrap();
-    assert_eq!((ledger.recovered().tokens_released, ledger.recovered().requests_kept), (0, 0));
+    assert_eq!((ledger.recovered().tokens_charged, ledger.recovered().requests_charged), (0, 0));
     ledger.settle(granted(&ledger, &demands, 0), 30).unwrap();
     let lost = granted(&ledger, &demands, 0);
     exceeded(&ledger, &demands, 0);
     drop(ledger);
     let ledger = Ledger::open(&path).unwrap();
-    assert_eq!((ledger.recovered().tokens_released, ledger.recovered().requests_kept), (60, 1));
-    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((30, 0), (2, 0)));
+    assert_eq!((ledger.recovered().tokens_charged, ledger.recovered().requests_charged), (60, 1));
+    assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((90, 0), (2, 0)));
     // A reservation of before was ended already: it is not given back twice, at the cost of a newer one.
-    let newer = granted(&ledger, &[demand(tokens.clone(), 70, 100)], 0);
+    let newer = granted(&ledger, &[demand(tokens.clone(), 10, 100)], 0);
     assert!(matches!(ledger.release(lost), Err(Error::StaleReservation)));
-    assert_eq!(usage(&ledger, &tokens, 0), (30, 70));
+    assert_eq!(usage(&ledger, &tokens, 0), (90, 10));
     ledger.release(newer).unwrap();
     exceeded(&ledger, &[demand(requests, 1, 2)], 0);
 }
@@ -195,6 +198,86 @@ fn pruning_forgets_what_is_long_past_only() {
     ledger.settle(open, 5).unwrap();
     ledger.prune(500 * DAY_MS).unwrap();
     assert_eq!((usage(&ledger, &requests, 60_000), usage(&ledger, &tokens, 0)), ((0, 0), (0, 0)));
+}
+
+/// Many reservations share a transaction, and each is judged on its own: exactly the limit gets through.
+#[test]
+fn two_hundred_callers_take_exactly_the_limit() {
+    const LIMIT: u64 = 37;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
+    let wanted = [demand(requests.clone(), 1, LIMIT), demand(tokens.clone(), 10, 1_000_000)];
+    let through = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for number in 0..200 {
+            let (ledger, wanted, through) = (&ledger, &wanted, &through);
+            scope.spawn(move || match ledger.reserve(wanted, 0).unwrap() {
+                Reserve::Granted(reservation) => {
+                    through.fetch_add(1, Ordering::Relaxed);
+                    ledger.settle(reservation, number % 10).unwrap();
+                }
+                Reserve::Exceeded(over) => assert_eq!(over.usage.total(), LIMIT),
+            });
+        }
+    });
+    assert_eq!(through.into_inner(), LIMIT);
+    let before = ledger.standings().unwrap();
+    assert_eq!(usage(&ledger, &requests, 0), (LIMIT, 0));
+    drop(ledger);
+    assert_eq!(Ledger::open(&path).unwrap().standings().unwrap(), before);
+}
+
+/// Wherever it fails, whoever asked is told, and nothing was taken.
+#[test]
+fn every_failure_of_the_store_is_an_error_and_takes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Faults::default();
+    let ledger = Ledger::open_with(folder.path().join("ledger.db"), faults.clone()).unwrap();
+    let tokens = tokens_per_day("letters");
+    let wanted = [demand(tokens.clone(), 6, 10)];
+    for point in [Point::Begin, Point::Step, Point::Commit] {
+        for failure in [Failure::Full, Failure::InputOutput, Failure::Corrupt, Failure::Busy] {
+            faults.strike(point, failure);
+            assert!(matches!(ledger.reserve(&wanted, 0), Err(Error::Database(_))), "{point:?} {failure:?}");
+            assert!(matches!(ledger.look(&wanted, 0), Err(Error::Database(_))), "{point:?} {failure:?}");
+            faults.heal();
+            assert_eq!(usage(&ledger, &tokens, 0), (0, 0), "{point:?} {failure:?}");
+        }
+    }
+    let open = granted(&ledger, &wanted, 0);
+    faults.strike(Point::Writer, Failure::InputOutput);
+    assert!(matches!(ledger.settle(open, 1), Err(Error::WriterGone)));
+    faults.heal();
+    assert!(matches!(ledger.reserve(&wanted, 0), Err(Error::WriterGone)), "a writer that ended stays ended");
+}
+
+#[test]
+fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.latest_ms(), None);
+    let demands = [demand(tokens_per_day("letters"), 6, 100), demand(requests_per_minute("key"), 1, 9)];
+    ledger.settle(granted(&ledger, &demands, 5000), 4).unwrap();
+    ledger.settle(granted(&ledger, &demands, 3000), 4).unwrap();
+    let mut standings = ledger.standings().unwrap();
+    assert_eq!(ledger.replace(standings.clone(), 5000).unwrap(), 0);
+    standings[0].usage.used += 1;
+    assert_eq!(ledger.replace(standings.clone(), 5000).unwrap(), 1);
+    assert_eq!(ledger.standings().unwrap(), standings);
+    let open = granted(&ledger, &demands, 5000);
+    assert!(matches!(ledger.replace(standings.clone(), 5000), Err(Error::Reserved)));
+    ledger.release(open).unwrap();
+    assert_eq!(ledger.replace(standings.clone(), 2 * DAY_MS).unwrap(), 0);
+    assert_eq!(ledger.standings().unwrap().len(), 1, "the minute is long past");
+    drop(ledger);
+    let ledger = Ledger::open(&path).unwrap();
+    assert_eq!(ledger.latest_ms(), Some(5000));
+    ledger.accept_clock(1000).unwrap();
+    drop(ledger);
+    assert_eq!(Ledger::open(&path).unwrap().latest_ms(), Some(1000));
 }
 
 const CRASH_PATH: &str = "LEDGER_CRASH_TEST_PATH";
@@ -219,6 +302,7 @@ fn process_that_is_killed() {
 fn a_process_killed_at_work_loses_nothing_it_had_settled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
+    let mut heard = 0;
     for round in 1..=3u64 {
         let before = Ledger::open(&path).unwrap().usage(&tokens_per_day("letters"), 0).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
@@ -239,12 +323,13 @@ fn a_process_killed_at_work_loses_nothing_it_had_settled() {
         let ledger = Ledger::open(&path).unwrap();
         let after = ledger.usage(&tokens_per_day("letters"), 0).unwrap();
         // One settlement may have become durable without its word having come through.
-        let gained = after.used - before.used;
+        let gained = after.used - before.used - ledger.recovered().tokens_charged;
         assert!(gained == settled || gained == settled + 1, "{gained} settled, {settled} heard of");
         assert_eq!(after.reserved, 0);
-        assert_eq!(ledger.recovered().tokens_released % 10, 0);
+        assert_eq!(ledger.recovered().tokens_charged % 10, 0);
         let requests = ledger.usage(&requests_per_minute("key"), 0).unwrap();
-        assert!(requests.used >= after.used && requests.reserved == 0);
+        assert!(requests.used >= heard && requests.reserved == 0, "{requests:?}");
+        heard += settled;
     }
 }
 
@@ -311,9 +396,9 @@ proptest! {
                     open.clear();
                     drop(ledger.take());
                     ledger = Some(Ledger::open(&path).unwrap());
-                    let released = ledger.as_ref().unwrap().recovered().tokens_released;
-                    prop_assert_eq!(released, model.values().map(|state| state.1).sum::<u64>());
-                    model.values_mut().for_each(|state| state.1 = 0);
+                    let charged = ledger.as_ref().unwrap().recovered().tokens_charged;
+                    prop_assert_eq!(charged, model.values().map(|state| state.1).sum::<u64>());
+                    model.values_mut().for_each(|state| *state = (state.0 + state.1, 0));
                 }
             }
             for (&(scope, minute), &state) in &model {

@@ -31,6 +31,6 @@ pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFac
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, SpecialCategoryAction, Status,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, Share, SpecialCategoryAction, Status,
     UseCase, Window,
 };

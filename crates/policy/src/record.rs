@@ -12,7 +12,8 @@ use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
 use crate::use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, SpecialCategoryAction, Status, UseCase, Window,
+    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Share, SpecialCategoryAction, Status, UseCase,
+    Window,
 };
 
 /// Longest visible mark, in characters.
@@ -62,6 +63,21 @@ struct LimitsRecord {
     tokens_per_request: Spanned<u64>,
     requests_per_minute: Spanned<u64>,
     tokens_per_day: Spanned<u64>,
+    tokens_per_minute: Option<Spanned<u64>>,
+    requests_per_day: Option<Spanned<u64>>,
+    #[serde(default)]
+    key: ShareRecord,
+    #[serde(default)]
+    user: ShareRecord,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct ShareRecord {
+    requests_per_minute: Option<Spanned<u64>>,
+    requests_per_day: Option<Spanned<u64>>,
+    tokens_per_minute: Option<Spanned<u64>>,
+    tokens_per_day: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -211,6 +227,25 @@ impl Source<'_> {
             tokens_per_request: self.limit("limits.tokens_per_request", &record.tokens_per_request)?,
             requests_per_minute: self.limit("limits.requests_per_minute", &record.requests_per_minute)?,
             tokens_per_day: self.limit("limits.tokens_per_day", &record.tokens_per_day)?,
+            tokens_per_minute: self
+                .limit_if("limits.tokens_per_minute", record.tokens_per_minute.as_ref())?,
+            requests_per_day: self.limit_if("limits.requests_per_day", record.requests_per_day.as_ref())?,
+            key: self.share("limits.key", &record.key)?,
+            user: self.share("limits.user", &record.user)?,
+        })
+    }
+
+    fn limit_if(&self, key: &str, value: Option<&Spanned<u64>>) -> Result<Option<u64>, Error> {
+        value.map(|value| self.limit(key, value)).transpose()
+    }
+
+    fn share(&self, of: &str, record: &ShareRecord) -> Result<Share, Error> {
+        let limit = |key: &str, value: &Option<_>| self.limit_if(&format!("{of}.{key}"), value.as_ref());
+        Ok(Share {
+            requests_per_minute: limit("requests_per_minute", &record.requests_per_minute)?,
+            requests_per_day: limit("requests_per_day", &record.requests_per_day)?,
+            tokens_per_minute: limit("tokens_per_minute", &record.tokens_per_minute)?,
+            tokens_per_day: limit("tokens_per_day", &record.tokens_per_day)?,
         })
     }
 

@@ -191,6 +191,27 @@ pub struct Limits {
     pub requests_per_minute: u64,
     /// Tokens in one day (UTC).
     pub tokens_per_day: u64,
+    /// Tokens in one minute, if that is limited.
+    pub tokens_per_minute: Option<u64>,
+    /// Requests that may begin in one day (UTC), if that is limited.
+    pub requests_per_day: Option<u64>,
+    /// What each key of the use case may take of it.
+    pub key: Share,
+    /// What each user of the use case may take of it, over all of the user's keys.
+    pub user: Share,
+}
+
+/// What one key or user may take of a use case's allowance; what is not stated is bounded by the use case alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Requests that may begin in one minute.
+    pub requests_per_minute: Option<u64>,
+    /// Requests that may begin in one day (UTC).
+    pub requests_per_day: Option<u64>,
+    /// Tokens in one minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens in one day (UTC).
+    pub tokens_per_day: Option<u64>,
 }
 
 /// A ground in law for an exemption. It is recorded and logged; it lifts no rule.

@@ -168,6 +168,17 @@ fn wrong_records() {
         ("kind = \"demo\"", "visible_mark = \" \"\nkind = \"demo\"", "visible_mark"),
         ("kind = \"demo\"", "visible_mark = \"two\\nlines\"\nkind = \"demo\"", "visible_mark"),
         ("tokens_per_request = 65_536", "tokens_per_request = -5", "-5"),
+        (
+            "tokens_per_day = 50_000_000",
+            "requests_per_day = 0\ntokens_per_day = 9",
+            "limits.requests_per_day",
+        ),
+        (
+            "tokens_per_day = 50_000_000",
+            "key.tokens_per_day = 0\ntokens_per_day = 9",
+            "limits.key.tokens_per_day",
+        ),
+        ("tokens_per_day = 50_000_000", "user.tokens = 1\ntokens_per_day = 9", "tokens"),
     ];
     for (from, to, named) in table {
         let (message, place) = record(from, to);

@@ -172,9 +172,12 @@ pub struct DecisionFacts {
     /// Special categories of personal data that were found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub special_categories: Vec<Name>,
-    /// Tokens reserved from the quota.
+    /// Tokens reserved from the quota; of a denied request an estimate.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
     pub tokens_reserved: Option<u64>,
+    /// The moment whose minute and day they were reserved in, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub reserved_at_ms: Option<i64>,
 }
 
 /// What every record of a request holds, permitted or denied.

@@ -58,6 +58,10 @@ pub enum Leaf {
     KeyRevoked(KeyRevoked),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
+    /// Quota counters were counted again from this log.
+    QuotaRebuilt(QuotaRebuilt),
+    /// An administrator said that the clock is right.
+    ClockAccepted(ClockAccepted),
     /// The server started.
     ServerStarted(ServerStarted),
     /// The server stopped in order.
@@ -111,6 +115,8 @@ pub enum UnauthenticatedReason {
     MalformedKey,
     /// No such key.
     UnknownKey,
+    /// The store of keys failed, so that nobody could be told apart.
+    KeyStoreFailed,
     /// The administration socket was used by a user without the right.
     AdminPeer,
 }
@@ -242,6 +248,33 @@ pub struct AdminRead {
     pub pseudonym: Option<crate::Pseudonym>,
 }
 
+/// See [`Leaf::QuotaRebuilt`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaRebuilt {
+    /// Who asked; absent when the server did so itself after a crash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AdminRef>,
+    /// Counters there are now.
+    #[serde(with = "decimal")]
+    pub counters: u64,
+    /// Those that stood otherwise before.
+    #[serde(with = "decimal")]
+    pub changed: u64,
+}
+
+/// See [`Leaf::ClockAccepted`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockAccepted {
+    /// Who said so.
+    pub by: AdminRef,
+    /// The time it has to be, ms since 1970: the latest seen, and what has passed since.
+    #[serde(with = "decimal")]
+    pub expected_ms: i64,
+    /// The time it is, ms since 1970.
+    #[serde(with = "decimal")]
+    pub accepted_ms: i64,
+}
+
 /// See [`Leaf::ServerStarted`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStarted {
@@ -285,6 +318,8 @@ impl Leaf {
             Self::KeyIssued(_) => "key_issued",
             Self::KeyRevoked(_) => "key_revoked",
             Self::AdminRead(_) => "admin_read",
+            Self::QuotaRebuilt(_) => "quota_rebuilt",
+            Self::ClockAccepted(_) => "clock_accepted",
             Self::ServerStarted(_) => "server_started",
             Self::ServerStopped(_) => "server_stopped",
             Self::Recovery(_) => "recovery",

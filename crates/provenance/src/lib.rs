@@ -36,9 +36,9 @@ pub use facts::{
 };
 pub use keys::{KeyRing, RequestKey, SubjectKey, SubjectKind, epoch_of};
 pub use leaf::{
-    AdminRead, AdminRef, Configuration, Denied, ENTRY_BYTES_MAX, Entry, FileRef, Intent, KeyIssued,
-    KeyRevoked, Leaf, ModelLoaded, Outcome, PolicyLoaded, PolicyRefused, Recovered, ServerStarted,
-    ServerStopped, UnauthenticatedDenials, UnauthenticatedReason, VERSION,
+    AdminRead, AdminRef, ClockAccepted, Configuration, Denied, ENTRY_BYTES_MAX, Entry, FileRef, Intent,
+    KeyIssued, KeyRevoked, Leaf, ModelLoaded, Outcome, PolicyLoaded, PolicyRefused, QuotaRebuilt, Recovered,
+    ServerStarted, ServerStopped, UnauthenticatedDenials, UnauthenticatedReason, VERSION,
 };
 pub use log::{Log, LogOptions, Recovery};
 pub use names::{Commitment, Digest, Name, Pseudonym, ReceiptId, SpanId, TraceId};

@@ -1,14 +1,17 @@
 //! The one way an error leaves: OpenAI's shape, with the rule, the remedy and the receipt where there are any.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gateway::{DeniedKind, Refusal};
+use gateway::{DeniedKind, Quota, Refusal};
 use serde::Serialize;
 
 /// The header that names a request's receipt.
 pub(crate) const RECEIPT: HeaderName = HeaderName::from_static("x-proeftuin-receipt");
 /// Official clients retry some statuses unless told not to; a repeated denial would only fill the log.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Official clients wait at most so long before they try again.
+const RETRY_WAIT_S_MAX: u64 = 60;
 
 /// An error on its way to a client.
 #[derive(Debug)]
@@ -23,7 +26,8 @@ struct Details {
     param: Option<String>,
     remedy_nl: Option<String>,
     receipt: Option<String>,
-    retry_after_s: Option<u32>,
+    retry_after_s: Option<u64>,
+    quota: Option<Box<Quota>>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +63,7 @@ impl ApiError {
             remedy_nl: None,
             receipt: None,
             retry_after_s: None,
+            quota: None,
         }))
     }
 
@@ -137,6 +142,8 @@ impl From<Refusal> for ApiError {
                 let mut error = Self::new(status, kind, denied.rule, message);
                 error.0.remedy_nl = Some(denied.remedy_nl);
                 error.0.receipt = denied.receipt_id;
+                error.0.retry_after_s = denied.quota.as_ref().and_then(|quota| quota.retry_after_s);
+                error.0.quota = denied.quota;
                 error
             }
             Refusal::UnknownModel { .. } => {
@@ -153,11 +160,27 @@ impl From<Refusal> for ApiError {
             }
             Refusal::Busy { retry_after_s } => {
                 let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "busy", message);
-                error.0.retry_after_s = Some(retry_after_s);
+                error.0.retry_after_s = Some(retry_after_s.into());
                 error
             }
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "closed", message),
         }
+    }
+}
+
+/// The headers of OpenAI's API that say how much of a quota there is, is left, and when it is whole again.
+fn rate_limits(quota: &Quota, headers: &mut HeaderMap) {
+    let [limit, remaining, reset] = if quota.tokens {
+        ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"]
+    } else {
+        ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"]
+    };
+    headers.insert(HeaderName::from_static(limit), HeaderValue::from(quota.limit));
+    let left = quota.limit.saturating_sub(quota.used);
+    headers.insert(HeaderName::from_static(remaining), HeaderValue::from(left));
+    let seconds = quota.retry_after_s.map(|seconds| HeaderValue::from_str(&format!("{seconds}s")));
+    if let Some(Ok(seconds)) = seconds {
+        headers.insert(HeaderName::from_static(reset), seconds);
     }
 }
 
@@ -173,8 +196,13 @@ impl IntoResponse for ApiError {
         if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        // Only a full queue empties by itself; every other refusal would be the same again.
-        if self.0.status.is_client_error() && self.0.retry_after_s.is_none() {
+        if let Some(quota) = &self.0.quota {
+            rate_limits(quota, headers);
+        }
+        // A full queue and a minute's quota free themselves while a client waits; every other refusal would be the
+        // same again.
+        let soon = self.0.retry_after_s.is_some_and(|seconds| seconds <= RETRY_WAIT_S_MAX);
+        if self.0.status.is_client_error() && !soon {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         if let Some(id) = self.0.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {

@@ -18,6 +18,7 @@ mod receipts;
 mod reload;
 mod sealing;
 mod seeds;
+mod stores;
 
 use gateway::{Denied, Refusal};
 

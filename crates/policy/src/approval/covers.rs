@@ -10,7 +10,7 @@ use super::statement::{Moment, canonical};
 use crate::Error;
 use crate::accountability::Accountability;
 use crate::files::PolicyFiles;
-use crate::use_case::{Assessment, Exemption, Limits, UseCase, Window};
+use crate::use_case::{Assessment, Exemption, Limits, Share, UseCase, Window};
 
 /// The parts of a use case as a signer saw them, by SHA-256 (lowercase hexadecimal).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +47,7 @@ struct View<'a> {
     processing_activity_id: &'a str,
     not_before: Moment,
     not_after: Moment,
-    tokens_per_request: String,
-    requests_per_minute: String,
-    tokens_per_day: String,
+    limits: BTreeMap<&'static str, String>,
     exemption: Option<[&'a str; 2]>,
     accountability: &'a Accountability,
     assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
@@ -131,7 +129,7 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         visible_mark,
         processing_activity_id,
         window: Window { not_before_ms, not_after_ms },
-        limits: Limits { tokens_per_request, requests_per_minute, tokens_per_day },
+        limits,
         exemption,
         accountability,
         // The text, with its layout.
@@ -158,11 +156,44 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         processing_activity_id,
         not_before: Moment(*not_before_ms),
         not_after: Moment(*not_after_ms),
-        tokens_per_request: tokens_per_request.to_string(),
-        requests_per_minute: requests_per_minute.to_string(),
-        tokens_per_day: tokens_per_day.to_string(),
+        limits: counts(limits),
         exemption: exemption.as_ref().map(exempt),
         accountability,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
     }
+}
+
+/// The limits that are stated, each by its key in the record. Every field is named here too.
+fn counts(limits: &Limits) -> BTreeMap<&'static str, String> {
+    let Limits {
+        tokens_per_request,
+        requests_per_minute,
+        tokens_per_day,
+        tokens_per_minute,
+        requests_per_day,
+        key,
+        user,
+    } = *limits;
+    let share = |share: Share| {
+        let Share { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day } = share;
+        [requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day]
+    };
+    let [key_requests_minute, key_requests_day, key_tokens_minute, key_tokens_day] = share(key);
+    let [user_requests_minute, user_requests_day, user_tokens_minute, user_tokens_day] = share(user);
+    let stated = [
+        ("tokens_per_request", Some(tokens_per_request)),
+        ("requests_per_minute", Some(requests_per_minute)),
+        ("requests_per_day", requests_per_day),
+        ("tokens_per_minute", tokens_per_minute),
+        ("tokens_per_day", Some(tokens_per_day)),
+        ("key.requests_per_minute", key_requests_minute),
+        ("key.requests_per_day", key_requests_day),
+        ("key.tokens_per_minute", key_tokens_minute),
+        ("key.tokens_per_day", key_tokens_day),
+        ("user.requests_per_minute", user_requests_minute),
+        ("user.requests_per_day", user_requests_day),
+        ("user.tokens_per_minute", user_tokens_minute),
+        ("user.tokens_per_day", user_tokens_day),
+    ];
+    stated.into_iter().filter_map(|(name, count)| Some((name, count?.to_string()))).collect()
 }

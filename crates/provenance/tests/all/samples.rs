@@ -58,6 +58,7 @@ pub fn request(id: ReceiptId) -> RequestFacts {
             data_class: Some(name("internal")),
             special_categories: vec![name("health")],
             tokens_reserved: Some(512),
+            reserved_at_ms: None,
         },
         policy_pack_sha256: Digest([10; 32]),
         determining: vec![name("demo.permit")],

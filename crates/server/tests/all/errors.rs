@@ -89,6 +89,23 @@ async fn busy_says_when_to_try_again() {
 }
 
 #[tokio::test]
+async fn a_quota_says_how_much_is_left_and_when_it_is_whole_again() {
+    let limits = [("requests_per_minute = 1000", "requests_per_minute = 1")];
+    let daily = [("tokens_per_day = 1_000_000", "tokens_per_day = 1_000_000, user.requests_per_day = 1")];
+    let site =
+        Site::start(House::builder().saying("Goedendag.").pilot("minute", &limits).pilot("day", &daily))
+            .await;
+    let (body, mut shown) = (chat("Dag.").to_string(), String::new());
+    for use_case in ["minute", "day"] {
+        let headers = [("authorization", &*site.bearer(use_case))];
+        assert_eq!(site.send("POST", CHAT, &headers, body.as_bytes()).await.status, 200);
+        let reply = site.send("POST", CHAT, &headers, body.as_bytes()).await;
+        writeln!(shown, "# {use_case}\n{}\n", reply.shown()).unwrap();
+    }
+    insta::assert_snapshot!(shown);
+}
+
+#[tokio::test]
 async fn loading_is_503_and_alive() {
     let site = Site::start(House::builder().still_loading()).await;
     let mut shown = String::new();

@@ -105,7 +105,14 @@ impl Reply {
     /// Status, the headers this server sets, and the body, without what differs from run to run.
     pub fn shown(&self) -> String {
         let mut text = format!("{}\n", self.status);
-        let ours = ["content-type", "retry-after", "www-authenticate", "x-should-retry", "x-proeftuin-"];
+        let ours = [
+            "content-type",
+            "retry-after",
+            "www-authenticate",
+            "x-should-retry",
+            "x-proeftuin-",
+            "x-ratelimit-",
+        ];
         let mut headers: Vec<String> = self.head.lines().skip(1).map(str::to_ascii_lowercase).collect();
         headers.sort();
         for header in headers.iter().filter(|header| ours.iter().any(|name| header.starts_with(name))) {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
-use ledger::{Ledger, NewKey};
+use ledger::{Faults, Ledger, NewKey};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
@@ -132,11 +132,13 @@ impl HouseBuilder {
     /// Opens the durable parts in a new temporary folder and starts the gateway.
     pub async fn start(mut self) -> House {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let clock = TestClock(Arc::new(AtomicI64::new(NOW_MS)));
+        let clock = TestClock { now: Arc::new(AtomicI64::new(NOW_MS)), steady: Arc::default() };
         let disk = StoreFault::default();
         let log = open_log(&folder.path().join("log"), &clock, &disk);
         let verifier = log.verifier_key().clone();
-        let ledger = Ledger::open(folder.path().join("ledger.sqlite")).expect("a new ledger");
+        let store = Faults::default();
+        let path = folder.path().join("ledger.sqlite");
+        let ledger = Ledger::open_with(path, store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
         let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
@@ -155,6 +157,7 @@ impl HouseBuilder {
                 prev_config_event: None,
             },
             clock: clock.clock(),
+            log_dir: folder.path().join("log"),
         };
         let gateway = Gateway::start(parts).await.expect("an open log");
         let tokenizer = Arc::clone(&serving.tokenizer);
@@ -171,6 +174,7 @@ impl HouseBuilder {
             tokenizer,
             clock,
             disk,
+            store,
             verifier,
             policy,
             unserved: Mutex::new(Some(serving)),

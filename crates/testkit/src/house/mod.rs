@@ -26,17 +26,26 @@ pub const NOW_MS: i64 = 1_780_308_000_000;
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Clone)]
-pub struct TestClock(Arc<AtomicI64>);
+pub struct TestClock {
+    now: Arc<AtomicI64>,
+    steady: Arc<AtomicI64>,
+}
 
 impl TestClock {
-    /// Moves it forward.
+    /// Time passes.
     pub fn advance_ms(&self, ms: i64) {
-        self.0.fetch_add(ms, Ordering::SeqCst);
+        self.now.fetch_add(ms, Ordering::SeqCst);
+        self.steady.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the clock, by so much forth or back.
+    pub fn jump_ms(&self, ms: i64) {
+        self.now.fetch_add(ms, Ordering::SeqCst);
     }
 
     fn clock(&self) -> Clock {
-        let now = Arc::clone(&self.0);
-        Clock::from_fn(move || now.load(Ordering::SeqCst))
+        let (now, steady) = (Arc::clone(&self.now), Arc::clone(&self.steady));
+        Clock::from_fn(move || now.load(Ordering::SeqCst)).with_steady(move || steady.load(Ordering::SeqCst))
     }
 }
 
@@ -53,6 +62,8 @@ pub struct House {
     pub clock: TestClock,
     /// Makes the log's disk fail.
     pub disk: StoreFault,
+    /// Makes the ledger fail.
+    pub store: ledger::Faults,
     /// The log's public key.
     pub verifier: VerifierKey,
     policy: Arc<std::sync::Mutex<Folder>>,
@@ -152,6 +163,22 @@ impl House {
     pub fn denials(&self) -> Vec<provenance::Denied> {
         let leaves = self.leaves().into_iter().map(|entry| entry.leaf);
         leaves.filter_map(|leaf| if let Leaf::Denied(denied) = leaf { Some(*denied) } else { None }).collect()
+    }
+
+    /// Stops the gateway, verifies its log, and gives the ledger as the next start would find it, with the folder.
+    pub async fn close(self) -> (ledger::Ledger, TempDir) {
+        self.stop_and_verify().await;
+        let Self { gateway, generator, folder, .. } = self;
+        drop((gateway, generator));
+        let path = folder.path().join("ledger.sqlite");
+        let mut opened = None;
+        // What settles on another thread has the file until it is done.
+        until(|| {
+            opened = ledger::Ledger::open(&path).ok();
+            opened.is_some()
+        })
+        .await;
+        (opened.expect("awaited"), folder)
     }
 
     /// Stops the gateway and verifies its log from the public key alone; every intent must have its outcome.
