@@ -36,7 +36,15 @@ impl Cleared {
 /// Judges findings, and the door once more with the clock of now. A denial is sealed.
 pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Cleared, Refusal> {
     let Redacted { mut entered, findings, vault, .. } = redacted;
-    entered.entry.now_ms = gateway.now_ms();
+    entered.entry.now_ms = match gateway.moment() {
+        Ok(now_ms) => now_ms,
+        Err(jumped) => {
+            let closed = Refusal::closed(jumped);
+            return Err(
+                deny::seal_refusal(gateway, entered.record, Stage::Clear, "clock-jumped", closed).await
+            );
+        }
+    };
     let class = findings.data_class;
     let special = findings.special_categories.clone();
     let request = ClearanceRequest { entry: entered.entry.clone(), findings };

@@ -21,7 +21,7 @@ pub use gguf::Gguf;
 #[cfg(feature = "gateway")]
 pub use house::{
     Act, Collected, FailingStore, Gate, House, HouseBuilder, NOW_MS, RecordingGenerate, ScriptedGenerate,
-    StoreFault, TestClock, chat, collect, complete, until, within,
+    StoreFault, TestClock, chat, collect, complete, house_signers, until, within,
 };
 pub use paths::{gemma_path, model_path, shared_dir};
 pub use tiny::{TinyFamily, TinyModel, tiny_gguf};

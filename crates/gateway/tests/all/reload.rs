@@ -93,3 +93,29 @@ async fn a_request_keeps_the_policy_it_entered_with() {
     assert_eq!(intents.next_back(), before);
     house.stop_and_verify().await;
 }
+
+#[tokio::test]
+async fn a_rule_that_errs_and_rules_that_nobody_vouches_for_deny_and_are_sealed() {
+    let errs = "@id(\"errs\") @remedy(\"x\") @remedy_nl(\"x\")\n\
+                forbid (principal, action in Proeftuin::Action::\"generate\", resource)\n\
+                when { context.tokens_today + 9223372036854775807 > context.tokens_reserved };\n";
+    for (vouched, rule) in [(true, policy::POLICY_ERROR), (false, "rules-not-approved")] {
+        let house = House::builder().saying("Goedendag.").start().await;
+        let caller = house.caller("pilot").await;
+        collect(house.gateway.generate(caller.clone(), chat("Dag.")).await.unwrap()).await;
+        house.edit_policy(|folder| {
+            folder.insert("rules/95-errs.cedar".into(), errs.to_owned());
+            if vouched {
+                folder.retain(|path, _| !path.contains(".signatures/"));
+                testkit::house_signers().sign_all(folder);
+            }
+        });
+        assert!(reload(&house).await);
+        let said = denied(house.gateway.generate(caller, chat("Dag.")).await);
+        assert_eq!(said.rule, rule);
+        let Leaf::Denied(leaf) = house.last_leaf() else { panic!("not sealed") };
+        assert_eq!(leaf.request.decision.rule.as_ref().unwrap().as_str(), rule);
+        assert_eq!(house.generator.requests().len(), 1, "{rule} let something through");
+        house.stop_and_verify().await;
+    }
+}

@@ -31,6 +31,11 @@ const SIGNED_MS: i64 = 1_768_435_200_000;
 /// Whose use cases they are.
 const ORGANISATION: &str = "Ministry of Examples";
 
+/// Those who signed the records of every house.
+pub fn house_signers() -> Signers {
+    Signers::new(ORGANISATION, SIGNED_MS)
+}
+
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
@@ -222,7 +227,7 @@ fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex
     for (id, text) in &house.use_cases {
         folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
     }
-    let signers = Signers::new(ORGANISATION, SIGNED_MS);
+    let signers = house_signers();
     signers.sign_all(&mut folder);
     std::mem::take(&mut house.changes).into_iter().for_each(|change| change(&signers, &mut folder));
     Arc::new(Mutex::new(folder))
@@ -230,7 +235,7 @@ fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex
 
 /// The policy of a folder; the error as an administrator reads it.
 fn active(folder: &Folder, profiles: &[(String, String)]) -> Result<ActivePolicy, String> {
-    let root = Signers::new(ORGANISATION, SIGNED_MS).trust_root();
+    let root = house_signers().trust_root();
     let set = PolicySet::load_trusting(&files(folder), Some(&root)).map_err(|error| error.to_string())?;
     ActivePolicy::new(set, redactors(profiles))
 }

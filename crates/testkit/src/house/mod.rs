@@ -17,7 +17,7 @@ use tokenizer::Tokenizer;
 use crate::signers::Folder;
 
 pub use ask::{Collected, chat, collect, complete, until, within};
-pub use builder::HouseBuilder;
+pub use builder::{HouseBuilder, house_signers};
 pub use failing_store::{FailingStore, StoreFault};
 pub use generators::{Act, Gate, RecordingGenerate, ScriptedGenerate};
 
