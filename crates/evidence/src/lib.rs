@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod accountability;
 mod answers;
 mod bundle;
 mod cards;
@@ -17,7 +16,7 @@ mod terms;
 mod veil;
 mod words;
 
-pub use accountability::Accountability;
+pub use policy::Accountability;
 pub use answers::Answers;
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle};
 pub use cards::{AssessmentKind, assessment_card, model_card, system_card};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicyFiles, PolicySet, Principal,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicyFiles, PolicySet, Principal,
     PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
-use crate::{Accountability, Error};
+use crate::Error;
 
 /// A model of the use case.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ pub struct Subject<'a> {
     /// The record.
     pub case: &'a UseCase,
     /// Its table `[accountability]`.
-    pub accountability: Accountability,
+    pub accountability: &'a Accountability,
     /// What of its signatures holds.
     pub approvals: Approvals,
     /// Its statements whose signature is genuine, in order of date.
@@ -147,7 +147,7 @@ impl<'a> Subject<'a> {
         };
         Ok(Self {
             case,
-            accountability: Accountability::default(),
+            accountability: &case.accountability,
             approvals: set.approvals(id).cloned().unwrap_or_default(),
             signed,
             people: policy::roster_people(files)?,
@@ -238,7 +238,7 @@ impl<'a> Subject<'a> {
 
     /// A text of `[accountability]`, unless it is blank.
     pub(crate) fn account(&self, text: impl Fn(&Accountability) -> &String) -> Option<&str> {
-        Some(text(&self.accountability).trim()).filter(|text| !text.is_empty())
+        Some(text(self.accountability).trim()).filter(|text| !text.is_empty())
     }
 }
 

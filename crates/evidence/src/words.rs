@@ -30,7 +30,7 @@ const MONTHS: [(&str, &str); 12] = [
 ];
 
 fn civil(ms: i64) -> Option<Date> {
-    Some(Timestamp::from_millisecond(ms).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date())
+    Some(jiff::tz::Offset::UTC.to_datetime(Timestamp::from_millisecond(ms).ok()?).date())
 }
 
 /// `2026-01-31` (ISO 8601), in UTC.
