@@ -24,6 +24,9 @@ pub enum UseCase {
         /// Use case of the policy [default: every one whose status is pilot or accepted]
         id: Option<String>,
     },
+    /// Documents, and lessons of others.
+    #[command(flatten)]
+    Evidence(super::Evidence),
 }
 
 /// `use-case sign`
