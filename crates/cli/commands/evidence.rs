@@ -1,5 +1,6 @@
 //! `use-case card|export|import|similar`: documents about a use case, and what others learned.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -98,18 +99,38 @@ fn card(places: &Places, card: &Card) -> anyhow::Result<ExitCode> {
         CardKind::Dossier => dossier(&subject, language),
     };
     write(card.out.as_deref(), &text)?;
+    if card.kind == CardKind::Register {
+        warn_of_personal_data(&desk.redactor, &subject, &text)?;
+    }
     if !subject.standing.is_permit() {
         eprintln!("note: {} does not run now; proeftuin use-case check {0} says why", card.id);
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// The register is public. The address for the public belongs there, and what else is found is told.
+fn warn_of_personal_data(redactor: &Redactor, subject: &Subject<'_>, text: &str) -> anyhow::Result<()> {
+    let contact = subject.accountability.contact_email.trim();
+    let text = text.replace(contact, "");
+    let found: BTreeSet<&str> = redactor.scan(&text)?.iter().map(|finding| finding.kind.id()).collect();
+    if !found.is_empty() {
+        let kinds: Vec<&str> = found.into_iter().collect();
+        eprintln!(
+            "note: the entry will be public, and holds what looks like personal data: {}",
+            kinds.join(", ")
+        );
+    }
+    Ok(())
+}
+
 fn category(category: Option<Category>) -> anyhow::Result<PublicationCategory> {
-    Ok(match category.context("say which publication category: --category high-risk, impactful or other")? {
-        Category::HighRisk => PublicationCategory::HighRisk,
-        Category::Impactful => PublicationCategory::Impactful,
-        Category::Other => PublicationCategory::Other,
-    })
+    Ok(
+        match category.context("say which publication category: --category high-risk, impactful or other")? {
+            Category::HighRisk => PublicationCategory::HighRisk,
+            Category::Impactful => PublicationCategory::Impactful,
+            Category::Other => PublicationCategory::Other,
+        },
+    )
 }
 
 fn model<'a>(subject: &Subject<'a>, asked: Option<&'a str>) -> anyhow::Result<&'a str> {
@@ -142,9 +163,10 @@ fn totals(places: &Places, id: &str) -> anyhow::Result<Option<Totals>> {
     }
     let mut totals = Totals::default();
     // Outcomes name their intent, and intents the use case.
-    let mut ours = std::collections::BTreeSet::new();
+    let mut ours = BTreeSet::new();
     provenance::show(&places.log(), |leaf| {
-        let about = |case: &Option<provenance::UseCaseRef>| case.as_ref().is_some_and(|c| c.id.as_str() == id);
+        let about =
+            |case: &Option<provenance::UseCaseRef>| case.as_ref().is_some_and(|c| c.id.as_str() == id);
         let counted = match &leaf.entry.leaf {
             Leaf::Intent(intent) if about(&intent.request.use_case) => {
                 ours.insert(leaf.index);
@@ -193,7 +215,9 @@ fn import(places: &Places, file: &Path) -> anyhow::Result<ExitCode> {
     let bundle = read_bundle(file)?;
     write_signature(dir, &bundle.path(), &bundle.to_text())?;
     println!("{}: {}", bundle.path(), bundle.lesson().title);
-    println!("a lesson and no use case: nothing of it runs until you write a draft of your own in use-cases/");
+    println!(
+        "a lesson and no use case: nothing of it runs until you write a draft of your own in use-cases/"
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -61,7 +61,9 @@ impl Answers {
                     for group in repeated {
                         let index = group.get("_index").and_then(Value::as_u64).unwrap_or_default();
                         let members = group.as_object().into_iter().flatten();
-                        answers.extend(members.filter_map(|(task, value)| answer(format!("{task} [{index}]"), value)));
+                        answers.extend(
+                            members.filter_map(|(task, value)| answer(format!("{task} [{index}]"), value)),
+                        );
                     }
                 }
                 value => answers.extend(answer(task.clone(), value)),
@@ -80,7 +82,8 @@ fn answer(task: String, value: &Value) -> Option<Answer> {
         Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("; "),
         // A picture: its words, not its bytes.
         Value::Object(image) => {
-            let words = ["title", "description"].map(|key| image.get(key).and_then(Value::as_str).unwrap_or(""));
+            let words =
+                ["title", "description"].map(|key| image.get(key).and_then(Value::as_str).unwrap_or(""));
             words.join(" ").trim().to_owned()
         }
         _ => return None,

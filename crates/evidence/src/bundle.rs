@@ -50,7 +50,11 @@ impl Bundle {
             return Err(wrong(format!("has more than {BUNDLE_BYTES_MAX} bytes")));
         }
         let envelope: Envelope = serde_json::from_str(text).map_err(|error| {
-            wrong(format!("is not in the format of a bundle: line {}, column {}", error.line(), error.column()))
+            wrong(format!(
+                "is not in the format of a bundle: line {}, column {}",
+                error.line(),
+                error.column()
+            ))
         })?;
         if envelope.format != FORMAT {
             return Err(wrong(format!("is not of the format {FORMAT}")));
@@ -109,7 +113,9 @@ fn bounded(key: &str, value: &Value) -> Result<(), Error> {
         Value::String(text) if text.chars().count() > TEXT_CHARS_MAX => {
             Err(wrong(format!("{key} has more than {TEXT_CHARS_MAX} characters")))
         }
-        Value::Array(items) if items.len() > LIST_MAX => Err(wrong(format!("{key} has more than {LIST_MAX} entries"))),
+        Value::Array(items) if items.len() > LIST_MAX => {
+            Err(wrong(format!("{key} has more than {LIST_MAX} entries")))
+        }
         Value::Object(members) if members.len() > LIST_MAX => {
             Err(wrong(format!("{key} has more than {LIST_MAX} entries")))
         }

@@ -5,7 +5,7 @@ use policy::{Assessment, Language};
 use registry::Model;
 use serde::Serialize;
 
-use crate::words::{iso_date, number, rfc3339, safeguards, say, status, technique};
+use crate::words::{iso_date, rfc3339, safeguards, say, status, technique};
 use crate::{Answers, Error, Subject, purl};
 
 const SCHEMA_VERSION: &str = "0.1a14";
@@ -142,7 +142,11 @@ pub fn system_card(subject: &Subject<'_>, language: Language) -> String {
     let groups = &subject.accountability.affected_groups;
     let mut goal = case.purpose.clone();
     if !groups.is_empty() {
-        goal.push_str(&format!("\n\n{} {}.", say(language, "It touches:", "Betrokkenen:"), groups.join(", ")));
+        goal.push_str(&format!(
+            "\n\n{} {}.",
+            say(language, "It touches:", "Betrokkenen:"),
+            groups.join(", ")
+        ));
     }
     let alternatives = subject
         .account(|a| &a.alternatives)
@@ -165,7 +169,7 @@ pub fn system_card(subject: &Subject<'_>, language: Language) -> String {
         name: &case.title,
         owners: [owner],
         description: &case.purpose,
-        labels: labels(subject, language),
+        labels: labels(subject),
         status: status(case.status, language),
         begin_date: subject.began_ms().map(iso_date),
         end_date: subject.ended_ms().map(iso_date),
@@ -178,7 +182,9 @@ pub fn system_card(subject: &Subject<'_>, language: Language) -> String {
         technical_design: technique(subject, language).join("\n"),
         models: subject.models.iter().filter_map(|m| m.entry).map(|entry| model(subject, entry)).collect(),
         assessments: assessed
-            .filter_map(|(kind, assessment)| Some(assess(subject, kind, assessment.as_ref()?, None, language)))
+            .filter_map(|(kind, assessment)| {
+                Some(assess(subject, kind, assessment.as_ref()?, None, language))
+            })
             .collect(),
     })
 }
@@ -229,7 +235,7 @@ fn provenance(subject: &Subject<'_>) -> Provenance {
     Provenance { timestamp: rfc3339(subject.made_ms) }
 }
 
-fn labels(subject: &Subject<'_>, language: Language) -> Vec<Label> {
+fn labels(subject: &Subject<'_>) -> Vec<Label> {
     let case = subject.case;
     let label = |name, value| Label { name, value };
     let mut labels = vec![
@@ -244,8 +250,8 @@ fn labels(subject: &Subject<'_>, language: Language) -> Vec<Label> {
     ];
     if let Some(totals) = &subject.totals {
         let denied = totals.denied.values().fold(0u64, |sum, count| sum.saturating_add(*count));
-        labels.push(label("requests-admitted", number(totals.admitted, language)));
-        labels.push(label("requests-denied", number(denied, language)));
+        labels.push(label("requests-admitted", totals.admitted.to_string()));
+        labels.push(label("requests-denied", denied.to_string()));
     }
     labels
 }

@@ -37,7 +37,11 @@ fn head(page: &mut Page, subject: &Subject<'_>, language: Language) {
     if subject.standing.is_permit() {
         page.within("<span class=\"mark good\">", say(language, "runs now", "draait nu"), "</span>");
     } else {
-        page.within("<span class=\"mark bad\">", say(language, "does not run now", "draait nu niet"), "</span>");
+        page.within(
+            "<span class=\"mark bad\">",
+            say(language, "does not run now", "draait nu niet"),
+            "</span>",
+        );
     }
     page.within("<span class=\"mark\">", status(case.status, language), "</span>");
     let revision = format!("{} {}", say(language, "revision", "versie"), case.revision);
@@ -95,7 +99,10 @@ fn standing(page: &mut Page, subject: &Subject<'_>, language: Language) {
 fn foot(page: &mut Page, subject: &Subject<'_>, language: Language) {
     page.raw("<footer><dl>");
     page.pair_code(say(language, "Record, SHA-256", "Dossier, SHA-256"), &hex::encode(subject.case.sha256));
-    page.pair_code(say(language, "Policy folder, SHA-256", "Beleidsmap, SHA-256"), &hex::encode(subject.policy_sha256));
+    page.pair_code(
+        say(language, "Policy folder, SHA-256", "Beleidsmap, SHA-256"),
+        &hex::encode(subject.policy_sha256),
+    );
     page.pair_code(say(language, "Made", "Gemaakt"), &rfc3339(subject.made_ms));
     page.raw("</dl>").within(
         "<p>",

@@ -29,7 +29,9 @@ pub enum Error {
         document: &'static str,
     },
     /// A text of the record is longer than a document may have it.
-    #[error("use-cases/{id}.toml: {key} makes {chars} characters, and {document} takes {chars_max}; shorten it")]
+    #[error(
+        "use-cases/{id}.toml: {key} makes {chars} characters, and {document} takes {chars_max}; shorten it"
+    )]
     TooLong {
         /// The use case.
         id: String,

@@ -253,7 +253,12 @@ fn decisions(subject: &Subject<'_>, veil: &Veil<'_>) -> Result<Vec<LessonDecisio
         for (role, why) in step.deviations {
             deviations.insert(role.clone(), veil.text("a deviation", why)?);
         }
-        taken.push(LessonDecision { from: step.from, to: step.to, month: iso_month(step.date_ms), deviations });
+        taken.push(LessonDecision {
+            from: step.from,
+            to: step.to,
+            month: iso_month(step.date_ms),
+            deviations,
+        });
     }
     Ok(taken)
 }

@@ -16,13 +16,13 @@ mod terms;
 mod veil;
 mod words;
 
-pub use policy::Accountability;
 pub use answers::Answers;
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle};
 pub use cards::{AssessmentKind, assessment_card, model_card, system_card};
 pub use dossier::dossier;
 pub use error::Error;
 pub use lesson::{Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonModel};
+pub use policy::Accountability;
 pub use register::{PublicationCategory, register_entry};
 pub use similar::{Likeness, rank};
 pub use subject::{Condition, ConditionState, NamedModel, Step, Subject, Totals};

@@ -164,7 +164,8 @@ impl Fit<'_> {
         texts: impl IntoIterator<Item = Option<String>>,
         chars_max: usize,
     ) -> Result<Option<String>, Error> {
-        let texts: Vec<String> = texts.into_iter().flatten().map(|text| crate::html::escape(text.trim())).collect();
+        let texts: Vec<String> =
+            texts.into_iter().flatten().map(|text| crate::html::escape(text.trim())).collect();
         let text = match texts.as_slice() {
             [] => return Ok(None),
             [one] => one.clone(),

@@ -39,7 +39,8 @@ pub fn rank(own: &Lesson, others: &[Lesson]) -> Vec<Likeness> {
     let all: Vec<Text> = std::iter::once(own).chain(others).map(Text::of).collect();
     let rarity = rarity(&all);
     let vectors: Vec<Vector> = all.iter().map(|text| text.vector(&rarity)).collect();
-    let (Some((own_text, texts)), Some((own_vector, vectors))) = (all.split_first(), vectors.split_first()) else {
+    let (Some((own_text, texts)), Some((own_vector, vectors))) = (all.split_first(), vectors.split_first())
+    else {
         return Vec::new();
     };
     let own_facts = facts(own);
@@ -85,7 +86,8 @@ impl Text {
             &lesson.human_oversight,
             &lesson.exit_plan,
         ];
-        let asked = lesson.advice.iter().flat_map(|advice| &advice.conditions).map(|condition| &condition.asks);
+        let asked =
+            lesson.advice.iter().flat_map(|advice| &advice.conditions).map(|condition| &condition.asks);
         let texts = heavy.into_iter().chain(heavy).chain(light).chain(asked);
         let mut counted: BTreeMap<String, u32> = BTreeMap::new();
         for text in texts {
@@ -150,7 +152,8 @@ fn rarity(all: &[Text]) -> BTreeMap<String, f64> {
 }
 
 fn cosine(one: &Vector, other: &Vector) -> f64 {
-    let dot: f64 = one.iter().map(|(piece, weight)| weight * other.get(piece).copied().unwrap_or_default()).sum();
+    let dot: f64 =
+        one.iter().map(|(piece, weight)| weight * other.get(piece).copied().unwrap_or_default()).sum();
     let length = |vector: &Vector| vector.values().map(|weight| weight * weight).sum::<f64>().sqrt();
     let lengths = length(one) * length(other);
     if lengths > 0.0 { dot / lengths } else { 0.0 }
@@ -167,7 +170,8 @@ fn pairs(own: &Text, other: &Text, one: &Vector, two: &Vector) -> Vec<(String, S
     heavy.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
     let partner = |word: &String| {
         let by_likeness = |there: &&String| likeness(word, there);
-        let best = other.words.keys().max_by(|a, b| by_likeness(a).total_cmp(&by_likeness(b)).then(b.cmp(a)))?;
+        let best =
+            other.words.keys().max_by(|a, b| by_likeness(a).total_cmp(&by_likeness(b)).then(b.cmp(a)))?;
         (likeness(word, best) >= PAIR_MIN).then(|| (word.clone(), best.clone()))
     };
     heavy.into_iter().filter_map(|(_, word)| partner(word)).take(REASONS_MAX).collect()
@@ -190,7 +194,8 @@ fn facts(lesson: &Lesson) -> BTreeMap<String, f64> {
 }
 
 fn jaccard(one: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>) -> f64 {
-    let shared: f64 = one.iter().filter(|(fact, _)| other.contains_key(*fact)).map(|(_, weight)| weight).sum();
+    let shared: f64 =
+        one.iter().filter(|(fact, _)| other.contains_key(*fact)).map(|(_, weight)| weight).sum();
     let all: f64 = one.values().chain(other.values()).sum::<f64>() - shared;
     if all > 0.0 { shared / all } else { 0.0 }
 }

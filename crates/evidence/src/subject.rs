@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicyFiles, PolicySet, Principal,
-    PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicyFiles, PolicySet,
+    Principal, PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -183,10 +183,16 @@ impl<'a> Subject<'a> {
         steps
     }
 
-    /// When it was first decided that it runs.
+    /// When it could first run: at the first decision that it does, or when its window began, if that came later. A
+    /// window that was moved after a later decision says nothing about the beginning. `None` for what has not begun.
     #[must_use]
     pub fn began_ms(&self) -> Option<i64> {
-        self.steps().iter().find(|step| step.to.runs()).map(|step| step.date_ms)
+        let not_before_ms = self.case.window.not_before_ms;
+        let steps = self.steps();
+        let first_ms = steps.iter().find(|step| step.to.runs())?.date_ms;
+        let renewed = steps.last().is_some_and(|last| last.date_ms > not_before_ms);
+        let began_ms = if renewed { first_ms } else { first_ms.max(not_before_ms) };
+        (began_ms <= self.made_ms).then_some(began_ms)
     }
 
     /// When it was decided that it ended, if the record says that it has.

@@ -40,7 +40,8 @@ pub(crate) fn pieces(word: &str) -> Vec<String> {
 
 /// How alike two words are: Dice's coefficient of their pieces, from 0 to 1.
 pub(crate) fn likeness(one: &str, other: &str) -> f64 {
-    let (one, other): (BTreeSet<_>, BTreeSet<_>) = (pieces(one).into_iter().collect(), pieces(other).into_iter().collect());
+    let (one, other): (BTreeSet<_>, BTreeSet<_>) =
+        (pieces(one).into_iter().collect(), pieces(other).into_iter().collect());
     2.0 * one.intersection(&other).count() as f64 / (one.len() + other.len()) as f64
 }
 

@@ -70,7 +70,8 @@ impl<'a> Veil<'a> {
         let mut before: Option<char> = None;
         while let Some(next) = rest.chars().next() {
             let begins = !before.is_some_and(char::is_alphanumeric);
-            let found = self.names.iter().filter(|_| begins).find_map(|name| Some((name.ends(rest)?, name.mark)));
+            let found =
+                self.names.iter().filter(|_| begins).find_map(|name| Some((name.ends(rest)?, name.mark)));
             let (taken, written) = match found {
                 Some((end, mark)) => (end, Some(mark)),
                 None => (next.len_utf8(), None),
@@ -91,7 +92,8 @@ impl Name {
         let mut end = 0;
         for wanted in &self.letters {
             let letter = letters.next()?;
-            let same = if self.exact { letter == *wanted } else { letter.to_lowercase().eq(wanted.to_lowercase()) };
+            let same =
+                if self.exact { letter == *wanted } else { letter.to_lowercase().eq(wanted.to_lowercase()) };
             if !same {
                 return None;
             }
@@ -136,7 +138,10 @@ mod tests {
     fn names_and_their_parts_are_covered() {
         assert_eq!(covered("The MINISTRY of examples decides."), "The [organisation] decides.");
         assert_eq!(covered("Examples and J.Jansen, or Jansen."), "[organisation] and [person], or [person].");
-        assert_eq!(covered("see letters-7, letters-70 and letters"), "see [use case], letters-70 and letters");
+        assert_eq!(
+            covered("see letters-7, letters-70 and letters"),
+            "see [use case], letters-70 and letters"
+        );
     }
 
     #[test]

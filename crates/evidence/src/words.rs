@@ -111,7 +111,7 @@ pub(crate) fn verdict(verdict: Outcome, language: Language) -> &'static str {
 pub(crate) fn role(role: Role, language: Language) -> &'static str {
     match role {
         Role::Cio => "CIO",
-        Role::Fg => say(language, "data-protection officer (FG)", "functionaris gegevensbescherming (FG)"),
+        Role::Fg => "FG",
         Role::Owner => say(language, "owner", "eigenaar"),
     }
 }
@@ -196,7 +196,11 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
         .to_owned(),
     );
     for asked in &subject.approvals.conditions {
-        let intro = say(language, "Condition of an advice, checked at each request:", "Voorwaarde uit een advies, getoetst bij elk verzoek:");
+        let intro = say(
+            language,
+            "Condition of an advice, checked at each request:",
+            "Voorwaarde uit een advies, getoetst bij elk verzoek:",
+        );
         said.push(format!("{intro} {}.", check(*asked, language)));
     }
     said

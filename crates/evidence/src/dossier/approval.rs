@@ -27,7 +27,11 @@ fn assessments(page: &mut Page, subject: &Subject<'_>, language: Language) {
             Some(assessment) => assessment_row(page, subject, name, assessment, language),
             None => {
                 page.raw("<tr>").within("<td>", name, "</td><td></td><td></td>");
-                page.within("<td><span class=\"bad\">", say(language, "missing", "ontbreekt"), "</span></td></tr>\n");
+                page.within(
+                    "<td><span class=\"bad\">",
+                    say(language, "missing", "ontbreekt"),
+                    "</span></td></tr>\n",
+                );
             }
         }
     }
@@ -47,14 +51,28 @@ fn assessment_row(
     if assessment.review_by_ms > subject.made_ms {
         page.within("<td><span class=\"good\">", say(language, "in time", "op tijd"), "</span></td></tr>\n");
     } else {
-        page.within("<td><span class=\"bad\">", say(language, "due for review", "aan herziening toe"), "</span></td></tr>\n");
+        page.within(
+            "<td><span class=\"bad\">",
+            say(language, "due for review", "aan herziening toe"),
+            "</span></td></tr>\n",
+        );
     }
 }
 
 fn signatures(page: &mut Page, subject: &Subject<'_>, language: Language) {
     page.within("<section><h2>", say(language, "Advice and decision", "Advies en besluit"), "</h2>\n");
+    let intro = say(
+        language,
+        "The CIO and the data-protection officer (FG) advise; the owner decides.",
+        "De CIO en de functionaris gegevensbescherming (FG) adviseren; de eigenaar besluit.",
+    );
+    page.within("<p class=\"none\">", intro, "</p>\n");
     if subject.signed.is_empty() {
-        page.within("<p class=\"none\">", say(language, "Nothing was signed.", "Er is niets ondertekend."), "</p>");
+        page.within(
+            "<p class=\"none\">",
+            say(language, "Nothing was signed.", "Er is niets ondertekend."),
+            "</p>",
+        );
     } else {
         page.table(&[
             say(language, "As", "Als"),
@@ -96,7 +114,11 @@ fn signature_row(page: &mut Page, subject: &Subject<'_>, signed: &Signed<Stateme
     let person = subject.people.iter().find(|(key, _)| *key == signed.key);
     match person {
         Some((_, person)) => page.within("<td>", person, "</td>"),
-        None => page.within("<td><span class=\"bad\">", say(language, "not in the roster", "niet in het rooster"), "</span></td>"),
+        None => page.within(
+            "<td><span class=\"bad\">",
+            say(language, "not in the roster", "niet in het rooster"),
+            "</span></td>",
+        ),
     };
     let dates = [statement.date.0, statement.expires.0].map(|ms| long_date(ms, language));
     page.within("<td>", &dates.join(" – "), "</td><td>");

@@ -43,10 +43,7 @@ fn kind(kind: Kind, language: Language) -> &'static str {
 fn data(page: &mut Page, subject: &Subject<'_>, language: Language) {
     let (case, account) = (subject.case, subject.accountability);
     page.within("<section><h2>", say(language, "People and data", "Mensen en gegevens"), "</h2><dl>\n");
-    page.pair(
-        say(language, "People concerned", "Betrokkenen"),
-        &listed(&account.affected_groups, language),
-    );
+    page.pair(say(language, "People concerned", "Betrokkenen"), &listed(&account.affected_groups, language));
     page.pair(
         say(language, "Categories of data", "Soorten gegevens"),
         &listed(&account.data_categories, language),

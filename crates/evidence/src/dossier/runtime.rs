@@ -26,7 +26,11 @@ fn model(page: &mut Page, model: &NamedModel<'_>, language: Language) {
     match model.entry {
         Some(entry) => entry_facts(page, model, entry, language),
         None => {
-            page.within("<p class=\"bad\">", say(language, "not in models.toml", "niet in models.toml"), "</p>");
+            page.within(
+                "<p class=\"bad\">",
+                say(language, "not in models.toml", "niet in models.toml"),
+                "</p>",
+            );
         }
     }
     page.raw("</div>\n");
@@ -65,7 +69,8 @@ fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language:
     for evaluation in &entry.evaluations {
         let text = format!("{} {}", say(language, "valid until", "geldig tot"), evaluation.expires);
         let term = format!("{} {}", say(language, "Evaluation", "Evaluatie"), evaluation.suite);
-        page.pair(&term, &text).pair_code(say(language, "Its report", "Het rapport"), &evaluation.report_sha256);
+        page.pair(&term, &text)
+            .pair_code(say(language, "Its report", "Het rapport"), &evaluation.report_sha256);
     }
     page.raw("</dl>");
 }

@@ -18,7 +18,18 @@ fn bundle() -> Bundle {
 fn a_bundle_holds_the_lesson_and_nobodys_name() {
     let text = bundle().to_text();
     insta::assert_snapshot!("bundle", text);
-    let hidden = [ORGANISATION, "Noorderhaaks", "jansen", "111222333", "f.g", "o.wner", "c.io", "vr-0042", ".example", "ed25519"];
+    let hidden = [
+        ORGANISATION,
+        "Noorderhaaks",
+        "jansen",
+        "111222333",
+        "f.g",
+        "o.wner",
+        "c.io",
+        "vr-0042",
+        ".example",
+        "ed25519",
+    ];
     for name in hidden {
         assert!(!text.to_lowercase().contains(&name.to_lowercase()), "{name} is in the bundle");
     }
@@ -54,13 +65,16 @@ fn what_was_changed_is_refused() {
     assert!(Bundle::seal(long).unwrap_err().to_string().contains("purpose has more than 16384 characters"));
     let mut many = bundle().lesson().clone();
     many.affected_groups = vec![String::new(); 257];
-    assert!(Bundle::seal(many).unwrap_err().to_string().contains("affected_groups has more than 256 entries"));
+    assert!(
+        Bundle::seal(many).unwrap_err().to_string().contains("affected_groups has more than 256 entries")
+    );
 }
 
 #[test]
 fn when_redaction_fails_nothing_is_shared() {
     let house = objections();
-    let fails = |text: &str| if text.contains("jurist leest") { Err("too large".to_owned()) } else { strip(text) };
+    let fails =
+        |text: &str| if text.contains("jurist leest") { Err("too large".to_owned()) } else { strip(text) };
     let error = Lesson::of(&house.subject("bezwaren"), &fails).unwrap_err();
     assert_eq!(
         error.to_string(),

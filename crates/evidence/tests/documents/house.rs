@@ -144,7 +144,12 @@ pub fn signed(id: &str, text: &str) -> House {
     let dossier = Dossier::open(&files(&folder), id).unwrap();
     folder.extend([dossier.fulfil(Role::Fg, "uitleg", signers.term, &signers.fg).unwrap()]);
     signers.decide(&mut folder, id, Status::Pilot, &[]);
-    signers.decide(&mut folder, id, Status::Accepted, &[("fg", "De steekproef begint <na> de zomer & <script>.")]);
+    signers.decide(
+        &mut folder,
+        id,
+        Status::Accepted,
+        &[("fg", "De steekproef begint <na> de zomer & <script>.")],
+    );
     house(folder)
 }
 

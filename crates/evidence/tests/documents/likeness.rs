@@ -19,7 +19,11 @@ fn parking() -> Lesson {
 }
 
 fn letters() -> Lesson {
-    lesson("Bezwaarbrieven samenvatten", "Samenvatting van een bezwaar voor wie de beslissing schrijft.", ACCOUNTABILITY)
+    lesson(
+        "Bezwaarbrieven samenvatten",
+        "Samenvatting van een bezwaar voor wie de beslissing schrijft.",
+        ACCOUNTABILITY,
+    )
 }
 
 #[test]
@@ -30,7 +34,10 @@ fn what_resembles_comes_first_and_says_why() {
     assert_eq!(order, [1, 0], "{ranked:#?}");
     assert!(ranked[0].score > 1.5 * ranked[1].score, "{ranked:#?}");
     let words = &ranked[0].words;
-    assert!(words.iter().any(|(here, there)| here.starts_with("beslissing") && there.starts_with("beslissing")), "{words:?}");
+    assert!(
+        words.iter().any(|(here, there)| here.starts_with("beslissing") && there.starts_with("beslissing")),
+        "{words:?}"
+    );
     assert!(ranked[0].shared.contains(&"people: indieners van bezwaar".to_owned()), "{:?}", ranked[0].shared);
     assert!(ranked[1].shared.contains(&"data class: identifier".to_owned()));
     assert_eq!(ranked[0].same_documents, ["dpia", "iama"], "the same documents lie under both");

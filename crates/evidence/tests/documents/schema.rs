@@ -20,10 +20,15 @@ pub fn violations(schema: &Value, value: &Value, schemas: &Schemas) -> Vec<Strin
 fn check(schema: &Value, value: &Value, schemas: &Schemas, place: &str, found: &mut Vec<String>) {
     for (keyword, rule) in schema.as_object().unwrap() {
         match keyword.as_str() {
-            "type" if !is(rule.as_str().unwrap(), value) => found.push(format!("{place}: not of type {rule}")),
-            "enum" if !rule.as_array().unwrap().contains(value) => found.push(format!("{place}: not one of {rule}")),
+            "type" if !is(rule.as_str().unwrap(), value) => {
+                found.push(format!("{place}: not of type {rule}"))
+            }
+            "enum" if !rule.as_array().unwrap().contains(value) => {
+                found.push(format!("{place}: not one of {rule}"))
+            }
             "required" => {
-                let lacking = rule.as_array().unwrap().iter().filter(|key| value.get(key.as_str().unwrap()).is_none());
+                let lacking =
+                    rule.as_array().unwrap().iter().filter(|key| value.get(key.as_str().unwrap()).is_none());
                 found.extend(lacking.map(|key| format!("{place}: {key} is missing")));
             }
             "properties" => {
@@ -91,7 +96,8 @@ fn register_field(name: &str, field: &Value, value: &Value, found: &mut Vec<Stri
         if text.chars().count() as u64 > max {
             found.push(format!("{name} is longer than {max}"));
         }
-        let tags = text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap().trim_start_matches('/'));
+        let tags =
+            text.split('<').skip(1).map(|rest| rest.split('>').next().unwrap().trim_start_matches('/'));
         let allowed = field["allowed_html_tags"].as_array();
         for tag in tags.filter(|tag| !allowed.is_some_and(|list| list.iter().any(|known| known == tag))) {
             found.push(format!("{name} has the tag {tag}"));

@@ -207,13 +207,21 @@ pub fn seal_roster(files: &PolicyFiles, key: &SigningKey) -> Result<SignatureFil
     Ok((path, Signed::new(roster.seal(), key)?.to_text()?))
 }
 
-/// The statements that lie with the use case `id`, in order of their date; whether they hold is not judged here.
+/// The statements that lie with the use case `id`, in order of date, and of one date first advice, then what was signed
+/// off, then decisions by number; whether they hold is not judged here.
 ///
 /// # Errors
 /// [`Error`] for a signature that does not parse.
 pub fn signed_statements(files: &PolicyFiles, id: &str) -> Result<Vec<Signed<Statement>>, Error> {
     let mut signed: Vec<_> = letters(id, files)?.into_iter().map(|letter| letter.signed).collect();
-    signed.sort_by_key(|signed| signed.statement.date);
+    signed.sort_by_key(|signed| {
+        let order = match &signed.statement.act {
+            Act::Advice(_) => (0, 0),
+            Act::Fulfilment(_) => (1, 0),
+            Act::Decision(decision) => (2, decision.number),
+        };
+        (signed.statement.date, order)
+    });
     Ok(signed)
 }
 
