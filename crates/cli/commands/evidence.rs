@@ -214,7 +214,7 @@ fn import(places: &Places, file: &Path) -> anyhow::Result<ExitCode> {
     let dir = places.policy_dir()?;
     let bundle = read_bundle(file)?;
     write_signature(dir, &bundle.path(), &bundle.to_text())?;
-    println!("{}: {}", bundle.path(), bundle.lesson().title);
+    println!("{}: {}", bundle.path(), one_line(&bundle.lesson().title));
     println!(
         "a lesson and no use case: nothing of it runs until you write a draft of your own in use-cases/"
     );
@@ -271,8 +271,13 @@ fn similar(places: &Places, what: &str, most: usize) -> anyhow::Result<ExitCode>
     Ok(ExitCode::SUCCESS)
 }
 
+/// A title of another's stays on its line.
+fn one_line(title: &str) -> String {
+    title.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 fn tell(likeness: &Likeness, place: &str, lesson: &Lesson) {
-    println!("{:.2}  {place}: {} ({})", likeness.score, lesson.title, lesson.status.name());
+    println!("{:.2}  {place}: {} ({})", likeness.score, one_line(&lesson.title), lesson.status.name());
     println!("      texts {:.2}, facts {:.2}", likeness.texts, likeness.facts);
     let words = likeness.words.iter();
     let words: Vec<String> = words

@@ -35,7 +35,7 @@ impl Bundle {
     /// Seals a lesson.
     ///
     /// # Errors
-    /// [`Error::Bundle`] for a lesson that no bundle would take back: a text or list that is too long.
+    /// [`Error::Bundle`] for a lesson that no bundle would take back: a text or list that is too long, control characters.
     pub fn seal(lesson: Lesson) -> Result<Self, Error> {
         let sha256 = digest(&lesson)?;
         Ok(Self { lesson, sha256 })
@@ -112,6 +112,10 @@ fn bounded(key: &str, value: &Value) -> Result<(), Error> {
     match value {
         Value::String(text) if text.chars().count() > TEXT_CHARS_MAX => {
             Err(wrong(format!("{key} has more than {TEXT_CHARS_MAX} characters")))
+        }
+        // A terminal would obey them.
+        Value::String(text) if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') => {
+            Err(wrong(format!("{key} holds control characters")))
         }
         Value::Array(items) if items.len() > LIST_MAX => {
             Err(wrong(format!("{key} has more than {LIST_MAX} entries")))

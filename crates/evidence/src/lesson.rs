@@ -161,13 +161,13 @@ impl Lesson {
 fn veil<'a>(subject: &Subject<'_>, redact: &'a dyn Fn(&str) -> Result<String, String>) -> Veil<'a> {
     let case = subject.case;
     let mut veil = Veil::new(redact);
-    veil.name_and_parts(&case.organisation, "[organisation]");
-    veil.name_and_parts(&case.owner, "[owner]");
+    veil.body(&case.organisation, "[organisation]");
+    veil.body(&case.owner, "[owner]");
     for (_, person) in &subject.people {
-        veil.name_and_parts(person, "[person]");
+        veil.person(person, "[person]");
     }
     if let Some(exemption) = &case.exemption {
-        veil.name_and_parts(&exemption.authority, "[authority]");
+        veil.body(&exemption.authority, "[authority]");
     }
     // An id of one plain word is a word, and would cover it everywhere.
     for id in [&case.id, &case.processing_activity_id, &case.redaction_profile] {
@@ -218,14 +218,17 @@ fn assessments(subject: &Subject<'_>) -> Vec<LessonAssessment> {
 
 fn model(entry: &registry::Model, veil: &Veil<'_>) -> Result<LessonModel, Error> {
     let public = matches!(entry.source, Source::Pypi { .. } | Source::HuggingFace { .. });
-    let evaluations = entry.evaluations.iter();
+    let mut evaluations = BTreeMap::new();
+    for evaluation in &entry.evaluations {
+        evaluations.insert(veil.text("evaluation.suite", &evaluation.suite)?, evaluation.expires.clone());
+    }
     Ok(LessonModel {
         sha256: hex::encode(entry.sha256()),
         package: public.then(|| purl::package(entry)),
         license: entry.license.clone(),
         weights_open: entry.weights_open,
         training_data: veil.text("training_data", &entry.training_data)?,
-        evaluations: evaluations.map(|e| (e.suite.clone(), e.expires.clone())).collect(),
+        evaluations,
     })
 }
 

@@ -63,6 +63,9 @@ fn what_was_changed_is_refused() {
     let mut long = bundle().lesson().clone();
     long.purpose = "x".repeat(16_385);
     assert!(Bundle::seal(long).unwrap_err().to_string().contains("purpose has more than 16384 characters"));
+    let mut obeyed = bundle().lesson().clone();
+    obeyed.title = "a\u{1b}[2Jb".to_owned();
+    assert!(Bundle::seal(obeyed).unwrap_err().to_string().contains("title holds control characters"));
     let mut many = bundle().lesson().clone();
     many.affected_groups = vec![String::new(); 257];
     assert!(
@@ -80,6 +83,27 @@ fn when_redaction_fails_nothing_is_shared() {
         error.to_string(),
         "accountability.human_oversight could not be redacted, so nothing is shared: too large"
     );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Wherever in a text a name stands, it is covered, and the rest is left.
+    #[test]
+    fn no_name_leaves_wherever_it_stands(
+        before in "[a-z ,.(]{0,30}[ ,.(]",
+        after in "[ ,.)][a-z ,.)]{0,30}",
+        name in prop::sample::select(vec![
+            "Gemeente Noorderhaaks", "GEMEENTE NOORDERHAAKS", "Noorderhaaks", "o.wner", "Wner", "vr-0042",
+            "piet@elders.example", "Afdelingshoofd Juridische Zaken",
+        ]),
+    ) {
+        let text = format!("x{before}{name}{after}x");
+        let house = crate::house::signed("x-1", &crate::house::record("x-1", "Titel", &text, ""));
+        let purpose = house.lesson("x-1").purpose;
+        prop_assert!(!purpose.to_lowercase().contains(&name.to_lowercase()), "{}", purpose);
+        prop_assert!(purpose.starts_with('x') && purpose.ends_with('x') && purpose.contains('['), "{}", purpose);
+    }
 }
 
 /// The fuzz target over its seeds, and over seeds with a piece replaced.
