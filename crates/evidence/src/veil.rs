@@ -115,21 +115,28 @@ impl Name {
     }
 }
 
-/// Whatever has an at sign inside a word is taken for an address, whatever the redaction profile allows.
+/// Whatever stands around an at sign is taken for an address, whatever the redaction profile allows.
 fn addresses(text: &str) -> String {
     let mut covered = String::with_capacity(text.len());
-    for piece in text.split_inclusive(char::is_whitespace) {
-        let word = piece.trim_end_matches(char::is_whitespace);
-        let address = word.split_once('@').is_some_and(|(user, host)| {
-            user.ends_with(char::is_alphanumeric) && host.starts_with(char::is_alphanumeric)
-        });
-        if address {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('@') {
+        let user = before.trim_end_matches(|c: char| c.is_alphanumeric() || "._%+-".contains(c));
+        let host = after.trim_start_matches(|c: char| c.is_alphanumeric() || ".-".contains(c));
+        if user.len() < before.len() && host.len() < after.len() {
+            covered.push_str(user);
             covered.push_str("[e-mail]");
-            covered.push_str(piece.strip_prefix(word).unwrap_or_default());
+            // A full stop after an address ends the sentence.
+            if after.strip_suffix(host).is_some_and(|host| host.ends_with('.')) {
+                covered.push('.');
+            }
+            rest = host;
         } else {
-            covered.push_str(piece);
+            covered.push_str(before);
+            covered.push('@');
+            rest = after;
         }
     }
+    covered.push_str(rest);
     covered
 }
 
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn addresses_are_covered_whatever_the_profile_says() {
-        assert_eq!(covered("mail a.b@c.nl now\n@ home"), "mail [e-mail] now\n@ home");
+        assert_eq!(covered("mail (a.b@c.nl), x@y.\n@ home"), "mail ([e-mail]), [e-mail].\n@ home");
     }
 
     #[test]
