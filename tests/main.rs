@@ -17,6 +17,7 @@ mod busy;
 mod clients;
 mod command_line;
 mod crash;
+mod evidence;
 mod gate;
 mod hang_up;
 mod harness;

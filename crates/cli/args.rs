@@ -2,6 +2,7 @@
 
 mod approval;
 mod bench;
+mod evidence;
 mod policy;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use gateway::{Device, KvType};
 
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.

@@ -31,6 +31,9 @@ pub enum UseCase {
         #[arg(long, value_name = "MOMENT")]
         at: Option<String>,
     },
+    /// Documents, and lessons of others.
+    #[command(flatten)]
+    Evidence(super::Evidence),
 }
 
 /// `use-case new`

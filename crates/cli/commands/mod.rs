@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod chat;
+pub(crate) mod evidence;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;

@@ -25,6 +25,7 @@ pub(crate) fn run(places: &Places, command: &UseCase) -> anyhow::Result<ExitCode
         UseCase::Sign(sign) => self::sign(places, sign),
         UseCase::Status { id } => status(places, id),
         UseCase::Check { id, at } => check(places, id.as_deref(), at.as_deref()),
+        UseCase::Evidence(evidence) => super::evidence::run(places, evidence),
     }
 }
 

@@ -167,6 +167,8 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
+        // Lessons of other organisations: read by people and `use-case similar`, never a use case.
+        "shared" => stem_of(".json").map(|_| FileKind::Other),
         "guidance" | "forms" | "redaction" | "roles" => Some(FileKind::Other),
         _ => None,
     }

@@ -19,7 +19,8 @@ pub use accountability::Accountability;
 pub use approval::{
     Act, Advice, Advised, Approvals, Check, Condition, Covers, Decided, Dossier, Fault, Finding, Fulfilment,
     Moment, OwnerDecision, PublicKey, ROSTER_PATH, Role, RosterSeal, SignOffs, SignatureFile, Signed,
-    SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, seal_roster,
+    SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, roster_people, seal_roster,
+    signed_statements,
 };
 pub use decision::{
     Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,

@@ -149,6 +149,13 @@ impl PolicySet {
         self.rules.by_id.get(id).map(|rule| rule.text.as_str())
     }
 
+    /// What each forbidding rule tells whom it stops, heaviest first.
+    pub fn reasons(&self) -> impl Iterator<Item = &Reason> {
+        let mut rules: Vec<_> = self.rules.by_id.values().filter(|rule| rule.forbids).collect();
+        rules.sort_by_key(|rule| rule.precedence);
+        rules.into_iter().map(|rule| &rule.reason)
+    }
+
     /// Judges a request at the door.
     pub fn enter(&self, request: &EntryRequest) -> Decision {
         self.by_approved_rules(|| self.enter_as(self.use_cases.get(&request.principal.use_case), request))

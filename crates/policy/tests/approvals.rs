@@ -331,3 +331,24 @@ fn the_form_of_what_is_signed() {
     let signature = ed25519_dalek::Signer::sign(&key, message.as_bytes());
     assert_eq!(json["signature"], hex::encode(signature.to_bytes()));
 }
+
+#[test]
+fn what_was_signed_is_listed_with_the_people_of_the_roster() {
+    let files = files(&signed());
+    let acts: Vec<String> = policy::signed_statements(&files, "letters")
+        .unwrap()
+        .iter()
+        .map(|signed| signed.statement.file_name())
+        .collect();
+    assert_eq!(
+        acts,
+        ["cio.json", "fg.json", "owner-1.json"],
+        "advice comes before the decision of the same date"
+    );
+    let people = policy::roster_people(&files).unwrap();
+    let names: Vec<&str> = people.iter().map(|(_, person)| person.as_str()).collect();
+    assert_eq!(names, ["c.io", "f.g", "o.wner"]);
+    let embedded = PolicyFiles::embedded().unwrap();
+    assert!(policy::roster_people(&embedded).unwrap().is_empty());
+    assert!(policy::signed_statements(&embedded, "demo").unwrap().is_empty());
+}

@@ -78,3 +78,30 @@ fn without_rule(text: &str, rule: &str) -> String {
     let end = begin + text[begin..].find(";\n").unwrap() + 1;
     format!("{}{}", &text[..begin], &text[end..])
 }
+
+/// What others learned lies in the folder and counts in its digest, and is never a use case.
+#[test]
+fn what_is_shared_is_no_use_case() {
+    let with = |path: &str| {
+        PolicyFiles::from_entries(folder().into_iter().chain([(path.to_owned(), "{}".to_owned())]))
+    };
+    let files = with("shared/0123.json").unwrap();
+    let (set, plain) =
+        (PolicySet::load(&files).unwrap(), PolicySet::load(&PolicyFiles::embedded().unwrap()).unwrap());
+    let ids = |set: &PolicySet| set.use_cases().map(|case| case.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&set), ids(&plain));
+    assert_ne!(set.digest(), plain.digest());
+    assert_eq!(files.rules_digest(), PolicyFiles::embedded().unwrap().rules_digest());
+    for path in ["shared/a.toml", "shared/a/b.json", "shared/.json"] {
+        assert!(with(path).is_err(), "{path}");
+    }
+}
+
+#[test]
+fn the_rules_tell_in_words_whom_they_stop() {
+    let set = PolicySet::load(&PolicyFiles::embedded().unwrap()).unwrap();
+    let told: Vec<&str> = set.reasons().map(|reason| reason.rule.as_str()).collect();
+    let forbidding: Vec<&str> = set.rules().filter(|(_, forbids)| *forbids).map(|(id, _)| id).collect();
+    assert_eq!(told, forbidding);
+    assert!(set.reasons().all(|reason| !reason.remedy.is_empty() && !reason.remedy_nl.is_empty()));
+}

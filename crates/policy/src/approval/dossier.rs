@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::covers::Covers;
 use super::judge::{Finding, Letter, Trust, letters, trust};
-use super::key::SigningKey;
+use super::key::{PublicKey, SigningKey};
 use super::roster::{Roster, TrustRoot};
 use super::statement::{Act, Advice, Decision, Fulfilment, Moment, Role, Signed, Statement};
 use crate::Error;
@@ -205,4 +205,31 @@ pub fn seal_roster(files: &PolicyFiles, key: &SigningKey) -> Result<SignatureFil
     let roster = Roster::of(files)?.ok_or_else(|| Error::MissingFile { path: super::ROSTER_PATH.into() })?;
     let path = format!("roster.signatures/{}.json", key.public().short());
     Ok((path, Signed::new(roster.seal(), key)?.to_text()?))
+}
+
+/// The statements that lie with the use case `id`, in order of date, and of one date first advice, then what was signed
+/// off, then decisions by number; whether they hold is not judged here.
+///
+/// # Errors
+/// [`Error`] for a signature that does not parse.
+pub fn signed_statements(files: &PolicyFiles, id: &str) -> Result<Vec<Signed<Statement>>, Error> {
+    let mut signed: Vec<_> = letters(id, files)?.into_iter().map(|letter| letter.signed).collect();
+    signed.sort_by_key(|signed| {
+        let order = match &signed.statement.act {
+            Act::Advice(_) => (0, 0),
+            Act::Fulfilment(_) => (1, 0),
+            Act::Decision(decision) => (2, decision.number),
+        };
+        (signed.statement.date, order)
+    });
+    Ok(signed)
+}
+
+/// The people of the roster with their keys, as the file says it; none where there is no roster.
+///
+/// # Errors
+/// [`Error`] for a roster that does not parse.
+pub fn roster_people(files: &PolicyFiles) -> Result<Vec<(PublicKey, String)>, Error> {
+    let signers = Roster::of(files)?.map(|roster| roster.signers).unwrap_or_default();
+    Ok(signers.into_iter().map(|signer| (signer.key, signer.person)).collect())
 }

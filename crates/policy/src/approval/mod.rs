@@ -15,7 +15,9 @@ mod roster;
 mod statement;
 
 pub use covers::Covers;
-pub use dossier::{Dossier, SignatureFile, Term, roster_finding, roster_lines, seal_roster};
+pub use dossier::{
+    Dossier, SignatureFile, Term, roster_finding, roster_lines, roster_people, seal_roster, signed_statements,
+};
 pub use judge::{Advised, Approvals, Decided, Fault, Finding, SignOffs};
 pub(crate) use judge::{Trust, approvals, trust};
 pub use key::{PublicKey, SigningKey};

@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod answers;
+mod bundle;
+mod cards;
+mod dossier;
+mod error;
+mod html;
+mod lesson;
+mod purl;
+mod register;
+mod similar;
+mod subject;
+mod terms;
+mod veil;
+mod words;
+
+pub use answers::Answers;
+pub use bundle::{BUNDLE_BYTES_MAX, Bundle};
+pub use cards::{AssessmentKind, assessment_card, model_card, system_card};
+pub use dossier::dossier;
+pub use error::Error;
+pub use lesson::{Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonModel};
+pub use policy::Accountability;
+pub use register::{PublicationCategory, register_entry};
+pub use similar::{Likeness, rank};
+pub use subject::{Condition, ConditionState, NamedModel, Step, Subject, Totals};

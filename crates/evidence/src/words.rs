@@ -1,0 +1,247 @@
+//! What the documents say in words, in both languages, and how they write a date.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use policy::{Check, DataClass, Language, Outcome, Role, SpecialCategoryAction, Status};
+
+use crate::{ConditionState, Subject};
+
+/// One of two texts.
+pub(crate) fn say(language: Language, english: &'static str, dutch: &'static str) -> &'static str {
+    match language {
+        Language::English => english,
+        Language::Dutch => dutch,
+    }
+}
+
+const MONTHS: [(&str, &str); 12] = [
+    ("January", "januari"),
+    ("February", "februari"),
+    ("March", "maart"),
+    ("April", "april"),
+    ("May", "mei"),
+    ("June", "juni"),
+    ("July", "juli"),
+    ("August", "augustus"),
+    ("September", "september"),
+    ("October", "oktober"),
+    ("November", "november"),
+    ("December", "december"),
+];
+
+fn civil(ms: i64) -> Option<Date> {
+    Some(jiff::tz::Offset::UTC.to_datetime(Timestamp::from_millisecond(ms).ok()?).date())
+}
+
+/// `2026-01-31` (ISO 8601), in UTC.
+pub(crate) fn iso_date(ms: i64) -> String {
+    civil(ms).map_or_else(String::new, |date| date.to_string())
+}
+
+/// `2026-01`, in UTC.
+pub(crate) fn iso_month(ms: i64) -> String {
+    civil(ms).map_or_else(String::new, |date| format!("{:04}-{:02}", date.year(), date.month()))
+}
+
+/// `2026-01-31T09:00:00Z` (RFC 3339), in UTC.
+pub(crate) fn rfc3339(ms: i64) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| String::new(), |at| at.to_string())
+}
+
+/// `31 January 2026`, in UTC.
+pub(crate) fn long_date(ms: i64, language: Language) -> String {
+    let Some(date) = civil(ms) else { return String::new() };
+    let month = usize::try_from(date.month() - 1).ok().and_then(|at| MONTHS.get(at));
+    let (english, dutch) = month.copied().unwrap_or(("", ""));
+    format!("{} {} {}", date.day(), say(language, english, dutch), date.year())
+}
+
+/// Groups of three digits.
+pub(crate) fn number(value: u64, language: Language) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push_str(say(language, ",", "."));
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(crate) fn status(status: Status, language: Language) -> &'static str {
+    match status {
+        Status::Draft => say(language, "draft", "concept"),
+        Status::Advised => say(language, "advised", "geadviseerd"),
+        Status::Pilot => say(language, "pilot", "pilot"),
+        Status::Accepted => say(language, "accepted", "aanvaard"),
+        Status::Suspended => say(language, "suspended", "opgeschort"),
+        Status::Retired => say(language, "retired", "beëindigd"),
+    }
+}
+
+pub(crate) fn data_class(class: DataClass, language: Language) -> &'static str {
+    match class {
+        DataClass::None => say(language, "no personal data", "geen persoonsgegevens"),
+        DataClass::Personal => say(language, "personal data", "persoonsgegevens"),
+        DataClass::Identifier => {
+            say(language, "personal data, the BSN included", "persoonsgegevens, ook het BSN")
+        }
+        DataClass::Special => say(
+            language,
+            "personal data, special categories included",
+            "persoonsgegevens, ook bijzondere categorieën",
+        ),
+        DataClass::Criminal => say(
+            language,
+            "personal data, those of a criminal nature included",
+            "persoonsgegevens, ook van strafrechtelijke aard",
+        ),
+    }
+}
+
+pub(crate) fn verdict(verdict: Outcome, language: Language) -> &'static str {
+    match verdict {
+        Outcome::Positive => say(language, "positive", "positief"),
+        Outcome::Conditional => say(language, "conditional", "voorwaardelijk"),
+        Outcome::Negative => say(language, "negative", "negatief"),
+    }
+}
+
+pub(crate) fn role(role: Role, language: Language) -> &'static str {
+    match role {
+        Role::Cio => "CIO",
+        Role::Fg => "FG",
+        Role::Owner => say(language, "owner", "eigenaar"),
+    }
+}
+
+pub(crate) fn check(check: Check, language: Language) -> &'static str {
+    match check {
+        Check::LoopbackOnly => {
+            say(language, "used on the machine itself only", "alleen gebruikt op de machine zelf")
+        }
+        Check::KeysExpire => say(language, "every key has a last day", "elke sleutel heeft een laatste dag"),
+        Check::NoPersonalData => {
+            say(language, "no personal data in a request", "geen persoonsgegevens in een verzoek")
+        }
+    }
+}
+
+pub(crate) fn condition_state(state: ConditionState, language: Language) -> &'static str {
+    match state {
+        ConditionState::Checked => say(language, "checked at each request", "getoetst bij elk verzoek"),
+        ConditionState::SignedOff => say(language, "signed off", "afgetekend"),
+        ConditionState::Open => say(language, "open: it blocks", "open: het blokkeert"),
+        ConditionState::NotJudged => say(language, "not judged", "niet beoordeeld"),
+    }
+}
+
+/// What the program does about risks in this use case, each a sentence. Only what it enforces is said.
+pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<String> {
+    let case = subject.case;
+    let limits = case.limits;
+    let mut said = vec![
+        format!(
+            "{} {}.",
+            say(
+                language,
+                "Personal data that are recognised in a request are handled by the redaction profile before the \
+                 model gets the text; heavier data than these are refused:",
+                "Persoonsgegevens die in een verzoek worden herkend, worden volgens het redactieprofiel behandeld \
+                 voordat het model de tekst krijgt; zwaardere gegevens dan deze worden geweigerd:",
+            ),
+            data_class(case.max_data_class, language)
+        ),
+        match case.special_category_action {
+            SpecialCategoryAction::Refuse => say(
+                language,
+                "A request in which a special category of personal data is recognised is refused.",
+                "Een verzoek waarin een bijzonder persoonsgegeven wordt herkend, wordt geweigerd.",
+            ),
+            SpecialCategoryAction::Allow => say(
+                language,
+                "Special categories of personal data are authorised in this use case.",
+                "Bijzondere persoonsgegevens zijn in deze toepassing toegestaan.",
+            ),
+        }
+        .to_owned(),
+    ];
+    said.push(format!(
+        "{} {}, {}, {}.",
+        say(language, "Limits:", "Grenzen:"),
+        format_args!(
+            "{} {}",
+            number(limits.tokens_per_request, language),
+            say(language, "tokens a request", "tokens per verzoek")
+        ),
+        format_args!(
+            "{} {}",
+            number(limits.requests_per_minute, language),
+            say(language, "requests a minute", "verzoeken per minuut")
+        ),
+        format_args!(
+            "{} {}",
+            number(limits.tokens_per_day, language),
+            say(language, "tokens a day", "tokens per dag")
+        ),
+    ));
+    said.push(
+        say(
+            language,
+            "Each request is entered, without its content, in a log that can only grow and that others can verify.",
+            "Elk verzoek wordt, zonder inhoud, vastgelegd in een logboek dat alleen kan groeien en dat anderen \
+             kunnen controleren.",
+        )
+        .to_owned(),
+    );
+    for asked in &subject.approvals.conditions {
+        let intro = say(
+            language,
+            "Condition of an advice, checked at each request:",
+            "Voorwaarde uit een advies, getoetst bij elk verzoek:",
+        );
+        said.push(format!("{intro} {}.", check(*asked, language)));
+    }
+    said
+}
+
+/// How it works, as far as the pinned models tell.
+pub(crate) fn technique(subject: &Subject<'_>, language: Language) -> Vec<String> {
+    let mut said = vec![
+        say(
+            language,
+            "A language model makes text from text, on machines of the organisation. It does not learn from use: the \
+             program cannot train, and keeps no requests or answers.",
+            "Een taalmodel maakt tekst van tekst, op machines van de organisatie. Het is niet zelflerend: het programma \
+             kan niet trainen, en bewaart geen vragen of antwoorden.",
+        )
+        .to_owned(),
+    ];
+    for model in &subject.models {
+        let Some(entry) = model.entry else {
+            said.push(format!("Model {}.", model.id));
+            continue;
+        };
+        let weights = if entry.weights_open {
+            say(language, "open weights", "open gewichten")
+        } else {
+            say(language, "closed weights", "gesloten gewichten")
+        };
+        said.push(format!(
+            "Model {}: {} {}, {weights}; {} {}; SHA-256 {}.",
+            model.id,
+            say(language, "licence", "licentie"),
+            entry.license,
+            say(language, "training data:", "trainingsdata:"),
+            training_data(&entry.training_data, language),
+            hex::encode(entry.sha256()),
+        ));
+    }
+    said
+}
+
+/// `unknown` in words; anything else as `models.toml` has it.
+pub(crate) fn training_data(text: &str, language: Language) -> &str {
+    if text == "unknown" { say(language, "unknown", "onbekend") } else { text }
+}

@@ -1,0 +1,15 @@
+//! Documents of an invented municipality: right by the official schemas, true to the record, and closed to markup.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code fails by panicking"
+)]
+
+mod bundles;
+mod cards;
+mod dossiers;
+mod house;
+mod likeness;
+mod schema;
