@@ -115,6 +115,16 @@ pub enum Error {
         /// What is wrong and what to do.
         detail: String,
     },
+    /// A form definition, a filled-in form or a list of measures is not what it should be. Never quotes an answer.
+    #[error("{place}: {key}: {detail}")]
+    Assessment {
+        /// The file, with its line where one can be told.
+        place: String,
+        /// The key or the task.
+        key: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
     /// A signature file does not parse, or says something that cannot be.
     #[error("{path}: this signature cannot be read: {detail}; have it signed again: proeftuin use-case sign")]
     Signature {

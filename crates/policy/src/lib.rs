@@ -3,6 +3,7 @@
 
 mod accountability;
 mod approval;
+mod assessment;
 mod decision;
 mod error;
 mod facts;
@@ -20,6 +21,10 @@ pub use approval::{
     Act, Advice, Advised, Approvals, Check, Condition, Covers, Decided, Dossier, Fault, Finding, Fulfilment,
     Moment, OwnerDecision, PublicKey, ROSTER_PATH, Role, RosterSeal, SignOffs, SignatureFile, Signed,
     SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, seal_roster,
+};
+pub use assessment::{
+    Assessed, AssessmentKind, Control, Form, Forms, Live, Measures, Mitigation, Mitigations, Output, Probe,
+    Process, Report, Standing,
 };
 pub use decision::{
     Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,
