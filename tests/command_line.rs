@@ -34,6 +34,7 @@ fn help_of_every_command() {
         &["policy", "test"],
         &["policy", "explain"],
         &["policy", "diff"],
+        &["assess"],
         &["redact"],
         &["log"],
         &["log", "verify"],

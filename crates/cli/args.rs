@@ -1,6 +1,7 @@
 //! The command line as typed. Help, man page and completions all come from this table.
 
 mod approval;
+mod assess;
 mod bench;
 mod policy;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
 pub use approval::{Role, Roster, Sign, State, UseCase, Verdict};
+pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use policy::{Lang, Policy, Telling};
 
@@ -72,6 +74,8 @@ pub enum Command {
     /// Check, test, explain and compare the rules and records
     #[command(subcommand)]
     Policy(Policy),
+    /// Say whether a filled-in DPIA, IAMA or pre-scan is complete; needs no server
+    Assess(Assess),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log

@@ -155,6 +155,9 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
     if let Some(approvals) = set.approvals(id) {
         signatures(approvals);
     }
+    if let Some(assessments) = set.assessments(id) {
+        super::assess::tell_of(assessments);
+    }
     Ok(if runs(&set, id, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -235,6 +238,8 @@ fn runs(set: &policy::PolicySet, id: &str, now_ms: i64) -> bool {
         now_ms,
         loopback: true,
         quota: policy::QuotaFacts::default(),
+        // There is no server here to look at.
+        live: policy::Live::in_force(),
     };
     let decision = set.enter(&request);
     if decision.is_permit() {

@@ -4,6 +4,7 @@ use policy::{ClearanceRequest, Decision};
 use provenance::{Name, Stage};
 use redact::Vault;
 
+use crate::controls;
 use crate::deny::{self, Verdict};
 use crate::enter::Entered;
 use crate::gateway::Gateway;
@@ -37,6 +38,7 @@ impl Cleared {
 pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Cleared, Refusal> {
     let Redacted { mut entered, findings, vault, .. } = redacted;
     entered.entry.now_ms = gateway.now_ms();
+    entered.entry.live.log_open = Some(controls::log_open(gateway));
     let class = findings.data_class;
     let special = findings.special_categories.clone();
     let request = ClearanceRequest { entry: entered.entry.clone(), findings };

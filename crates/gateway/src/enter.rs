@@ -7,6 +7,7 @@ use policy::{Decision, EntryRequest, ModelFacts, QuotaFacts, UseCase};
 use provenance::{RequestFacts, RequestKey, Stage};
 
 use crate::caller::Caller;
+use crate::controls::{self, Seen};
 use crate::deny::{self, Verdict};
 use crate::endpoint::EndpointId;
 use crate::gateway::Gateway;
@@ -55,13 +56,24 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     }
     record.engine = Some(record::engine(gateway, &serving)?);
     record.input = Some(record::input(&key, &request.client_input));
+    let quota = quota(gateway, &policy, &record, &request, now_ms).await?;
+    let seen = Seen {
+        principal: &caller.principal,
+        loopback: request.origin.loopback,
+        use_case: policy.use_case(&caller.principal.use_case),
+        model: Some(&model),
+        // Counters that cannot be read have ended the request by now.
+        counted: true,
+    };
+    let live = controls::live(gateway, &seen);
     let entry = EntryRequest {
         principal: caller.principal,
         action: action(request.endpoint),
         model: Some(model),
         now_ms,
         loopback: request.origin.loopback,
-        quota: quota(gateway, &policy, &record, &request, now_ms).await?,
+        quota,
+        live,
     };
     record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
     let decision = policy.enter(&entry);

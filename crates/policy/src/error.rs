@@ -36,7 +36,7 @@ pub enum Error {
     /// A file that nothing would read, so that a rule in it would silently not hold.
     #[error(
         "{path}: nothing reads a file of this name; rules are rules/*.cedar, use cases use-cases/*.toml, \
-         tests tests/*.toml, the schema schema.cedarschema"
+         tests tests/*.toml, forms forms/*.yaml, the schema schema.cedarschema"
     )]
     UnknownFile {
         /// Path inside the policy folder.

@@ -23,8 +23,8 @@ pub use approval::{
     SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, seal_roster,
 };
 pub use assessment::{
-    Assessed, AssessmentKind, Control, Form, Forms, Live, Measures, Mitigation, Mitigations, Output, Probe,
-    Process, Report, Standing,
+    Assessed, AssessmentKind, Assessments, Control, Form, Forms, Live, Measures, Mitigation, Mitigations,
+    Output, Probe, Process, Report, Standing,
 };
 pub use decision::{
     Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,

@@ -4,6 +4,8 @@
 
 #[path = "assessments/controls.rs"]
 mod controls;
+#[path = "assessments/folder.rs"]
+mod folder;
 #[path = "assessments/government.rs"]
 mod government;
 #[path = "assessments/parsers.rs"]

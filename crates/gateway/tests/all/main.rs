@@ -8,6 +8,7 @@
 )]
 
 mod closed;
+mod controls;
 mod denials;
 mod fixed_fields;
 mod places;

@@ -55,7 +55,8 @@ pub enum Probe {
 }
 
 /// What is true of the process, found when it starts. `None` is what could not be found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Process {
     /// The limit on core files is zero.
     pub core_files_off: Option<bool>,
@@ -70,7 +71,8 @@ pub struct Process {
 }
 
 /// What is true now, for one request of one use case. `None` is what nobody looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Live {
     /// Of the process.
     pub process: Process,
@@ -98,6 +100,36 @@ pub struct Live {
     pub quota_counted: Option<bool>,
     /// The holder of the key has acknowledged the guidance.
     pub guidance_acknowledged: Option<bool>,
+}
+
+impl Live {
+    /// Everything as it should be: for questions about records and rules, where there is no process to look at.
+    #[must_use]
+    pub fn in_force() -> Self {
+        let yes = Some(true);
+        let process = Process {
+            core_files_off: yes,
+            dumps_off: yes,
+            memory_locked: yes,
+            egress_closed: yes,
+            listens_on_loopback: yes,
+        };
+        Self {
+            process,
+            came_by_loopback: yes,
+            key_expires: yes,
+            redaction_profile_loaded: yes,
+            special_categories_detected: yes,
+            special_categories_refused: yes,
+            output_screened: yes,
+            placeholders_restored: Some(false),
+            model_pinned: yes,
+            prefix_cache_salted: yes,
+            log_open: yes,
+            quota_counted: yes,
+            guidance_acknowledged: yes,
+        }
+    }
 }
 
 impl Control {

@@ -12,6 +12,7 @@
 
 mod completeness;
 mod control;
+mod evidence;
 mod form;
 mod forms;
 mod json;
@@ -21,6 +22,8 @@ mod yaml;
 
 pub use completeness::{Report, Standing};
 pub use control::{Control, Live, Probe, Process};
+pub use evidence::Assessments;
+pub(crate) use evidence::assessments;
 pub use form::Form;
 pub use forms::Forms;
 pub use mitigation::{Measures, Mitigation, Mitigations};
