@@ -44,6 +44,7 @@ fn help_of_every_command() {
         &["quota", "show"],
         &["quota", "rebuild"],
         &["quota", "accept-clock"],
+        &["assess"],
         &["redact"],
         &["log"],
         &["log", "verify"],

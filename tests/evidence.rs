@@ -45,7 +45,10 @@ fn a_lesson_goes_from_one_place_to_another_and_is_found_there() {
     let after = listing(&there.policy());
     let new: Vec<&String> = after.iter().filter(|path| !before.contains(path)).collect();
     assert_eq!(new, [&path]);
-    assert_eq!(there.run(&["use-case", "check", "pilot-test"]).ok(), "pilot-test: runs with smollm2-135m-instruct\n");
+    assert_eq!(
+        there.run(&["use-case", "check", "pilot-test"]).ok(),
+        "pilot-test: runs with smollm2-135m-instruct\n"
+    );
 
     // The same use case is like it wholly; a use case of the same words comes with its reasons.
     let said = there.run(&["use-case", "similar", "pilot-test"]).ok();

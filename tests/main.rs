@@ -12,6 +12,7 @@
 )]
 
 mod approvals;
+mod assess;
 mod bench;
 mod busy;
 mod clients;

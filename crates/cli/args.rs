@@ -1,6 +1,7 @@
 //! The command line as typed. Help, man page and completions all come from this table.
 
 mod approval;
+mod assess;
 mod bench;
 mod evidence;
 mod policy;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use gateway::{Device, KvType};
 
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
+pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use policy::{Lang, Policy, Telling};
@@ -77,6 +79,8 @@ pub enum Command {
     /// Show and rebuild the counters of quotas
     #[command(subcommand)]
     Quota(QuotaCommand),
+    /// Say whether a filled-in DPIA, IAMA or pre-scan is complete; needs no server
+    Assess(Assess),
     /// Find and strip personal data in a text
     Redact(Redact),
     /// Show and verify the provenance log

@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod office;
 mod places;
+mod process;
 mod progress;
 
 use std::io::IsTerminal;
@@ -48,6 +49,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Roster(roster) => commands::roster::run(&places, &roster),
         Command::Policy(policy) => commands::policy::run(&places, &policy),
         Command::Quota(quota) => commands::quota::run(&places, &quota),
+        Command::Assess(assess) => commands::assess::run(&places, &assess),
         Command::Redact(redact) => commands::redact::run(&redact),
         Command::Log(log) => commands::log::run(&places, &log),
         Command::Bench(bench) => commands::bench::run(&places, &bench),

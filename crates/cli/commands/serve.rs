@@ -104,6 +104,7 @@ impl Running {
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
         let address = listener.local_addr()?;
+        gateway.process_found(crate::process::found(&hardening::observe_process(), &[address]));
         let (shutdown, mut signalled) = watch::channel(false);
         let http = tokio::spawn(server::serve(listener, Arc::clone(&gateway), async move {
             // An error means the sender is gone, which is a shutdown as well.

@@ -160,6 +160,9 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
     if let Some(approvals) = set.approvals(id) {
         signatures(approvals);
     }
+    if let Some(assessments) = set.assessments(id) {
+        super::assess::tell_of(assessments);
+    }
     let models = super::policy::models(places)?;
     Ok(if runs(&set, case, &models, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -244,6 +247,8 @@ fn runs(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now_ms: 
             now_ms,
             loopback: true,
             quota: policy::QuotaFacts { tokens_reserved: 1, ..policy::QuotaFacts::default() },
+            // There is no server here to look at.
+            live: policy::Live::in_force(),
         };
         let decision = set.enter(&request);
         if decision.is_permit() {

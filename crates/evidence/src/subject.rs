@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicyFiles, PolicySet,
-    Principal, PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Live, Outcome, PolicyFiles,
+    PolicySet, Principal, PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -263,5 +263,7 @@ fn standing(set: &PolicySet, case: &UseCase, now_ms: i64) -> Decision {
         now_ms,
         loopback: true,
         quota: QuotaFacts::default(),
+        // A document is made where no server is at hand to look at.
+        live: Live::in_force(),
     })
 }

@@ -80,6 +80,7 @@ fn entry(principal: Principal) -> EntryRequest {
         now_ms: NOW_MS,
         loopback: false,
         quota: QuotaFacts { tokens_reserved: 300, tokens_today: 1000, requests_this_minute: 1 },
+        live: policy::Live::in_force(),
     }
 }
 

@@ -4,6 +4,7 @@ use policy::{ClearanceRequest, Decision};
 use provenance::{Name, Stage};
 use redact::Vault;
 
+use crate::controls;
 use crate::deny::{self, Verdict};
 use crate::enter::Entered;
 use crate::gateway::Gateway;
@@ -45,6 +46,7 @@ pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Clear
             );
         }
     };
+    entered.entry.live.log_open = Some(controls::log_open(gateway));
     let class = findings.data_class;
     let special = findings.special_categories.clone();
     let request = ClearanceRequest { entry: entered.entry.clone(), findings };

@@ -10,6 +10,7 @@ use provenance::{RequestFacts, RequestKey, Stage};
 use crate::active::ActivePolicy;
 use crate::allowance::{self, Taker};
 use crate::caller::Caller;
+use crate::controls::{self, Seen};
 use crate::deny::{self, Verdict};
 use crate::endpoint::EndpointId;
 use crate::gateway::Gateway;
@@ -73,6 +74,16 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
             return Err(deny::seal_refusal(gateway, record, Stage::Enter, QUOTA_STORE_FAILED, closed).await);
         }
     };
+    let seen = Seen {
+        policy: &policy,
+        principal: &caller.principal,
+        loopback: request.origin.loopback,
+        use_case: policy.use_case(&caller.principal.use_case),
+        model: Some(&model),
+        // Counters that cannot be read have ended the request by now.
+        counted: true,
+    };
+    let live = controls::live(gateway, &seen);
     let entry = EntryRequest {
         principal: caller.principal,
         action: action(request.endpoint),
@@ -80,6 +91,7 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         now_ms,
         loopback: request.origin.loopback,
         quota,
+        live,
     };
     record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
     let decision = policy.enter(&entry);

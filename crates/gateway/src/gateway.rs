@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::Ledger;
+use policy::Process;
 use provenance::{
     Appended, Clock, Configuration, DenialCounter, KeyRing, Leaf, Log, ModelLoaded, ServerStarted,
     ServerStopped,
@@ -16,6 +17,7 @@ use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
 use crate::caller::{self, Caller};
 use crate::clear::clear;
+use crate::controls::{self, Seen};
 use crate::endpoint::EndpointId;
 use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
@@ -68,6 +70,7 @@ pub struct Gateway {
     strangers: DenialCounter,
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
+    process: OnceLock<Process>,
     clock: Clock,
     watch: Watch,
     log_dir: PathBuf,
@@ -97,6 +100,7 @@ impl Gateway {
             strangers: DenialCounter::new(now_ms),
             configuration: parts.configuration,
             salt,
+            process: OnceLock::new(),
             clock: parts.clock,
             watch,
             log_dir: parts.log_dir,
@@ -168,6 +172,16 @@ impl Gateway {
     /// A denial, sealed, or a closed gate.
     pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
         let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
+        let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
+        let seen = Seen {
+            policy: &policy,
+            principal: &caller.principal,
+            loopback: caller.origin.loopback,
+            use_case: policy.use_case(&caller.principal.use_case),
+            model: Some(&serving.facts),
+            counted,
+        };
+        let live = controls::live(self, &seen);
         let entry = policy::EntryRequest {
             principal: caller.principal.clone(),
             action: policy::Action::ListModels,
@@ -175,6 +189,7 @@ impl Gateway {
             now_ms,
             loopback: caller.origin.loopback,
             quota: policy::QuotaFacts::default(),
+            live,
         };
         if let policy::Decision::Deny(denial) = policy.enter(&entry) {
             let (mut facts, _) =
@@ -248,6 +263,12 @@ impl Gateway {
         self.append(Leaf::ServerStopped(ServerStopped { reason: name(reason)? })).await.map(drop)
     }
 
+    /// Says what was found of the process when it started; the first finding counts. Until then nothing is known of it, and
+    /// a measure that rests on it blocks.
+    pub fn process_found(&self, process: Process) {
+        let _ = self.process.set(process);
+    }
+
     /// Numbers for operators.
     #[must_use]
     pub fn gauges(&self) -> Vec<Gauge> {
@@ -300,6 +321,15 @@ impl Gateway {
 
     pub(crate) fn configuration(&self) -> &Configuration {
         &self.configuration
+    }
+
+    pub(crate) fn process(&self) -> Process {
+        self.process.get().copied().unwrap_or_default()
+    }
+
+    /// Whether this run has drawn its secret.
+    pub(crate) fn has_salt(&self) -> bool {
+        self.salt.iter().any(|&byte| byte != 0)
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

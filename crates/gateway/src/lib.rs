@@ -9,6 +9,7 @@ mod answer;
 mod caller;
 mod choice;
 mod clear;
+mod controls;
 mod deny;
 mod encode;
 mod endpoint;

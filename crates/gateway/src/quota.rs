@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::{Measure, Scope, Standing, Window};
+use ledger::{Counter, Measure, Scope, Standing, Window};
 use provenance::{AdminRead, AdminRef, ClockAccepted, Leaf, QuotaRebuilt};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,14 @@ pub struct QuotaRow {
 }
 
 impl Gateway {
+    /// Whether the counters of a use case can be read.
+    pub(crate) async fn counts(&self, use_case: String, now_ms: i64) -> bool {
+        let ledger = Arc::clone(self.ledger());
+        let scope = Scope::UseCase(use_case);
+        let counter = Counter { scope, measure: Measure::Requests, window: Window::Minute };
+        self.blocking(move || ledger.usage(&counter, now_ms).map_err(Refusal::closed)).await.is_ok()
+    }
+
     /// The counters of this minute and this day.
     pub(crate) async fn show_quota(&self, by: AdminRef) -> Result<AdminOutcome, Refusal> {
         let (ledger, now_ms, policy) = (Arc::clone(self.ledger()), self.now_ms(), self.policy());

@@ -170,7 +170,7 @@ pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
 }
 
 /// How heavy a kind of data is.
-fn class(kind: Kind) -> DataClass {
+pub(crate) fn class(kind: Kind) -> DataClass {
     match kind {
         Kind::Bsn => DataClass::Identifier,
         _ => DataClass::Personal,

@@ -36,7 +36,7 @@ pub enum Error {
     /// A file that nothing would read, so that a rule in it would silently not hold.
     #[error(
         "{path}: nothing reads a file of this name; rules are rules/*.cedar, use cases use-cases/*.toml, \
-         tests tests/*.toml, the schema schema.cedarschema"
+         tests tests/*.toml, forms forms/*.yaml, the schema schema.cedarschema"
     )]
     UnknownFile {
         /// Path inside the policy folder.
@@ -111,6 +111,16 @@ pub enum Error {
         /// Where.
         place: Place,
         /// The key.
+        key: String,
+        /// What is wrong and what to do.
+        detail: String,
+    },
+    /// A form definition, a filled-in form or a list of measures is not what it should be. Never quotes an answer.
+    #[error("{place}: {key}: {detail}")]
+    Assessment {
+        /// The file, with its line where one can be told.
+        place: String,
+        /// The key or the task.
         key: String,
         /// What is wrong and what to do.
         detail: String,

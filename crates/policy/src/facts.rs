@@ -6,6 +6,7 @@ use std::str::FromStr;
 use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 
 use crate::approval::{Advised, Approvals, Decided};
+use crate::assessment::Assessments;
 use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 use crate::use_case::{Assessment, UseCase};
 
@@ -90,7 +91,12 @@ impl Names {
         Entity::new(uid(&self.model, &model.id), attributes, HashSet::new()).map_err(Fault::of)
     }
 
-    pub(crate) fn use_case_entity(&self, case: &UseCase, approvals: &Approvals) -> Result<Entity, Fault> {
+    pub(crate) fn use_case_entity(
+        &self,
+        case: &UseCase,
+        approvals: &Approvals,
+        assessments: &Assessments,
+    ) -> Result<Entity, Fault> {
         let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
             Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
         };
@@ -113,6 +119,8 @@ impl Names {
             ("tokens_per_day".into(), long(case.limits.tokens_per_day)?),
             ("unanswered".into(), Expression::new_set(case.accountability.missing().into_iter().map(text))),
             ("evidence".into(), self.evidence(case, approvals)?),
+            ("assessments".into(), standings(assessments)?),
+            ("open_measures".into(), texts(assessments.measures.open.iter().map(String::as_str))),
         ];
         if let Some(exemption) = &case.exemption {
             let record = vec![
@@ -127,7 +135,6 @@ impl Names {
 
     /// Assessments as the record has them; of advice, decision and models what was signed and holds.
     fn evidence(&self, case: &UseCase, approvals: &Approvals) -> Result<Expression, Fault> {
-        let texts = |names: Vec<&str>| Expression::new_set(names.into_iter().map(text));
         let signed_model = |(id, sha256): (&String, &String)| {
             let model = ("model".to_owned(), Expression::new_entity_uid(uid(&self.model, id)));
             Expression::new_record([model, ("sha256".to_owned(), text(sha256))]).map_err(Fault::of)
@@ -135,29 +142,38 @@ impl Names {
         let models: Vec<_> = approvals.models.iter().map(signed_model).collect::<Result<_, _>>()?;
         let mut pairs = optional_evidence(case, approvals)?;
         pairs.push(("models".into(), Expression::new_set(models)));
-        pairs.push(("faults".into(), texts(approvals.fault_codes().into_iter().collect())));
-        pairs.push(("conditions".into(), texts(approvals.conditions.iter().map(|c| c.name()).collect())));
-        let open = approvals.open_conditions.iter().map(String::as_str).collect();
+        pairs.push(("faults".into(), texts(approvals.fault_codes())));
+        pairs.push(("conditions".into(), texts(approvals.conditions.iter().map(|c| c.name()))));
+        let open = approvals.open_conditions.iter().map(String::as_str);
         pairs.push(("open_conditions".into(), texts(open)));
         Expression::new_record(pairs).map_err(Fault::of)
     }
 
     /// Context of an action at the door.
-    pub(crate) fn entry_context(&self, request: &EntryRequest) -> Result<Context, Fault> {
-        Context::from_pairs(self.entry_pairs(request)?).map_err(Fault::of)
+    pub(crate) fn entry_context(
+        &self,
+        request: &EntryRequest,
+        controls_off: Vec<&str>,
+    ) -> Result<Context, Fault> {
+        Context::from_pairs(self.entry_pairs(request, controls_off)?).map_err(Fault::of)
     }
 
     /// Context of `clear`: the door's, and what was found.
-    pub(crate) fn clearance_context(&self, request: &ClearanceRequest) -> Result<Context, Fault> {
-        let mut pairs = self.entry_pairs(&request.entry)?;
+    pub(crate) fn clearance_context(
+        &self,
+        request: &ClearanceRequest,
+        controls_off: Vec<&str>,
+    ) -> Result<Context, Fault> {
+        let mut pairs = self.entry_pairs(&request.entry, controls_off)?;
         pairs.extend(finding_pairs(&request.findings)?);
         Context::from_pairs(pairs).map_err(Fault::of)
     }
 
-    fn entry_pairs(&self, request: &EntryRequest) -> Result<Pairs, Fault> {
+    fn entry_pairs(&self, request: &EntryRequest, controls_off: Vec<&str>) -> Result<Pairs, Fault> {
         let mut pairs: Pairs = vec![
             ("now_ms".into(), Expression::new_long(request.now_ms)),
             ("loopback".into(), Expression::new_bool(request.loopback)),
+            ("controls_off".into(), texts(controls_off)),
         ];
         if request.action.generates() {
             if let Some(model) = &request.model {
@@ -167,6 +183,12 @@ impl Names {
         }
         Ok(pairs)
     }
+}
+
+/// Where each assessment stands, by its name.
+fn standings(assessments: &Assessments) -> Result<Expression, Fault> {
+    let pairs = assessments.standings.iter().map(|(kind, standing)| (kind.name().to_owned(), text(standing)));
+    Expression::new_record(pairs).map_err(Fault::of)
 }
 
 fn quota_pairs(quota: &QuotaFacts) -> Result<Pairs, Fault> {
@@ -262,6 +284,10 @@ fn optional_evidence(case: &UseCase, approvals: &Approvals) -> Result<Pairs, Fau
 
 fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Expression {
+    Expression::new_set(values.into_iter().map(text))
 }
 
 fn text(value: &str) -> Expression {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::approval::ROSTER_PATH;
+use crate::assessment::AssessmentKind;
 
 /// Path of the schema inside the policy folder.
 pub const SCHEMA_PATH: &str = "schema.cedarschema";
@@ -13,17 +14,20 @@ pub const SCHEMA_PATH: &str = "schema.cedarschema";
 /// The policy folder this program was built with, as `(path, text)`.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
+    ("forms/requirements.toml", include_str!("../../../policy/forms/requirements.toml")),
     ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
     ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
     ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
+    ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
     ("schema.cedarschema", include_str!("../../../policy/schema.cedarschema")),
     ("tests/accountability.toml", include_str!("../../../policy/tests/accountability.toml")),
+    ("tests/assessments.toml", include_str!("../../../policy/tests/assessments.toml")),
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
@@ -37,13 +41,19 @@ pub(crate) enum FileKind {
     Schema,
     Rules,
     UseCase,
+    /// A form's definition, or what is asked of one beyond that.
+    Form,
+    /// A form of a use case, filled in.
+    Assessment,
+    /// What stands behind the measures of a use case.
+    Mitigations,
     /// A signature on a use case.
     Signature,
     Roster,
     /// A root key's signature on the roster.
     RosterSeal,
     Test,
-    /// Read by others (settings, guidance, forms) or by people; part of the digest all the same.
+    /// Read by others (settings, guidance) or by people; part of the digest all the same.
     Other,
 }
 
@@ -114,13 +124,12 @@ impl PolicyFiles {
         self.iter().filter(move |(path, _)| classify(path) == Some(kind))
     }
 
-    /// SHA-256 over what decides: schema and rules, listed as in [`PolicyFiles::digest`].
+    /// SHA-256 over what decides: schema, rules and forms (a form that asks less lets more pass), listed as in [`PolicyFiles::digest`].
     #[must_use]
     pub fn rules_digest(&self) -> [u8; 32] {
-        listing(
-            self.iter()
-                .filter(|(path, _)| matches!(classify(path), Some(FileKind::Schema | FileKind::Rules))),
-        )
+        listing(self.iter().filter(|(path, _)| {
+            matches!(classify(path), Some(FileKind::Schema | FileKind::Rules | FileKind::Form))
+        }))
     }
 
     /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
@@ -150,6 +159,13 @@ fn is_signature(name: &str) -> bool {
     })
 }
 
+/// `ID.assessments/KIND.json`, below `use-cases/`.
+fn is_assessment(name: &str) -> bool {
+    let file = name.split_once(".assessments/").filter(|(id, _)| !id.is_empty()).map(|(_, file)| file);
+    let stem = file.and_then(|file| file.strip_suffix(".json"));
+    stem.is_some_and(|stem| AssessmentKind::ALL.iter().any(|kind| kind.name() == stem))
+}
+
 /// What a path is for, or `None` for one that nothing reads.
 pub(crate) fn classify(path: &str) -> Option<FileKind> {
     let Some((folder, name)) = path.split_once('/') else {
@@ -163,13 +179,19 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
     let stem_of = |suffix: &str| name.strip_suffix(suffix).filter(|s| !s.is_empty() && !s.contains('/'));
     match folder {
         "rules" => stem_of(".cedar").map(|_| FileKind::Rules),
+        "use-cases" if is_assessment(name) => Some(FileKind::Assessment),
         "use-cases" if name.contains('/') => is_signature(name).then_some(FileKind::Signature),
+        "use-cases" if name.ends_with(".mitigations.toml") => {
+            stem_of(".mitigations.toml").map(|_| FileKind::Mitigations)
+        }
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
         // Lessons of other organisations: read by people and `use-case similar`, never a use case.
         "shared" => stem_of(".json").map(|_| FileKind::Other),
-        "guidance" | "forms" | "redaction" | "roles" => Some(FileKind::Other),
+        "forms" if name == "requirements.toml" => Some(FileKind::Form),
+        "forms" => stem_of(".yaml").or(stem_of(".yml")).map(|_| FileKind::Form),
+        "guidance" | "redaction" | "roles" => Some(FileKind::Other),
         _ => None,
     }
 }

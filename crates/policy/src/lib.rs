@@ -3,6 +3,7 @@
 
 mod accountability;
 mod approval;
+mod assessment;
 mod decision;
 mod error;
 mod facts;
@@ -21,6 +22,10 @@ pub use approval::{
     Moment, OwnerDecision, PublicKey, ROSTER_PATH, Role, RosterSeal, SignOffs, SignatureFile, Signed,
     SigningKey, Statement, Term, TrustRoot, roster_finding, roster_lines, roster_people, seal_roster,
     signed_statements,
+};
+pub use assessment::{
+    Assessed, AssessmentKind, Assessments, Control, Form, Forms, Live, Measures, Mitigation, Mitigations,
+    Output, Probe, Process, Report, Standing,
 };
 pub use decision::{
     Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::DataClass;
+use crate::assessment::Live;
 
 /// Who asks: an API key, which belongs to exactly one use case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct EntryRequest {
     pub loopback: bool,
     /// Allowance; ignored where nothing is generated.
     pub quota: QuotaFacts,
+    /// What is true of the server and of this request, for the controls that stand behind measures.
+    pub live: Live,
 }
 
 /// What redaction found in a request.

@@ -8,6 +8,7 @@ use cedar_policy::{
 
 use crate::Error;
 use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
+use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::facts::{Fault, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
@@ -26,6 +27,7 @@ const CLEAR: &str = "clear";
 pub(crate) struct Loaded {
     case: UseCase,
     approvals: Approvals,
+    assessments: Assessments,
     entities: Entities,
 }
 
@@ -79,13 +81,15 @@ impl PolicySet {
             files: files.clone(),
         };
         set.probe()?;
+        let forms = Forms::read(files.of_kind(FileKind::Form))?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
-            let loaded = set.fit(case, approvals)?;
+            let assessed = assessments(&case, files, &forms)?;
+            let loaded = set.fit(case, approvals, assessed)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
-        set.no_stray_signatures()?;
+        set.no_strays()?;
         Ok(set)
     }
 
@@ -112,6 +116,12 @@ impl PolicySet {
         self.use_cases.get(id).map(|loaded| &loaded.approvals)
     }
 
+    /// What the assessments and measures of a use case come to.
+    #[must_use]
+    pub fn assessments(&self, id: &str) -> Option<&Assessments> {
+        self.use_cases.get(id).map(|loaded| &loaded.assessments)
+    }
+
     /// Version of the roster, if the root keys vouch for it.
     #[must_use]
     pub fn roster_version(&self) -> Option<u32> {
@@ -125,12 +135,19 @@ impl PolicySet {
         self.rules_approved
     }
 
-    /// A folder of signatures beside which no record lies: perhaps one was renamed.
-    fn no_stray_signatures(&self) -> Result<(), Error> {
-        for (path, _) in self.files.of_kind(FileKind::Signature) {
-            let id = path.strip_prefix("use-cases/").and_then(|rest| rest.split_once(".signatures/"));
-            if !id.is_some_and(|(id, _)| self.use_cases.contains_key(id)) {
-                return Err(Error::UnknownFile { path: path.into() });
+    /// Signatures, assessments or measures beside which no record lies: perhaps one was renamed.
+    fn no_strays(&self) -> Result<(), Error> {
+        let kinds = [
+            (FileKind::Signature, ".signatures/"),
+            (FileKind::Assessment, ".assessments/"),
+            (FileKind::Mitigations, ".mitigations.toml"),
+        ];
+        for (kind, after_id) in kinds {
+            for (path, _) in self.files.of_kind(kind) {
+                let id = path.strip_prefix("use-cases/").and_then(|rest| rest.split_once(after_id));
+                if !id.is_some_and(|(id, _)| self.use_cases.contains_key(id)) {
+                    return Err(Error::UnknownFile { path: path.into() });
+                }
             }
         }
         Ok(())
@@ -174,12 +191,12 @@ impl PolicySet {
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
-        let context = self.names.entry_context(request);
+        let context = self.names.entry_context(request, off(loaded, request));
         self.decide(loaded, request, request.action.name(), context)
     }
 
     pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
-        let context = self.names.clearance_context(request);
+        let context = self.names.clearance_context(request, off(loaded, &request.entry));
         self.decide(loaded, &request.entry, CLEAR, context)
     }
 
@@ -262,11 +279,16 @@ impl PolicySet {
     }
 
     /// A record with its entity, checked against the schema.
-    pub(crate) fn fit(&self, case: UseCase, approvals: Approvals) -> Result<Loaded, Error> {
-        let entity = self.names.use_case_entity(&case, &approvals).map_err(misfit)?;
+    pub(crate) fn fit(
+        &self,
+        case: UseCase,
+        approvals: Approvals,
+        assessments: Assessments,
+    ) -> Result<Loaded, Error> {
+        let entity = self.names.use_case_entity(&case, &approvals, &assessments).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, approvals, entities })
+        Ok(Loaded { case, approvals, assessments, entities })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -289,14 +311,15 @@ impl PolicySet {
             now_ms: 0,
             loopback: true,
             quota: QuotaFacts::default(),
+            live: Live::default(),
         };
         for action in [Action::Chat, Action::Complete, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
-            let context = self.names.entry_context(&entry);
+            let context = self.names.entry_context(&entry, Vec::new());
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;
         }
         let request = ClearanceRequest { entry, findings: FindingFacts::default() };
-        let context = self.names.clearance_context(&request);
+        let context = self.names.clearance_context(&request, Vec::new());
         self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
     }
 
@@ -314,6 +337,13 @@ impl PolicySet {
         let resource = self.names.use_case(&entry.principal.use_case);
         self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
     }
+}
+
+/// The controls behind measures of the use case that are not in force for this request.
+fn off(loaded: Option<&Loaded>, request: &EntryRequest) -> Vec<&'static str> {
+    let controls = loaded.map(|loaded| &loaded.assessments.measures.controls).into_iter().flatten();
+    let off = controls.filter(|control| control.holds(&request.live) != Probe::Holds);
+    off.map(|control| control.name()).collect()
 }
 
 /// What the roster names counts; where no trusted roster names any rules, the built-in ones do.

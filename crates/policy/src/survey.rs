@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::assessment::Live;
 use crate::decision::{Decision, Language, Reason};
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
@@ -107,6 +108,7 @@ fn entry(asker: &Asker, action: Action, model: &ModelFacts, now_ms: i64) -> Entr
         now_ms,
         loopback: asker.loopback,
         quota: QuotaFacts { tokens_reserved: 1, ..QuotaFacts::default() },
+        live: Live::in_force(),
     }
 }
 

@@ -9,6 +9,7 @@ use toml::value::Datetime;
 use toml::{Table, Value};
 
 use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
+use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
 use crate::error::{Place, toml_error};
 use crate::files::FileKind;
 use crate::request::{
@@ -34,6 +35,9 @@ struct Base {
     /// What holds of its signatures.
     #[serde(default)]
     signed: Table,
+    /// What its assessments and measures come to.
+    #[serde(default)]
+    assessed: Table,
     facts: Table,
 }
 
@@ -62,6 +66,9 @@ struct Facts {
     quota: QuotaEntry,
     #[serde(default)]
     findings: FindingEntry,
+    /// What is true of the server; everything as it should be where a base does not say.
+    #[serde(default = "Live::in_force")]
+    live: Live,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -127,6 +134,32 @@ struct SignedEntry {
     faults: Vec<String>,
 }
 
+/// What the assessments come to, written out: files are read and judged elsewhere.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct AssessedEntry {
+    prescan: Option<String>,
+    dpia: Option<String>,
+    iama: Option<String>,
+    open_measures: BTreeSet<String>,
+    controls: BTreeSet<Control>,
+}
+
+impl AssessedEntry {
+    fn assessments(self) -> Assessments {
+        let standings = [
+            (AssessmentKind::Prescan, self.prescan),
+            (AssessmentKind::Dpia, self.dpia),
+            (AssessmentKind::Iama, self.iama),
+        ];
+        Assessments {
+            standings: standings.into_iter().filter_map(|(kind, standing)| Some((kind, standing?))).collect(),
+            measures: Measures { controls: self.controls, open: self.open_measures },
+            ..Assessments::default()
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RosterEntry {
@@ -161,6 +194,9 @@ struct SignOffsEntry {
     last: Datetime,
     expires: Datetime,
 }
+
+/// A record with what holds beside it.
+type Judged = (UseCase, Approvals, Assessments);
 
 impl SignedEntry {
     fn approvals(self) -> Result<Approvals, String> {
@@ -240,8 +276,8 @@ impl PolicySet {
     /// The difference between what a case expects and what is decided; `None` if there is none.
     fn run(&self, table: &TestFile, case: &Case) -> Result<Option<String>, String> {
         let base = table.base.get(&case.base).ok_or_else(|| format!("there is no base \"{}\"", case.base))?;
-        let (use_case, approvals, facts) = self.facts_of(base, case)?;
-        let decision = self.decide_case(use_case, approvals, facts)?;
+        let (judged, facts) = self.facts_of(base, case)?;
+        let decision = self.decide_case(judged, facts)?;
         let (word, expected) = match (&case.permit, &case.deny) {
             (Some(rules), None) => ("permit", rules),
             (None, Some(rules)) => ("deny", rules),
@@ -256,7 +292,7 @@ impl PolicySet {
     }
 
     /// The record and the facts of a case: those of its base, changed as it says.
-    fn facts_of(&self, base: &Base, case: &Case) -> Result<(UseCase, Approvals, Facts), String> {
+    fn facts_of(&self, base: &Base, case: &Case) -> Result<(Judged, Facts), String> {
         let use_case = match (&base.record, &base.use_case) {
             (None, Some(table)) => table.clone(),
             (Some(id), None) => {
@@ -269,6 +305,7 @@ impl PolicySet {
         let mut tree = Table::new();
         tree.insert("use_case".into(), Value::Table(use_case));
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
+        tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -288,10 +325,13 @@ impl PolicySet {
         let facts = part("facts")?.try_into().map_err(|error| error.message().to_owned())?;
         let signed: SignedEntry =
             part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok((use_case, signed.approvals()?, facts))
+        let assessed: AssessedEntry =
+            part("assessed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        Ok(((use_case, signed.approvals()?, assessed.assessments()), facts))
     }
 
-    fn decide_case(&self, use_case: UseCase, approvals: Approvals, facts: Facts) -> Result<Decision, String> {
+    fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
+        let (use_case, approvals, assessments) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -320,8 +360,9 @@ impl PolicySet {
                 tokens_today: facts.quota.tokens_today,
                 requests_this_minute: facts.quota.requests_this_minute,
             },
+            live: facts.live,
         };
-        let loaded = self.fit(use_case, approvals).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments).map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use policy::{
     Act, Action, Advice, Check, ClearanceRequest, Condition, Decision, Dossier, EntryRequest, Fault,
-    FindingFacts, ModelFacts, Moment, Outcome, PolicyFiles, PolicySet, Principal, QuotaFacts, Role, Signed,
-    SigningKey, Statement, Status, Term,
+    FindingFacts, Live, ModelFacts, Moment, Outcome, PolicyFiles, PolicySet, Principal, QuotaFacts, Role,
+    Signed, SigningKey, Statement, Status, Term,
 };
 use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files, positive};
 
@@ -101,6 +101,7 @@ fn request() -> ClearanceRequest {
             now_ms: NOW_MS,
             loopback: false,
             quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
+            live: Live::in_force(),
         },
         findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use policy::{
-    Action, ClearanceRequest, DataClass, Decision, DenialClass, EntryRequest, FindingFacts, Language,
+    Action, ClearanceRequest, DataClass, Decision, DenialClass, EntryRequest, FindingFacts, Language, Live,
     ModelFacts, POLICY_ERROR, PolicyFiles, PolicySet, Principal, QuotaFacts,
 };
 use proptest::prelude::*;
@@ -74,6 +74,7 @@ fn permitted() -> ClearanceRequest {
             now_ms: NOW_MS,
             loopback: false,
             quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
+            live: Live::in_force(),
         },
         findings: FindingFacts {
             counts: [("BSN".to_owned(), 1)].into(),

@@ -91,8 +91,9 @@ proptest! {
     /// Wherever in a text a name stands, it is covered, and the rest is left.
     #[test]
     fn no_name_leaves_wherever_it_stands(
-        before in "[a-z ,.(]{0,30}[ ,.(]",
-        after in "[ ,.)][a-z ,.)]{0,30}",
+        before in "[a-z ,.(]{0,30}[ ,(]",
+        // No full stop at the seams: between letters it belongs to an address, and is covered with it.
+        after in "[ ,)][a-z ,.)]{0,30}",
         name in prop::sample::select(vec![
             "Gemeente Noorderhaaks", "GEMEENTE NOORDERHAAKS", "Noorderhaaks", "o.wner", "Wner", "vr-0042",
             "piet@elders.example", "Afdelingshoofd Juridische Zaken",

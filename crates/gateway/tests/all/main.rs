@@ -9,6 +9,7 @@
 
 mod answers;
 mod closed;
+mod controls;
 mod denials;
 mod fixed_fields;
 mod places;

@@ -24,6 +24,9 @@ pub struct Covers {
     pub models: BTreeMap<String, String>,
     /// The redaction profile; `none` where its file is not there.
     pub redaction: String,
+    /// The measures against risks, where their file is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mitigations: Option<String>,
 }
 
 /// The record as JSON. Counts are text: in RFC 8785 a number is a double, which does not hold them all.
@@ -68,6 +71,9 @@ impl Covers {
             record: digest(&record),
             assessments: assessments.iter().map(|(name, a)| ((*name).to_owned(), a.sha256.clone())).collect(),
             models: case.model_sha256.clone(),
+            mitigations: files
+                .text(&format!("use-cases/{}.mitigations.toml", case.id))
+                .map(|text| digest(text.as_bytes())),
             redaction: profile.map_or_else(|| "none".to_owned(), |text| digest(text.as_bytes())),
         })
     }
@@ -83,6 +89,9 @@ impl Covers {
         }
         for name in differing(&self.models, &now.models) {
             changed.push((Fault::ModelChanged, format!("the pinned hash of model {name}")));
+        }
+        if self.mitigations != now.mitigations {
+            changed.push((Fault::RecordChanged, "the file of measures".to_owned()));
         }
         if self.redaction != now.redaction {
             changed.push((Fault::RedactionChanged, "the redaction profile".to_owned()));
