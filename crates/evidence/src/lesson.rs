@@ -81,8 +81,23 @@ pub struct LessonModel {
     pub weights_open: bool,
     /// What is known of the training data.
     pub training_data: String,
-    /// Suites it was evaluated with, and the last day of each.
-    pub evaluations: BTreeMap<String, String>,
+    /// Evaluations that its approval leans on.
+    pub evaluations: Vec<LessonEvaluation>,
+}
+
+/// An evaluation of a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LessonEvaluation {
+    /// Name of the suite.
+    pub suite: String,
+    /// SHA-256 of the report.
+    pub report_sha256: String,
+    /// Lowest score that is acceptable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Last day of validity.
+    pub expires: String,
 }
 
 /// An advice.
@@ -218,9 +233,14 @@ fn assessments(subject: &Subject<'_>) -> Vec<LessonAssessment> {
 
 fn model(entry: &registry::Model, veil: &Veil<'_>) -> Result<LessonModel, Error> {
     let public = matches!(entry.source, Source::Pypi { .. } | Source::HuggingFace { .. });
-    let mut evaluations = BTreeMap::new();
+    let mut evaluations = Vec::new();
     for evaluation in &entry.evaluations {
-        evaluations.insert(veil.text("evaluation.suite", &evaluation.suite)?, evaluation.expires.clone());
+        evaluations.push(LessonEvaluation {
+            suite: veil.text("evaluation.suite", &evaluation.suite)?,
+            report_sha256: evaluation.report_sha256.clone(),
+            min: evaluation.min.map(|min| min.to_string()),
+            expires: evaluation.expires.clone(),
+        });
     }
     Ok(LessonModel {
         sha256: hex::encode(entry.sha256()),

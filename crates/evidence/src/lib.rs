@@ -21,7 +21,9 @@ pub use bundle::{BUNDLE_BYTES_MAX, Bundle};
 pub use cards::{AssessmentKind, assessment_card, model_card, system_card};
 pub use dossier::dossier;
 pub use error::Error;
-pub use lesson::{Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonModel};
+pub use lesson::{
+    Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonEvaluation, LessonModel,
+};
 pub use policy::Accountability;
 pub use register::{PublicationCategory, register_entry};
 pub use similar::{Likeness, rank};

@@ -138,7 +138,7 @@ fn unmarked(text: &str) -> String {
     kept
 }
 
-/// ln(1 + N / n) for a piece that n of N texts have.
+/// ln((N + 1) / n) for a piece that n of N texts have: what all of them have counts little, but for something.
 fn rarity(all: &[Text]) -> BTreeMap<String, f64> {
     let mut found: BTreeMap<String, u32> = BTreeMap::new();
     for text in all {
@@ -148,7 +148,7 @@ fn rarity(all: &[Text]) -> BTreeMap<String, f64> {
         }
     }
     let total = all.len() as f64;
-    found.into_iter().map(|(piece, count)| (piece, (1.0 + total / f64::from(count)).ln())).collect()
+    found.into_iter().map(|(piece, count)| (piece, ((total + 1.0) / f64::from(count)).ln())).collect()
 }
 
 fn cosine(one: &Vector, other: &Vector) -> f64 {

@@ -9,7 +9,7 @@ const WORD_CHARS_MIN: usize = 3;
 
 /// Words that say nothing about the subject.
 const STOP_WORDS: &str = "aan alle alleen als andere bij dan dat daarom de deze dit die door dus een elk elke en er ervan \
-    ervoor geen haar heeft hebben het hier hij hoe hun ieder in is kan kunnen maar meer met moet moeten naar niet nog nu \
+    ervoor geen haar heeft hebben het hier hij hoe hun ieder in is kan krijgen krijgt kunnen maar meer met moet moeten naar niet nog nu \
     of om omdat ook op over per soms te tot uit van veel via voor waar waarin wat welke wel wie wij wordt worden zal \
     zich zij zijn zo zoals zonder zou all and any are because but can each for from has have how its may more must no \
     not nothing one only other our out own per she that the their them then there these they this those was were what \

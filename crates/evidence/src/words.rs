@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use policy::{Check, DataClass, Language, Outcome, Role, SpecialCategoryAction, Status};
+use policy::{Check, DataClass, Fault, Finding, Language, Outcome, Role, SpecialCategoryAction, Status};
 
 use crate::{ConditionState, Subject};
 
@@ -134,6 +134,32 @@ pub(crate) fn condition_state(state: ConditionState, language: Language) -> &'st
         ConditionState::SignedOff => say(language, "signed off", "afgetekend"),
         ConditionState::Open => say(language, "open: it blocks", "open: het blokkeert"),
         ConditionState::NotJudged => say(language, "not judged", "niet beoordeeld"),
+    }
+}
+
+/// Why a signature or the roster does not count. English has the policy's own words, which may name the part.
+pub(crate) fn fault(finding: &Finding, language: Language) -> &str {
+    if language == Language::English {
+        return &finding.detail;
+    }
+    match finding.fault {
+        Fault::RootMissing => "het programma is gestart zonder vertrouwensanker",
+        Fault::RosterMissing => "er is geen rooster",
+        Fault::RosterNotSigned => "de hoofdsleutels staan niet in voor het rooster",
+        Fault::RosterRolledBack => "het rooster is ouder dan een dat al is gezien",
+        Fault::NotGenuine => "de handtekening klopt niet",
+        Fault::KeyUnknown => "de sleutel staat niet in het rooster",
+        Fault::WrongRole => "de ondertekenaar heeft deze rol hier niet",
+        Fault::OutsideTerm => "ondertekend buiten de termijn van de ondertekenaar",
+        Fault::OtherUseCase => "gaat over een andere toepassing",
+        Fault::RecordChanged => "het dossier is niet wat is ondertekend",
+        Fault::AssessmentChanged => "een toets is niet wat is ondertekend",
+        Fault::ModelChanged => "de vastgelegde hash van een model is niet wat is ondertekend",
+        Fault::RedactionChanged => "het redactieprofiel is niet wat is ondertekend",
+        Fault::AdviceChanged => "het advies is niet waarop de eigenaar besloot",
+        Fault::TransitionIllegal => "een stap in de besluiten bestaat niet of ontbreekt",
+        Fault::StateNotDecided => "de status in het dossier is niet wat de eigenaar besloot",
+        _ => &finding.detail,
     }
 }
 

@@ -3,7 +3,7 @@
 use policy::{Act, Assessment, Language, Signed, Statement};
 
 use crate::html::Page;
-use crate::words::{check, condition_state, long_date, role, say, status, verdict};
+use crate::words::{check, condition_state, fault, long_date, role, say, status, verdict};
 use crate::{ConditionState, Subject};
 
 pub(super) fn sections(page: &mut Page, subject: &Subject<'_>, language: Language) {
@@ -90,7 +90,7 @@ fn signatures(page: &mut Page, subject: &Subject<'_>, language: Language) {
     for finding in &subject.approvals.findings {
         if !subject.signed.iter().any(|signed| path(subject, signed) == finding.path) {
             page.raw("<p class=\"bad mark\">").within("<code>", &finding.path, "</code> ");
-            page.text(&finding.detail).raw("</p>\n");
+            page.text(fault(finding, language)).raw("</p>\n");
         }
     }
     page.raw("</section>\n");
@@ -127,7 +127,7 @@ fn signature_row(page: &mut Page, subject: &Subject<'_>, signed: &Signed<Stateme
         .findings
         .iter()
         .filter(|finding| finding.path == path(subject, signed))
-        .map(|finding| finding.detail.as_str())
+        .map(|finding| fault(finding, language))
         .collect();
     if !void.is_empty() {
         page.within("<span class=\"bad\">", say(language, "void", "nietig"), "</span>");

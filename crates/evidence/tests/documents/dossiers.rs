@@ -1,10 +1,10 @@
 //! The dossier: complete, in both languages, and no text becomes markup.
 
 use evidence::dossier;
-use policy::Language;
+use policy::{Language, PolicyFiles};
 use proptest::prelude::*;
 
-use crate::house::{House, objections, record, unsigned};
+use crate::house::{ACCOUNTABILITY, House, PURPOSE, objections, record, unsigned};
 
 /// The page without its style and the list of rules, which belong to others.
 fn body(page: &str, digest: &str) -> String {
@@ -51,6 +51,24 @@ fn what_is_missing_is_told_with_its_remedy() {
     ] {
         assert!(page.contains(told), "{told}");
     }
+}
+
+#[test]
+fn why_a_signature_is_void_is_told_in_the_language_of_the_page() {
+    let text = record("bezwaren", "Beslissingen op bezwaar opstellen", PURPOSE, ACCOUNTABILITY);
+    let files = objections().files;
+    let changed = files.iter().map(|(path, own)| match path {
+        "use-cases/bezwaren.toml" => {
+            (path, text.replace("tokens_per_request = 4096", "tokens_per_request = 4097"))
+        }
+        _ => (path, own.to_owned()),
+    });
+    let house = crate::house::of(PolicyFiles::from_entries(changed).unwrap());
+    let subject = house.subject("bezwaren");
+    let (dutch, english) = (dossier(&subject, Language::Dutch), dossier(&subject, Language::English));
+    assert!(dutch.contains("nietig") && dutch.contains("het dossier is niet wat is ondertekend"));
+    assert!(!dutch.contains("not what was signed"));
+    assert!(english.contains("void") && english.contains("the record is not what was signed"));
 }
 
 /// Names of all tags of a page; a text that became markup would add one.

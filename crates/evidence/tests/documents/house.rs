@@ -159,7 +159,11 @@ pub fn unsigned(id: &str, text: &str) -> House {
 }
 
 fn house(folder: Folder) -> House {
-    let files = files(&folder);
+    of(files(&folder))
+}
+
+/// The house of a policy folder.
+pub fn of(files: PolicyFiles) -> House {
     let root = Signers::new(ORGANISATION, SIGNED_MS).trust_root();
     let set = PolicySet::load_trusting(&files, Some(&root)).unwrap();
     House { set, files, registry: Registry::parse(&models(), "models.toml").unwrap() }
