@@ -24,10 +24,10 @@ pub(crate) struct Use {
 
 /// Opens everything and says that it did. Fails when another process holds the log.
 pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
-    // Checked before the state folder is made, so that a policy that cannot be used leaves nothing behind.
-    places.policy()?;
+    // Before the state folder is made, so that a policy that cannot be used leaves nothing behind.
+    let policy = places.policy()?;
     make_private(&places.state)?;
-    let policy = policy(places)?;
+    remember(places, &policy)?;
     let (log, recovery) =
         Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
     // Which root keys decided whose signatures counted is part of what ran.
@@ -53,18 +53,19 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
     Ok((Gateway::start(parts).await?, recovery))
 }
 
-/// The policy as it lies there, its roster remembered.
-fn policy(places: &Places) -> anyhow::Result<ActivePolicy> {
-    let policy = places.policy()?;
-    if let Some(version) = policy.roster_version() {
-        places.remember_roster(version)?;
-    }
-    Ok(policy)
+/// Remembers the roster that a policy comes into force with.
+fn remember(places: &Places, policy: &ActivePolicy) -> anyhow::Result<()> {
+    policy.roster_version().map_or(Ok(()), |version| places.remember_roster(version))
 }
 
 fn policy_source(places: &Places) -> PolicySource {
     let places = places.clone();
-    Box::new(move || policy(&places).map_err(|error| format!("{error:#}")))
+    let read = move || {
+        let policy = places.policy()?;
+        remember(&places, &policy)?;
+        anyhow::Ok(policy)
+    };
+    Box::new(move || read().map_err(|error| format!("{error:#}")))
 }
 
 /// Milliseconds since the machine started, its sleep included where the system can say that: a machine that wakes has

@@ -135,11 +135,7 @@ impl Places {
         if version <= self.roster_seen()? {
             return Ok(());
         }
-        let path = self.roster_seen_file();
-        let temporary = path.with_extension("new");
-        std::fs::write(&temporary, format!("{version}\n"))
-            .with_context(|| temporary.display().to_string())?;
-        std::fs::rename(&temporary, &path).with_context(|| path.display().to_string())
+        write_whole(&self.roster_seen_file(), &format!("{version}\n"))
     }
 
     fn roster_seen_file(&self) -> PathBuf {
@@ -154,6 +150,16 @@ impl Places {
         let set = PolicySet::load_trusting(&files, root.as_ref()).context("the policy cannot be used")?;
         ActivePolicy::new(set, redactors).map_err(anyhow::Error::msg)
     }
+}
+
+/// Writes a file whole or not at all, and its folder where it is not there. What a crash leaves beside it is hidden, and hidden
+/// files are no policy.
+pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path.parent().context("a file lies in a folder")?;
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let temporary = folder.join(".proeftuin.new");
+    std::fs::write(&temporary, text).with_context(|| temporary.display().to_string())?;
+    std::fs::rename(&temporary, path).with_context(|| path.display().to_string())
 }
 
 /// Every `redaction/NAME.toml` of the policy, by name.

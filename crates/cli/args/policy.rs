@@ -48,3 +48,12 @@ pub enum Lang {
     /// Dutch
     Nl,
 }
+
+impl From<Lang> for policy::Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::English,
+            Lang::Nl => Self::Dutch,
+        }
+    }
+}

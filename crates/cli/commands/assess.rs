@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use policy::{Assessments, Forms, Output, Report, Standing};
 use sha2::{Digest as _, Sha256};
 
+use super::use_case::date;
 use crate::args::Assess;
 use crate::places::Places;
 
@@ -131,8 +132,4 @@ pub(crate) fn tell_of(assessments: &Assessments) {
     for open in &assessments.measures.open {
         println!("measure   {open} has nothing behind it yet");
     }
-}
-
-fn date(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |at| at.to_string())
 }

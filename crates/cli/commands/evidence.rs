@@ -10,15 +10,13 @@ use evidence::{
     Answers, AssessmentKind, Bundle, Lesson, Likeness, PublicationCategory, Subject, Totals, assessment_card,
     dossier, model_card, rank, register_entry, system_card,
 };
-use policy::{Language, PolicyFiles};
 use provenance::{Leaf, Name};
 use redact::{Profile, Redactor};
 use registry::Registry;
 
-use crate::args::{AssessmentName, Card, CardKind, Category, Evidence, Lang};
+use crate::args::{AssessmentName, Card, CardKind, Category, Evidence};
 use crate::commands::keys::now_ms;
-use crate::commands::use_case::write_signature;
-use crate::places::Places;
+use crate::places::{Places, write_whole};
 
 /// Below this, two use cases are not called alike.
 const LIKENESS_MIN: f64 = 0.1;
@@ -35,7 +33,6 @@ pub(crate) fn run(places: &Places, command: &Evidence) -> anyhow::Result<ExitCod
 /// What is read to speak of use cases.
 struct Desk {
     set: gateway::ActivePolicy,
-    files: PolicyFiles,
     registry: Registry,
     redactor: Redactor,
 }
@@ -44,7 +41,6 @@ impl Desk {
     fn open(places: &Places) -> anyhow::Result<Self> {
         Ok(Self {
             set: places.policy()?,
-            files: places.policy_files()?,
             registry: places.registry()?,
             // Whatever a use case allows itself, to others every kind is covered.
             redactor: Redactor::new(Profile::default())?,
@@ -52,7 +48,7 @@ impl Desk {
     }
 
     fn subject(&self, id: &str) -> anyhow::Result<Subject<'_>> {
-        Ok(Subject::gather(&self.set, &self.files, &self.registry, id, now_ms())?)
+        Ok(Subject::gather(&self.set, &self.registry, id, now_ms())?)
     }
 
     fn lesson(&self, id: &str) -> anyhow::Result<Lesson> {
@@ -66,7 +62,7 @@ impl Desk {
 
     /// The bundles under `shared/`.
     fn shared(&self) -> anyhow::Result<Vec<(String, Bundle)>> {
-        let files = self.files.iter().filter(|(path, _)| path.starts_with("shared/"));
+        let files = self.set.files().iter().filter(|(path, _)| path.starts_with("shared/"));
         files
             .map(|(path, text)| {
                 let bundle = Bundle::parse(text).with_context(|| format!("policy/{path}"))?;
@@ -80,10 +76,7 @@ fn card(places: &Places, card: &Card) -> anyhow::Result<ExitCode> {
     let desk = Desk::open(places)?;
     let mut subject = desk.subject(&card.id)?;
     subject.totals = totals(places, &card.id)?;
-    let language = match card.lang {
-        Lang::En => Language::English,
-        Lang::Nl => Language::Dutch,
-    };
+    let language = card.lang.into();
     let text = match card.kind {
         CardKind::Register => register_entry(&subject, category(card.category)?)?,
         CardKind::System => system_card(&subject, language),
@@ -213,7 +206,7 @@ fn export(places: &Places, id: &str, out: Option<&Path>) -> anyhow::Result<ExitC
 fn import(places: &Places, file: &Path) -> anyhow::Result<ExitCode> {
     let dir = places.policy_dir()?;
     let bundle = read_bundle(file)?;
-    write_signature(dir, &bundle.path(), &bundle.to_text())?;
+    write_whole(&dir.join(bundle.path()), &bundle.to_text())?;
     println!("{}: {}", bundle.path(), one_line(&bundle.lesson().title));
     println!(
         "a lesson and no use case: nothing of it runs until you write a draft of your own in use-cases/"

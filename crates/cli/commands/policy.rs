@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use gateway::{AdminCommand, AdminOutcome};
-use policy::{Language, ModelFacts, PolicySet, Survey, tell, tell_changes};
+use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes};
 
-use crate::args::{Lang, Policy, Telling};
+use crate::args::{Policy, Telling};
 use crate::commands::keys::now_ms;
 use crate::places::Places;
 
@@ -81,12 +81,9 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
 }
 
 fn test(places: &Places) -> anyhow::Result<ExitCode> {
-    let set = places.policy()?;
-    let files = places.policy_files()?;
     let mut code = ExitCode::SUCCESS;
-    let tables = files.iter().filter(|(path, _)| path.starts_with("tests/"));
-    for (path, text) in tables {
-        match set.check_table(path, text) {
+    for (path, held) in places.policy()?.tables() {
+        match held {
             Ok(cases) => println!("{path}: {cases} cases hold"),
             Err(error) => {
                 println!("{error}");
@@ -118,7 +115,7 @@ fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Resu
     let survey = survey(places, &set, telling)?;
     let survey =
         survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
-    print!("{}", tell(&survey, language(telling)));
+    print!("{}", tell(&survey, telling.lang.into()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -135,7 +132,7 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
     rules_changed(&old, &new);
     files_changed(&old_places, places)?;
     let changes =
-        tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, language(telling));
+        tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, telling.lang.into());
     if changes.is_empty() {
         println!("nobody may do more or less than before");
     } else {
@@ -198,11 +195,4 @@ pub(crate) fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
         is_default: model.is_default,
     });
     Ok(facts.collect())
-}
-
-fn language(telling: &Telling) -> Language {
-    match telling.lang {
-        Lang::En => Language::English,
-        Lang::Nl => Language::Dutch,
-    }
 }

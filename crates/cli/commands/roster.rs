@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use policy::{Fault, PolicyFiles, PolicySet};
 
-use super::use_case::{read_key, write_signature};
+use super::use_case::read_key;
 use crate::args::Roster;
-use crate::places::Places;
+use crate::places::{Places, write_whole};
 
 pub(crate) fn run(places: &Places, command: &Roster) -> anyhow::Result<ExitCode> {
     match command {
@@ -15,7 +15,7 @@ pub(crate) fn run(places: &Places, command: &Roster) -> anyhow::Result<ExitCode>
             let dir = places.policy_dir()?;
             let files = places.policy_files()?;
             let (path, text) = policy::seal_roster(&files, &read_key(key)?)?;
-            write_signature(dir, &path, &text)?;
+            write_whole(&dir.join(&path), &text)?;
             println!("signed the roster: {path}");
             if let Some(line) = rules_line(&files)? {
                 println!("{line}");

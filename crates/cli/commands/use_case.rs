@@ -7,14 +7,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use policy::{
-    Advice, Approvals, Check, Condition, Dossier, ModelFacts, Moment, Outcome, PolicySet, SigningKey, Status,
-    Term,
+    Advice, Approvals, Check, Condition, Dossier, EntryRequest, ModelFacts, Moment, Outcome, PolicySet,
+    SigningKey, Status, Term,
 };
 use zeroize::Zeroizing;
 
 use crate::args::{Role, Sign, State, UseCase, Verdict};
 use crate::commands::keys::now_ms;
-use crate::places::Places;
+use crate::places::{Places, write_whole};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -51,17 +51,6 @@ pub(crate) fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
     SigningKey::parse(&text).with_context(|| format!("the key file {}", path.display()))
 }
 
-/// Writes a signature into the policy folder, whole or not at all.
-pub(crate) fn write_signature(dir: &Path, name: &str, text: &str) -> anyhow::Result<()> {
-    let path = dir.join(name);
-    let folder = path.parent().context("a signature lies in a folder")?;
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    // Hidden files are not policy, so a crash leaves nothing that would be read.
-    let temporary = folder.join(".signature.new");
-    std::fs::write(&temporary, text).with_context(|| temporary.display().to_string())?;
-    std::fs::rename(&temporary, &path).with_context(|| path.display().to_string())
-}
-
 fn sign(places: &Places, sign: &Sign) -> anyhow::Result<ExitCode> {
     let dir = places.policy_dir()?;
     let dossier = Dossier::open(&places.policy_files()?, &sign.id)?;
@@ -83,7 +72,7 @@ fn sign(places: &Places, sign: &Sign) -> anyhow::Result<ExitCode> {
             bail!("cio and fg advise: --verdict VERDICT, perhaps with --condition; or sign one off: --met ID")
         }
     };
-    write_signature(dir, &path, &text)?;
+    write_whole(&dir.join(&path), &text)?;
     println!("signed {path}");
     println!("  record      sha256 {}", dossier.covers().record);
     for (name, sha256) in &dossier.covers().assessments {
@@ -234,22 +223,9 @@ fn runs(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now_ms: 
     let mut all = true;
     for id in &case.models {
         let known = models.iter().find(|model| model.id == *id).cloned();
-        let request = policy::EntryRequest {
-            principal: policy::Principal {
-                key_id: "check".to_owned(),
-                use_case: case.id.clone(),
-                actor: "check".to_owned(),
-                roles: case.allowed_roles.iter().cloned().collect(),
-                expires_ms: Some(i64::MAX),
-            },
-            action: policy::Action::Chat,
-            model: Some(known.unwrap_or_else(|| ModelFacts::unknown(id))),
-            now_ms,
-            loopback: true,
-            quota: policy::QuotaFacts { tokens_reserved: 1, ..policy::QuotaFacts::default() },
-            // There is no server here to look at.
-            live: policy::Live::in_force(),
-        };
+        let model = known.unwrap_or_else(|| ModelFacts::unknown(id));
+        let roles = case.allowed_roles.iter().cloned();
+        let request = EntryRequest { model: Some(model), ..EntryRequest::supposed(&case.id, roles, now_ms) };
         let decision = set.enter(&request);
         if decision.is_permit() {
             println!("{}: runs with {id}", case.id);

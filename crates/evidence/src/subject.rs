@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Live, Outcome, PolicyFiles,
-    PolicySet, Principal, PublicKey, QuotaFacts, Reason, Role, Signed, Statement, Status, UseCase,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicySet, PublicKey,
+    Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -130,15 +130,9 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// [`Error::UseCaseUnknown`], and [`Error::Policy`] for a signature or roster that does not parse.
-    pub fn gather(
-        set: &'a PolicySet,
-        files: &PolicyFiles,
-        registry: &'a Registry,
-        id: &str,
-        made_ms: i64,
-    ) -> Result<Self, Error> {
+    pub fn gather(set: &'a PolicySet, registry: &'a Registry, id: &str, made_ms: i64) -> Result<Self, Error> {
         let case = set.use_case(id).ok_or_else(|| Error::UseCaseUnknown { id: id.to_owned() })?;
-        let mut signed = policy::signed_statements(files, id)?;
+        let mut signed = policy::signed_statements(set.files(), id)?;
         signed.retain(|signed| signed.is_genuine() && signed.statement.use_case == id);
         let model = |id: &'a String| NamedModel {
             id,
@@ -150,7 +144,7 @@ impl<'a> Subject<'a> {
             accountability: &case.accountability,
             approvals: set.approvals(id).cloned().unwrap_or_default(),
             signed,
-            people: policy::roster_people(files)?,
+            people: policy::roster_people(set.files())?,
             models: case.models.iter().map(model).collect(),
             standing: standing(set, case, made_ms),
             rules: set.reasons().collect(),
@@ -250,20 +244,6 @@ impl<'a> Subject<'a> {
 
 /// What the policy answers to somebody who may use it, on the machine itself.
 fn standing(set: &PolicySet, case: &UseCase, now_ms: i64) -> Decision {
-    set.enter(&EntryRequest {
-        principal: Principal {
-            key_id: "evidence".to_owned(),
-            use_case: case.id.clone(),
-            actor: "evidence".to_owned(),
-            roles: case.allowed_roles.iter().cloned().collect(),
-            expires_ms: Some(i64::MAX),
-        },
-        action: Action::ListModels,
-        model: None,
-        now_ms,
-        loopback: true,
-        quota: QuotaFacts::default(),
-        // A document is made where no server is at hand to look at.
-        live: Live::in_force(),
-    })
+    let supposed = EntryRequest::supposed(&case.id, case.allowed_roles.iter().cloned(), now_ms);
+    set.enter(&EntryRequest { action: Action::ListModels, ..supposed })
 }

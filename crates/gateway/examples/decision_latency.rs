@@ -11,77 +11,23 @@
 use std::time::{Duration, Instant};
 
 use ledger::{KeyStatus, Ledger, NewKey};
-use policy::{
-    Action, ClearanceRequest, DataClass, EntryRequest, FindingFacts, ModelFacts, PolicyFiles, PolicySet,
-    Principal, QuotaFacts,
-};
-use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
-
-/// 2026-01-15T00:00:00Z and 2026-06-01T00:00:00Z.
-const SIGNED_MS: i64 = 1_768_435_200_000;
-const NOW_MS: i64 = 1_780_272_000_000;
-
-fn record(id: &str) -> String {
-    let (sha256, pinned) = ("1".repeat(64), "07".repeat(32));
-    format!(
-        r#"id = "{id}"
-kind = "pilot"
-revision = 1
-title = "Plain language in letters"
-purpose = "Suggest plainer wording for draft letters."
-legal_basis = "GDPR art. 6(1)(e)"
-organisation = "Ministry of Examples"
-owner = "Head of Correspondence"
-status = "pilot"
-models = ["open-model"]
-allowed_roles = ["writer", "reviewer"]
-max_data_class = "identifier"
-redaction_profile = "default"
-special_category_action = "refuse"
-restore_placeholders = true
-processing_activity_id = "letters"
-window = {{ not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }}
-limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
-[evidence]
-dpia = {{ sha256 = "{sha256}", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }}
-iama = {{ sha256 = "{sha256}", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }}
-[model_sha256]
-open-model = "{pinned}"
-{ACCOUNTABILITY}"#
-    )
-}
+use policy::{ClearanceRequest, DataClass, EntryRequest, FindingFacts, PolicySet, Principal};
+use testkit::letters::{self, NOW_MS, SIGNED_MS};
+use testkit::signers::files;
 
 fn load(use_cases: usize) -> PolicySet {
-    let embedded = PolicyFiles::embedded().unwrap();
-    let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    let mut folder = letters::built_in();
     for index in 0..use_cases {
         let id = format!("case-{index}");
-        folder.insert(format!("use-cases/{id}.toml"), record(&id));
+        folder.insert(format!("use-cases/{id}.toml"), letters::record(&id));
     }
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
+    let signers = letters::signers();
     signers.sign_all(&mut folder);
     let files = files(&folder);
     let start = Instant::now();
     let set = PolicySet::load_trusting(&files, Some(&signers.trust_root())).unwrap();
     println!("{use_cases} use cases with their signatures loaded in {} ms", start.elapsed().as_millis());
     set
-}
-
-fn entry(principal: Principal) -> EntryRequest {
-    EntryRequest {
-        principal,
-        action: Action::Chat,
-        model: Some(ModelFacts {
-            status: "approved".into(),
-            pinned_sha256: Some([7; 32]),
-            loaded_sha256: Some([7; 32]),
-            ..ModelFacts::unknown("open-model")
-        }),
-        now_ms: NOW_MS,
-        loopback: false,
-        quota: QuotaFacts { tokens_reserved: 300, tokens_today: 1000, requests_this_minute: 1 },
-        live: policy::Live::in_force(),
-    }
 }
 
 fn told(what: &str, mut taken: Vec<Duration>) {
@@ -100,7 +46,7 @@ fn main() {
         let new = NewKey {
             use_case: format!("case-{}", index % use_cases),
             actor: format!("person-{index}"),
-            roles: vec!["writer".to_owned()],
+            roles: vec!["officer".to_owned()],
             expires_ms: Some(NOW_MS + 1),
             label: String::new(),
         };
@@ -121,7 +67,7 @@ fn main() {
             roles: key.roles,
             expires_ms: key.expires_ms,
         };
-        let entry = entry(principal);
+        let entry = EntryRequest { principal, ..letters::request().entry };
         let start = Instant::now();
         let decision = set.enter(&entry);
         doors.push(start.elapsed());

@@ -109,6 +109,30 @@ pub struct EntryRequest {
     pub live: Live,
 }
 
+impl EntryRequest {
+    /// A request that nobody made, for whoever asks what the rules would say: to chat (with a model that is still to be added),
+    /// from the machine itself, with a key whose last day does not come, with nothing of the allowance used, and with every
+    /// control in force, since there is no server to look at.
+    #[must_use]
+    pub fn supposed(use_case: &str, roles: impl IntoIterator<Item = String>, now_ms: i64) -> Self {
+        Self {
+            principal: Principal {
+                key_id: "supposed".into(),
+                use_case: use_case.into(),
+                actor: "supposed".into(),
+                roles: roles.into_iter().collect(),
+                expires_ms: Some(i64::MAX),
+            },
+            action: Action::Chat,
+            model: None,
+            now_ms,
+            loopback: true,
+            quota: QuotaFacts { tokens_reserved: 1, ..QuotaFacts::default() },
+            live: Live::in_force(),
+        }
+    }
+}
+
 /// What redaction found in a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FindingFacts {

@@ -274,7 +274,8 @@ impl PolicySet {
     }
 
     /// The files the set was loaded from.
-    pub(crate) fn files(&self) -> &PolicyFiles {
+    #[must_use]
+    pub fn files(&self) -> &PolicyFiles {
         &self.files
     }
 

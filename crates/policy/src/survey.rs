@@ -3,11 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::assessment::Live;
 use crate::decision::{Decision, Language, Reason};
-use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
-};
+use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts};
 use crate::set::PolicySet;
 use crate::use_case::{DataClass, UseCase};
 
@@ -40,9 +37,6 @@ pub enum Ability {
 
 /// Abilities by asker and model.
 pub type Survey = BTreeMap<(Asker, String), Ability>;
-
-const CLASSES: [DataClass; 5] =
-    [DataClass::None, DataClass::Personal, DataClass::Identifier, DataClass::Special, DataClass::Criminal];
 
 impl PolicySet {
     /// What anybody may do with each of `models` at `now_ms` (milliseconds since 1970 UTC), as long as the allowance
@@ -80,7 +74,7 @@ impl PolicySet {
         if actions.is_empty() {
             return Ability::MayNot(at_the_door);
         }
-        for class in CLASSES {
+        for class in DataClass::ALL {
             let request = ClearanceRequest { entry: entry(Action::Chat), findings: findings(case, class) };
             match self.clear(&request) {
                 Decision::Permit(_) => {
@@ -96,19 +90,10 @@ impl PolicySet {
 /// A request of the asker whose key has a last day, which is not over.
 fn entry(asker: &Asker, action: Action, model: &ModelFacts, now_ms: i64) -> EntryRequest {
     EntryRequest {
-        principal: Principal {
-            key_id: "survey".into(),
-            use_case: asker.use_case.clone(),
-            actor: "survey".into(),
-            roles: asker.role.iter().cloned().collect(),
-            expires_ms: Some(i64::MAX),
-        },
         action,
         model: Some(model.clone()),
-        now_ms,
         loopback: asker.loopback,
-        quota: QuotaFacts { tokens_reserved: 1, ..QuotaFacts::default() },
-        live: Live::in_force(),
+        ..EntryRequest::supposed(&asker.use_case, asker.role.clone(), now_ms)
     }
 }
 

@@ -103,6 +103,9 @@ pub enum DataClass {
 }
 
 impl DataClass {
+    /// All classes, the lightest first.
+    pub const ALL: [Self; 5] = [Self::None, Self::Personal, Self::Identifier, Self::Special, Self::Criminal];
+
     /// Its name in records and logs.
     #[must_use]
     pub fn name(self) -> &'static str {

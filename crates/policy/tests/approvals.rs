@@ -12,59 +12,25 @@ mod parsers;
 use std::collections::BTreeMap;
 
 use policy::{
-    Act, Action, Advice, Check, ClearanceRequest, Condition, Decision, Dossier, EntryRequest, Fault,
-    FindingFacts, Live, ModelFacts, Moment, Outcome, PolicyFiles, PolicySet, Principal, QuotaFacts, Role,
-    Signed, SigningKey, Statement, Status, Term,
+    Act, Advice, Check, ClearanceRequest, Condition, Decision, Dossier, Fault, Moment, Outcome, PolicyFiles,
+    PolicySet, Role, Signed, SigningKey, Statement, Status, Term,
 };
-use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files, positive};
+use testkit::letters::{self, NOW_MS, RECORD, SIGNED_MS, load, request, signers};
+use testkit::signers::{Folder, Signers, files, positive};
 
 const DAY_MS: i64 = 24 * 3_600_000;
-/// 2026-01-15T00:00:00Z: everybody signs.
-const SIGNED_MS: i64 = 1_768_435_200_000;
-/// 2026-06-01T00:00:00Z: somebody asks.
-const NOW_MS: i64 = 1_780_272_000_000;
-const RECORD: &str = "use-cases/letters.toml";
 
+/// A record that outlives all the signatures of these tests.
 fn record(id: &str, status: &str) -> String {
-    format!(
-        r#"
-id = "{id}"
-kind = "pilot"
-revision = 1
-title = "Letters"
-purpose = "Plainer letters."
-legal_basis = "GDPR art. 6(1)(e)"
-organisation = "Ministry of Examples"
-owner = "Head of Correspondence"
-status = "{status}"
-models = ["open-model"]
-allowed_roles = ["officer"]
-max_data_class = "identifier"
-redaction_profile = "default"
-special_category_action = "refuse"
-restore_placeholders = true
-processing_activity_id = "letters"
-window = {{ not_before = 2026-02-01T00:00:00Z, not_after = 2036-12-01T00:00:00Z }}
-limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
-[evidence]
-dpia = {{ sha256 = "{d}", date = 2025-11-03T09:00:00Z, review_by = 2035-11-03T09:00:00Z }}
-iama = {{ sha256 = "{d}", date = 2025-11-10T09:00:00Z, review_by = 2035-11-10T09:00:00Z }}
-[model_sha256]
-open-model = "{m}"
-{ACCOUNTABILITY}"#,
-        d = "1".repeat(64),
-        m = "07".repeat(32),
-    )
-}
-
-fn signers() -> Signers {
-    Signers::new("Ministry of Examples", SIGNED_MS)
+    let record = letters::record(id).replace("status = \"pilot\"", &format!("status = \"{status}\""));
+    // One digest for both assessments: `the_form_of_what_is_signed` writes it out.
+    let record = record.replace(&"2".repeat(64), &"1".repeat(64));
+    record.replace("not_after = 2026", "not_after = 2036").replace("review_by = 2027", "review_by = 2035")
 }
 
 /// The built-in folder, and a record.
 fn unsigned(status: &str) -> Folder {
-    let embedded = PolicyFiles::embedded().unwrap();
-    let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
+    let mut folder = letters::built_in();
     folder.insert(RECORD.into(), record("letters", status));
     folder
 }
@@ -74,37 +40,6 @@ fn signed() -> Folder {
     let mut folder = unsigned("pilot");
     signers().sign_all(&mut folder);
     folder
-}
-
-fn load(folder: &Folder) -> PolicySet {
-    PolicySet::load_trusting(&files(folder), Some(&signers().trust_root())).unwrap_or_else(|e| panic!("{e}"))
-}
-
-fn request() -> ClearanceRequest {
-    ClearanceRequest {
-        entry: EntryRequest {
-            principal: Principal {
-                key_id: "key".into(),
-                use_case: "letters".into(),
-                actor: "actor".into(),
-                roles: vec!["officer".into()],
-                expires_ms: None,
-            },
-            action: Action::Chat,
-            model: Some(ModelFacts {
-                id: "open-model".into(),
-                status: "approved".into(),
-                pinned_sha256: Some([7; 32]),
-                loaded_sha256: Some([7; 32]),
-                is_default: false,
-            }),
-            now_ms: NOW_MS,
-            loopback: false,
-            quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
-            live: Live::in_force(),
-        },
-        findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
-    }
 }
 
 /// The headline, or `permit`, at the door and after redaction: both must say the same.

@@ -5,84 +5,30 @@
 use std::collections::BTreeSet;
 
 use policy::{
-    Action, ClearanceRequest, DataClass, Decision, DenialClass, EntryRequest, FindingFacts, Language, Live,
-    ModelFacts, POLICY_ERROR, PolicyFiles, PolicySet, Principal, QuotaFacts,
+    Action, ClearanceRequest, DataClass, Decision, DenialClass, EntryRequest, Language, POLICY_ERROR,
+    PolicySet,
 };
 use proptest::prelude::*;
-use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
+use testkit::letters::{self, NOW_MS};
 
-const RECORD: &str = r#"
-id = "letters"
-kind = "pilot"
-revision = 1
-title = "Letters"
-purpose = "Plainer letters."
-legal_basis = "GDPR art. 6(1)(e)"
-organisation = "Ministry of Examples"
-owner = "Owner"
-status = "pilot"
-models = ["open-model"]
-allowed_roles = ["officer"]
-max_data_class = "identifier"
-redaction_profile = "default"
-special_category_action = "refuse"
-restore_placeholders = true
-processing_activity_id = "letters"
-window = { not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }
-limits = { tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }
-[evidence]
-dpia = { sha256 = "D", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }
-iama = { sha256 = "D", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }
-[model_sha256]
-open-model = "0707070707070707070707070707070707070707070707070707070707070707"
-"#;
-
-/// 2026-06-01T00:00:00Z.
-const NOW_MS: i64 = 1_780_272_000_000;
-/// 2026-01-15T00:00:00Z.
-const SIGNED_MS: i64 = 1_768_435_200_000;
-
-fn load(record: &str, extra_rules: &str) -> PolicySet {
-    let record = record.replace("\"D\"", &format!("\"{}\"", "a".repeat(64))) + ACCOUNTABILITY;
-    let embedded = PolicyFiles::embedded().unwrap();
-    let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-    folder.insert("use-cases/letters.toml".into(), record);
-    folder.insert("rules/95-extra.cedar".into(), extra_rules.to_owned());
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
-    signers.sign_all(&mut folder);
-    PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root())).unwrap()
+fn record() -> String {
+    letters::record("letters")
 }
 
+fn load(record: &str, extra_rules: &str) -> PolicySet {
+    let mut folder = letters::built_in();
+    folder.insert(letters::RECORD.into(), record.to_owned());
+    folder.insert("rules/95-extra.cedar".into(), extra_rules.to_owned());
+    letters::sign_and_load(folder)
+}
+
+/// A key with a last day, and a BSN in the text: so that steps can take the one and the other further.
 fn permitted() -> ClearanceRequest {
-    ClearanceRequest {
-        entry: EntryRequest {
-            principal: Principal {
-                key_id: "key".into(),
-                use_case: "letters".into(),
-                actor: "actor".into(),
-                roles: vec!["officer".into()],
-                expires_ms: Some(NOW_MS + 1),
-            },
-            action: Action::Chat,
-            model: Some(ModelFacts {
-                id: "open-model".into(),
-                status: "approved".into(),
-                pinned_sha256: Some([7; 32]),
-                loaded_sha256: Some([7; 32]),
-                is_default: false,
-            }),
-            now_ms: NOW_MS,
-            loopback: false,
-            quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
-            live: Live::in_force(),
-        },
-        findings: FindingFacts {
-            counts: [("BSN".to_owned(), 1)].into(),
-            data_class: DataClass::Identifier,
-            profile: "default".into(),
-            ..FindingFacts::default()
-        },
-    }
+    let mut request = letters::request();
+    request.entry.principal.expires_ms = Some(NOW_MS + 1);
+    request.findings.counts = [("BSN".to_owned(), 1)].into();
+    request.findings.data_class = DataClass::Identifier;
+    request
 }
 
 /// A step in the request and the rule that must name it. Steps touch different facts, so that several can be
@@ -123,7 +69,7 @@ const HIDDEN_BY: [(&str, &str); 2] = [
 ];
 
 fn check(steps: &BTreeSet<usize>, record_steps: &BTreeSet<usize>) {
-    let mut record = RECORD.to_owned();
+    let mut record = record();
     let mut request = permitted();
     let mut at_door = BTreeSet::new();
     for &step in record_steps {
@@ -200,7 +146,7 @@ when { context.now_ms * 9223372036854775807 == 7 };
 
 #[test]
 fn a_rule_that_errs_denies_what_is_otherwise_permitted() {
-    let set = load(RECORD, OVERFLOWS);
+    let set = load(&record(), OVERFLOWS);
     let denial = set.enter(&permitted().entry);
     let denial = denial.denial().unwrap();
     assert_eq!((denial.rule.as_str(), denial.class), (POLICY_ERROR, DenialClass::Fault));
@@ -216,7 +162,7 @@ fn a_rule_that_errs_denies_what_is_otherwise_permitted() {
 
 #[test]
 fn facts_that_cannot_be_held_deny() {
-    let set = load(RECORD, "");
+    let set = load(&record(), "");
     let mut request = permitted();
     request.entry.quota.tokens_today = u64::MAX;
     assert_eq!(set.enter(&request.entry).determining(), [POLICY_ERROR]);
@@ -230,12 +176,9 @@ fn facts_that_cannot_be_held_deny() {
 
 #[test]
 fn what_no_rule_permits_is_denied() {
-    let embedded = PolicyFiles::embedded().unwrap();
-    let without = embedded.iter().filter(|(path, _)| *path != "rules/90-permit.cedar");
-    let mut folder: Folder = without.map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
-    signers.sign_all(&mut folder);
-    let set = PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root())).unwrap();
+    let mut folder = letters::built_in();
+    folder.remove("rules/90-permit.cedar").unwrap();
+    let set = letters::sign_and_load(folder);
     let mut request = permitted().entry;
     request.principal.use_case = "demo".into();
     request.principal.roles = vec!["demo".into()];
@@ -250,7 +193,7 @@ fn what_no_rule_permits_is_denied() {
 
 #[test]
 fn classes_and_words_reach_the_caller() {
-    let set = load(RECORD, "");
+    let set = load(&record(), "");
     let mut request = permitted().entry;
     request.quota.requests_this_minute = 30;
     let decision = set.enter(&request);
@@ -266,7 +209,7 @@ fn classes_and_words_reach_the_caller() {
 
 #[test]
 fn hostile_names_are_only_names() {
-    let set = load(RECORD, "");
+    let set = load(&record(), "");
     for name in ["", "\"", "x\" || true", "a::b", "🙂", "\\u{0}", &"x".repeat(100_000)] {
         let mut request = permitted().entry;
         request.principal.key_id = name.into();

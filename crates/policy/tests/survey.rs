@@ -2,46 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use policy::{Ability, Asker, DataClass, Language, ModelFacts, PolicyFiles, PolicySet, tell, tell_changes};
-use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
-
-/// 2026-01-15T00:00:00Z and 2026-06-01T00:00:00Z.
-const SIGNED_MS: i64 = 1_768_435_200_000;
-const NOW_MS: i64 = 1_780_272_000_000;
-
-const RECORD: &str = r#"
-id = "letters"
-kind = "pilot"
-revision = 1
-title = "Letters"
-purpose = "Plainer letters."
-legal_basis = "GDPR art. 6(1)(e)"
-organisation = "Ministry of Examples"
-owner = "Owner"
-status = "pilot"
-models = ["open-model"]
-allowed_roles = ["officer"]
-max_data_class = "identifier"
-redaction_profile = "default"
-special_category_action = "refuse"
-restore_placeholders = true
-processing_activity_id = "letters"
-window = { not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }
-limits = { tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }
-[evidence]
-dpia = { sha256 = "1111111111111111111111111111111111111111111111111111111111111111", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }
-iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222222", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }
-[model_sha256]
-open-model = "0707070707070707070707070707070707070707070707070707070707070707"
-"#;
+use policy::{Ability, Asker, DataClass, Language, ModelFacts, PolicySet, tell, tell_changes};
+use testkit::letters::{self, NOW_MS};
 
 fn load(record: &str) -> PolicySet {
-    let embedded = PolicyFiles::embedded().unwrap();
-    let mut folder: Folder = embedded.iter().map(|(path, text)| (path.to_owned(), text.to_owned())).collect();
-    folder.insert("use-cases/letters.toml".into(), format!("{record}{ACCOUNTABILITY}"));
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
-    signers.sign_all(&mut folder);
-    PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root())).unwrap()
+    let mut folder = letters::built_in();
+    folder.insert(letters::RECORD.into(), record.to_owned());
+    letters::sign_and_load(folder)
 }
 
 fn models() -> Vec<ModelFacts> {
@@ -61,7 +28,7 @@ fn asker(use_case: &str, role: Option<&str>, loopback: bool) -> Asker {
 
 #[test]
 fn a_pilot_and_the_demo() {
-    let survey = load(RECORD).survey(&models(), NOW_MS);
+    let survey = load(&letters::record("letters")).survey(&models(), NOW_MS);
     let of = |use_case: &str, role, loopback, model: &str| {
         &survey[&(asker(use_case, role, loopback), model.to_owned())]
     };
@@ -88,16 +55,21 @@ fn a_pilot_and_the_demo() {
 
 #[test]
 fn told_in_plain_words() {
-    let survey = load(RECORD).survey(&models(), NOW_MS);
+    let survey = load(&letters::record("letters")).survey(&models(), NOW_MS);
     insta::assert_snapshot!("english", tell(&survey, Language::English));
     insta::assert_snapshot!("dutch", tell(&survey, Language::Dutch));
 }
 
 #[test]
 fn a_change_is_told_as_what_it_changes() {
-    let (before, suspended) =
-        (load(RECORD), load(&RECORD.replace("\"pilot\"\nmodels", "\"suspended\"\nmodels")));
-    let wider = load(&RECORD.replace("max_data_class = \"identifier\"", "max_data_class = \"personal\""));
+    let (before, suspended) = (
+        load(&letters::record("letters")),
+        load(&letters::record("letters").replace("\"pilot\"\nmodels", "\"suspended\"\nmodels")),
+    );
+    let wider = load(
+        &letters::record("letters")
+            .replace("max_data_class = \"identifier\"", "max_data_class = \"personal\""),
+    );
     let survey = |set: &PolicySet| set.survey(&models(), NOW_MS);
     assert_eq!(tell_changes(&survey(&before), &survey(&before), Language::English), "");
     insta::assert_snapshot!(

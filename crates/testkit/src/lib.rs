@@ -12,6 +12,8 @@
 mod gguf;
 #[cfg(feature = "gateway")]
 mod house;
+#[cfg(feature = "policy")]
+pub mod letters;
 mod paths;
 #[cfg(feature = "policy")]
 pub mod signers;

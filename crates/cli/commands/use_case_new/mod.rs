@@ -13,7 +13,7 @@ use policy::{PolicySet, Status};
 use self::questions::{ACCOUNTABILITY, CLASSES, LISTS, NEEDED, NEXT, Question, Words};
 use crate::args::{Lang, New};
 use crate::commands::keys::now_ms;
-use crate::places::Places;
+use crate::places::{Places, write_whole};
 
 pub(crate) fn run(places: &Places, new: &New) -> anyhow::Result<ExitCode> {
     let dir = places.policy_dir()?;
@@ -28,7 +28,7 @@ pub(crate) fn run(places: &Places, new: &New) -> anyhow::Result<ExitCode> {
     };
     let files = places.policy_files()?.with(&file, &text)?;
     PolicySet::load(&files).context("the record cannot be used, and was not written")?;
-    write(&path, &text)?;
+    write_whole(&path, &text)?;
     println!("{}", path.display());
     println!("{}\n  proeftuin use-case check {} --policy {}", talk.word(NEXT), new.id, dir.display());
     Ok(ExitCode::SUCCESS)
@@ -38,15 +38,6 @@ pub(crate) fn run(places: &Places, new: &New) -> anyhow::Result<ExitCode> {
 fn lang() -> Lang {
     let set = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().find_map(|name| std::env::var(name).ok());
     if set.is_some_and(|locale| locale.starts_with("nl")) { Lang::Nl } else { Lang::En }
-}
-
-/// Whole or not at all: hidden files are no policy.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let folder = path.parent().context("a record lies in a folder")?;
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let temporary = folder.join(".record.new");
-    std::fs::write(&temporary, text).with_context(|| temporary.display().to_string())?;
-    std::fs::rename(&temporary, path).with_context(|| path.display().to_string())
 }
 
 /// A whole record: what is needed is asked until it is answered, the rest may stay open.

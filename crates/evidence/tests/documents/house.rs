@@ -176,7 +176,7 @@ pub fn objections() -> House {
 
 impl House {
     pub fn subject(&self, id: &str) -> Subject<'_> {
-        let mut subject = Subject::gather(&self.set, &self.files, &self.registry, id, NOW_MS).unwrap();
+        let mut subject = Subject::gather(&self.set, &self.registry, id, NOW_MS).unwrap();
         subject.totals = Some(Totals {
             admitted: 1234,
             completed: 1200,

@@ -1,54 +1,23 @@
 //! Assessments in a policy folder: where they lie, what the set makes of them, and which rule says so.
 
-use policy::{
-    Action, AssessmentKind, Control, EntryRequest, Live, ModelFacts, PolicySet, Principal, QuotaFacts,
-};
+use policy::{AssessmentKind, Control, EntryRequest, Live, PolicySet};
 use sha2::{Digest as _, Sha256};
-use testkit::signers::{ACCOUNTABILITY, Folder, Signers, files};
+use testkit::letters::{self, RECORD};
+use testkit::signers::Folder;
 
 use super::{FILLED, FORM};
 
-/// 2026-01-15T00:00:00Z: everybody signs.
-const SIGNED_MS: i64 = 1_768_435_200_000;
-const RECORD: &str = "use-cases/letters.toml";
 const DPIA: &str = "use-cases/letters.assessments/dpia.json";
 const MITIGATIONS: &str = "use-cases/letters.mitigations.toml";
 
+/// The pilot with a DPIA of these bytes.
 fn record(dpia: &str) -> String {
-    let (dpia, zeros, sevens) = (hex::encode(Sha256::digest(dpia)), "0".repeat(64), "07".repeat(32));
-    format!(
-        r#"
-id = "letters"
-kind = "pilot"
-revision = 1
-title = "Letters"
-purpose = "Plainer letters."
-legal_basis = "GDPR art. 6(1)(e)"
-organisation = "Ministry of Examples"
-owner = "Head"
-status = "pilot"
-models = ["open-model"]
-allowed_roles = ["officer"]
-max_data_class = "identifier"
-redaction_profile = "default"
-special_category_action = "refuse"
-restore_placeholders = true
-processing_activity_id = "letters-2026"
-window = {{ not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }}
-limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
-model_sha256 = {{ open-model = "{sevens}" }}
-{ACCOUNTABILITY}
-[evidence]
-dpia = {{ sha256 = "{dpia}", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }}
-iama = {{ sha256 = "{zeros}", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }}
-"#
-    )
+    letters::record("letters").replace(&"1".repeat(64), &hex::encode(Sha256::digest(dpia)))
 }
 
 /// A folder in which everything is in order, changed, and then signed by all.
 fn set(change: impl FnOnce(&mut Folder)) -> PolicySet {
-    let built_in = policy::EMBEDDED.iter().map(|&(path, text)| (path.to_owned(), text.to_owned()));
-    let mut folder: Folder = built_in.collect();
+    let mut folder = letters::built_in();
     let requirements = "[[form]]\nurn = \"urn:nl:dpia:1.0\"\nmeasures = [\"2.1.1\"]\n";
     let rows = [0, 2].map(|index| {
         format!(
@@ -61,35 +30,31 @@ fn set(change: impl FnOnce(&mut Folder)) -> PolicySet {
     folder.insert(DPIA.into(), FILLED.into());
     folder.insert(MITIGATIONS.into(), rows.concat());
     change(&mut folder);
-    let signers = Signers::new("Ministry of Examples", SIGNED_MS);
-    signers.sign_all(&mut folder);
-    PolicySet::load_trusting(&files(&folder), Some(&signers.trust_root())).unwrap()
+    letters::sign_and_load(folder)
+}
+
+#[test]
+fn a_measure_that_nobody_signed_voids_what_was_signed() {
+    let mut signed = None;
+    set(|folder| signed = Some(folder.clone()));
+    let mut folder = signed.unwrap();
+    letters::signers().sign_all(&mut folder);
+    assert_eq!(decided(&letters::load(&folder), Live::in_force()), ["pilot-may-enter"]);
+    let changes: [fn(&mut Folder); 2] = [
+        |folder| folder.get_mut(MITIGATIONS).unwrap().push_str("# a remark\n"),
+        |folder| drop(folder.remove(MITIGATIONS)),
+    ];
+    for change in changes {
+        let mut folder = folder.clone();
+        change(&mut folder);
+        let rules = decided(&letters::load(&folder), Live::in_force());
+        assert!(rules.contains(&"signed-record-changed".to_owned()), "{rules:?}");
+    }
 }
 
 /// The rules that decide, permit or deny, for a request in this state.
 fn decided(set: &PolicySet, live: Live) -> Vec<String> {
-    let request = EntryRequest {
-        principal: Principal {
-            key_id: "key".into(),
-            use_case: "letters".into(),
-            actor: "actor".into(),
-            roles: vec!["officer".into()],
-            expires_ms: None,
-        },
-        action: Action::Chat,
-        model: Some(ModelFacts {
-            id: "open-model".into(),
-            status: "approved".into(),
-            pinned_sha256: Some([7; 32]),
-            loaded_sha256: Some([7; 32]),
-            is_default: false,
-        }),
-        // 2026-06-01T00:00:00Z
-        now_ms: 1_780_272_000_000,
-        loopback: false,
-        quota: QuotaFacts { tokens_reserved: 100, ..QuotaFacts::default() },
-        live,
-    };
+    let request = EntryRequest { live, ..letters::request().entry };
     set.enter(&request).determining()
 }
 

@@ -1,56 +1,29 @@
 //! What is refused, with which words, and never with the words of an answer. The fuzz targets as ordinary tests.
 
-use std::fs;
-use std::path::Path;
-
 use policy::{Form, Forms, Output};
-use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use super::{FILLED, FORM};
 
+#[path = "../common/seeds.rs"]
+mod seeds;
+
 #[path = "../../fuzz/assessment_entries.rs"]
 mod entries;
 
-/// Runs the seeds, then seeds with bytes changed and a piece cut out.
-fn run(target: &str, cases: u32, entry: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
-    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-    paths.sort();
-    let seeds: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
-    assert!(!seeds.is_empty());
-    seeds.iter().for_each(|seed| entry(seed));
-    let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
-    let cut = (any::<prop::sample::Index>(), 0usize..64);
-    TestRunner::new(ProptestConfig::with_cases(cases))
-        .run(&(0..seeds.len(), changes, cut), |(seed, changes, (at, len))| {
-            let mut bytes = seeds[seed].clone();
-            for (at, byte) in changes {
-                let at = at.index(bytes.len());
-                bytes[at] = byte;
-            }
-            let at = at.index(bytes.len());
-            bytes.drain(at..(at + len).min(bytes.len()));
-            entry(&bytes);
-            Ok(())
-        })
-        .unwrap();
-}
-
 #[test]
 fn fuzz_form() {
-    run("form", 256, entries::form);
+    seeds::run("form", 256, entries::form);
 }
 
 #[test]
 fn fuzz_output() {
-    run("output", 256, entries::output);
+    seeds::run("output", 256, entries::output);
 }
 
 #[test]
 fn fuzz_mitigations() {
-    run("mitigations", 256, entries::mitigations);
+    seeds::run("mitigations", 256, entries::mitigations);
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! One pilot, as most tests of the policy need it: its record, the folder around it, and a request that it permits.
+
+use policy::{
+    Action, ClearanceRequest, EntryRequest, FindingFacts, Live, ModelFacts, PolicySet, Principal, QuotaFacts,
+};
+
+use crate::signers::{ACCOUNTABILITY, Folder, Signers, files};
+
+/// When everybody signed: 2026-01-15T00:00:00Z.
+pub const SIGNED_MS: i64 = 1_768_435_200_000;
+/// When somebody asks: 2026-06-01T00:00:00Z.
+pub const NOW_MS: i64 = 1_780_272_000_000;
+/// Where its record lies.
+pub const RECORD: &str = "use-cases/letters.toml";
+
+/// The record, under an id of one's own. Tests change it by replacing a piece of its text.
+pub fn record(id: &str) -> String {
+    let (dpia, iama, pinned) = ("1".repeat(64), "2".repeat(64), "07".repeat(32));
+    format!(
+        r#"
+id = "{id}"
+kind = "pilot"
+revision = 1
+title = "Letters"
+purpose = "Plainer letters."
+legal_basis = "GDPR art. 6(1)(e)"
+organisation = "Ministry of Examples"
+owner = "Head of Correspondence"
+status = "pilot"
+models = ["open-model"]
+allowed_roles = ["officer"]
+max_data_class = "identifier"
+redaction_profile = "default"
+special_category_action = "refuse"
+restore_placeholders = true
+processing_activity_id = "letters"
+window = {{ not_before = 2026-02-01T00:00:00Z, not_after = 2026-12-01T00:00:00Z }}
+limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
+[evidence]
+dpia = {{ sha256 = "{dpia}", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03T09:00:00Z }}
+iama = {{ sha256 = "{iama}", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }}
+[model_sha256]
+open-model = "{pinned}"
+{ACCOUNTABILITY}"#
+    )
+}
+
+/// The built-in folder.
+pub fn built_in() -> Folder {
+    policy::EMBEDDED.iter().map(|&(path, text)| (path.to_owned(), text.to_owned())).collect()
+}
+
+/// Those who sign it.
+pub fn signers() -> Signers {
+    Signers::new("Ministry of Examples", SIGNED_MS)
+}
+
+/// The set of a folder, by the root of these signers.
+pub fn load(folder: &Folder) -> PolicySet {
+    let set = PolicySet::load_trusting(&files(folder), Some(&signers().trust_root()));
+    set.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The set of a folder that everybody signs first.
+pub fn sign_and_load(mut folder: Folder) -> PolicySet {
+    signers().sign_all(&mut folder);
+    load(&folder)
+}
+
+/// A request that the pilot permits: its officer, from the network, with its model, and nothing found.
+pub fn request() -> ClearanceRequest {
+    ClearanceRequest {
+        entry: EntryRequest {
+            principal: Principal {
+                key_id: "key".into(),
+                use_case: "letters".into(),
+                actor: "actor".into(),
+                roles: vec!["officer".into()],
+                expires_ms: None,
+            },
+            action: Action::Chat,
+            model: Some(ModelFacts {
+                id: "open-model".into(),
+                status: "approved".into(),
+                pinned_sha256: Some([7; 32]),
+                loaded_sha256: Some([7; 32]),
+                is_default: false,
+            }),
+            now_ms: NOW_MS,
+            loopback: false,
+            quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
+            live: Live::in_force(),
+        },
+        findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
+    }
+}
