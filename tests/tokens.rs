@@ -59,8 +59,14 @@ fn ask_for(server: &Server, token: &str, use_case: &str) -> Reply {
 
 #[track_caller]
 fn refused(reply: &Reply, status: u16, rule: &str) {
-    assert_eq!((reply.status, reply.json()["error"]["code"].as_str()), (status, Some(rule)), "{}", reply.text());
-    let challenge = if status == 401 { "Bearer error=\"invalid_token\"" } else { "Bearer error=\"insufficient_scope\"" };
+    assert_eq!(
+        (reply.status, reply.json()["error"]["code"].as_str()),
+        (status, Some(rule)),
+        "{}",
+        reply.text()
+    );
+    let challenge =
+        if status == 401 { "Bearer error=\"invalid_token\"" } else { "Bearer error=\"insufficient_scope\"" };
     assert_eq!(reply.header("www-authenticate"), Some(challenge));
     assert!(!reply.json()["error"]["remedy_nl"].as_str().unwrap().is_empty());
     assert!(!reply.text().contains("jansen") && !reply.text().contains("eyJ"), "{}", reply.text());
@@ -92,7 +98,11 @@ fn a_user_signs_in_and_is_a_pseudonym() {
     ask_for(&server, &key, "each-test").ok();
     assert_eq!(crate::harness::get(&server.address, "/v1/models", Some(&good)).status, 200);
     let missing = crate::harness::get(&server.address, "/v1/models", None);
-    assert_eq!(missing.header("www-authenticate"), Some("Bearer"), "who sends nothing is told nothing of a token");
+    assert_eq!(
+        missing.header("www-authenticate"),
+        Some("Bearer"),
+        "who sends nothing is told nothing of a token"
+    );
 
     let errors = server.errors();
     server.stop();
@@ -156,7 +166,12 @@ fn what_an_administrator_takes_out_is_out_and_what_an_editor_puts_in_is_not_in()
     }
     assert!(!told.contains("jansen") && !told.contains("eyJ"), "{told}");
     let checked = place.run(&["identity", "check"]).ok();
-    for part in ["issuer    login https://login.example.org/tenant", "key-1 Ed25519", "pilot-test as tester", "the roster names"] {
+    for part in [
+        "issuer    login https://login.example.org/tenant",
+        "key-1 Ed25519",
+        "pilot-test as tester",
+        "the roster names",
+    ] {
         assert!(checked.contains(part), "no {part} in {checked}");
     }
 
@@ -226,13 +241,19 @@ fn the_command_line_says_what_is_wrong() {
     std::fs::write(&keys, provider().jwks()).unwrap();
     pin().ok();
     let said = place.run(&["identity", "check"]);
-    assert!(said.code == 1 && said.out.contains("no such use case here") && said.out.contains("approved  NO"), "{}", said.out);
+    assert!(
+        said.code == 1 && said.out.contains("no such use case here") && said.out.contains("approved  NO"),
+        "{}",
+        said.out
+    );
     // Before anything is approved nothing is taken; a token is never printed.
     let good = token(SUBJECT, &["pilot-test"]);
     let said = finish(&mut place.command(&["identity", "explain"]), &good);
     assert!(said.code == 1 && said.out.contains("identity-not-approved"), "{}", said.out);
     policy::sign_again(&place.policy());
-    let ask = |input: &str, args: &[&str]| finish(&mut place.command(&[&["identity", "explain"], args].concat()), input);
+    let ask = |input: &str, args: &[&str]| {
+        finish(&mut place.command(&[&["identity", "explain"], args].concat()), input)
+    };
     let said = ask(&good, &[]);
     assert!(said.code == 1 && said.out.contains("token-not-granted"), "{}", said.out);
     let said = ask(&format!("Bearer {good}\n"), &["--at", "2020-01-01T00:00:00Z"]);

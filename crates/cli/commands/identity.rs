@@ -39,7 +39,10 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
         print_issuer(&policy, issuer, keys);
         let left_ms = issuer.keys_until_ms.saturating_sub(now_ms());
         if left_ms <= 0 {
-            println!("  attention the pin ended on {}: no token of this issuer is taken", date(issuer.keys_until_ms));
+            println!(
+                "  attention the pin ended on {}: no token of this issuer is taken",
+                date(issuer.keys_until_ms)
+            );
             usable = false;
         } else if left_ms < SOON_MS {
             println!("  attention the pin ends on {}; pin the keys anew before", date(issuer.keys_until_ms));
@@ -62,13 +65,21 @@ fn print_issuer(policy: &ActivePolicy, issuer: &Issuer, keys: &Jwks) {
     println!("  audience  {}", issuer.audience.join(", "));
     let algorithms: Vec<&str> = issuer.algorithms.iter().map(|algorithm| algorithm.name()).collect();
     println!("  signed by {}, typ {}", algorithms.join(", "), issuer.types.join(", "));
-    println!("  lives     at most {} s; clocks may differ by {} s", issuer.max_lifetime_ms / 1000, issuer.clock_skew_ms / 1000);
+    println!(
+        "  lives     at most {} s; clocks may differ by {} s",
+        issuer.max_lifetime_ms / 1000,
+        issuer.clock_skew_ms / 1000
+    );
     println!("  person    {}", issuer.subject_claim);
     for key in keys.keys() {
         print_key(key);
     }
     for grant in &issuer.grants {
-        let known = if policy.use_case(&grant.use_case).is_some() { "" } else { " (attention: no such use case here)" };
+        let known = if policy.use_case(&grant.use_case).is_some() {
+            ""
+        } else {
+            " (attention: no such use case here)"
+        };
         println!(
             "  grant     {} = {}: {} as {}{known}",
             grant.claim.join("/"),
@@ -84,7 +95,12 @@ fn print_issuer(policy: &ActivePolicy, issuer: &Issuer, keys: &Jwks) {
 
 fn print_key(key: &Jwk) {
     let unfit = key.unfit().map(|unfit| format!(", {}", unfit.why())).unwrap_or_default();
-    println!("  key       {} {}, thumbprint sha256 {}{unfit}", key.label(), key.kind(), hex::encode(key.thumbprint()));
+    println!(
+        "  key       {} {}, thumbprint sha256 {}{unfit}",
+        key.label(),
+        key.kind(),
+        hex::encode(key.thumbprint())
+    );
 }
 
 fn explain(places: &Places, use_case: Option<&str>, at_ms: i64) -> anyhow::Result<ExitCode> {
@@ -115,7 +131,9 @@ fn explain(places: &Places, use_case: Option<&str>, at_ms: i64) -> anyhow::Resul
         Ok((use_case, roles)) => {
             println!("use case  {use_case} as {}", roles.join(", "));
             if policy.use_case(&use_case).is_none() {
-                println!("attention there is no use-cases/{use_case}.toml: requests are denied as use-case-unknown");
+                println!(
+                    "attention there is no use-cases/{use_case}.toml: requests are denied as use-case-unknown"
+                );
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -135,7 +153,9 @@ fn pin(places: &Places, name: &str, file: &std::path::Path) -> anyhow::Result<Ex
     write_whole(&dir.join(&issuer.jwks), &text)?;
     println!("pinned    {} keys of {} in {}", fits.count(), issuer.url, issuer.jwks);
     keys.keys().for_each(print_key);
-    println!("Compare the thumbprints with the issuer's own word, and set keys_until in {CONFIG_PATH}. Then:");
+    println!(
+        "Compare the thumbprints with the issuer's own word, and set keys_until in {CONFIG_PATH}. Then:"
+    );
     if let Some(line) = identity_line(&places.policy_files()?) {
         println!("{line}");
     }
@@ -153,7 +173,10 @@ fn issuer(places: &Places, name: &str) -> anyhow::Result<Issuer> {
     let names: Vec<String> = issuers.iter().map(|issuer| issuer.name.clone()).collect();
     let found = issuers.into_iter().find(|issuer| issuer.name == name);
     found.with_context(|| {
-        format!("no issuer in {CONFIG_PATH} has jwks = \"identity/{name}.jwks.json\"; there are: {}", names.join(", "))
+        format!(
+            "no issuer in {CONFIG_PATH} has jwks = \"identity/{name}.jwks.json\"; there are: {}",
+            names.join(", ")
+        )
     })
 }
 

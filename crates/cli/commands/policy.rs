@@ -37,7 +37,14 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
         println!("approved  NO: every request is denied, as rules-not-approved");
     }
     if !set.identity().is_empty() {
-        println!("tokens    {}", if set.identity().approved() { "of the issuers that the roster names" } else { "NONE: identity-not-approved; see identity check" });
+        println!(
+            "tokens    {}",
+            if set.identity().approved() {
+                "of the issuers that the roster names"
+            } else {
+                "NONE: identity-not-approved; see identity check"
+            }
+        );
     }
     let models = models(places)?;
     let notes: Vec<_> = set.use_cases().flat_map(|case| attention(&set, case, &models, now_ms())).collect();

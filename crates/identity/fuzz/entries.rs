@@ -46,7 +46,10 @@ pub fn config(data: &[u8]) {
     if let Ok(config) = Config::parse(text) {
         for issuer in &config.issuers {
             assert!(!issuer.audience.is_empty() && !issuer.algorithms.is_empty());
-            assert!((1..=86_400_000).contains(&issuer.max_lifetime_ms) && (0..=300_000).contains(&issuer.clock_skew_ms));
+            assert!(
+                (1..=86_400_000).contains(&issuer.max_lifetime_ms)
+                    && (0..=300_000).contains(&issuer.clock_skew_ms)
+            );
         }
     }
     if let Ok(blocked) = Blocked::parse(text) {

@@ -34,7 +34,8 @@ impl Blocked {
             let digits = entry.get_ref().strip_prefix("oidc:");
             let lower = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
             if !digits.is_some_and(|digits| digits.len() == 32 && lower(digits)) {
-                let detail = "blocked: an entry is oidc: and 32 hexadecimal digits, as identity block writes it";
+                let detail =
+                    "blocked: an entry is oidc: and 32 hexadecimal digits, as identity block writes it";
                 return Err(Error::at(BLOCKED_PATH, text, entry.span().start, detail));
             }
             actors.insert(entry.into_inner());
@@ -74,6 +75,8 @@ impl Blocked {
     #[must_use]
     pub fn to_text(&self) -> String {
         let lines: String = self.actors.iter().map(|actor| format!("    \"{actor}\",\n")).collect();
-        format!("# Written by proeftuin identity block and unblock; in force after proeftuin policy reload.\nblocked = [\n{lines}]\n")
+        format!(
+            "# Written by proeftuin identity block and unblock; in force after proeftuin policy reload.\nblocked = [\n{lines}]\n"
+        )
     }
 }

@@ -141,10 +141,16 @@ impl Config {
             let issuer = issuer.read(text)?;
             let wrong = |at, detail| Err(Error::at(CONFIG_PATH, text, at, detail));
             if issuers.iter().any(|other| other.url == issuer.url) {
-                return wrong(url_at, "issuer: has an entry already; give all its audiences and grants in one");
+                return wrong(
+                    url_at,
+                    "issuer: has an entry already; give all its audiences and grants in one",
+                );
             }
             if issuers.iter().any(|other| other.jwks == issuer.jwks) {
-                return wrong(jwks_at, "jwks: is another issuer's file; give each issuer its own, by whose name the log knows it");
+                return wrong(
+                    jwks_at,
+                    "jwks: is another issuer's file; give each issuer its own, by whose name the log knows it",
+                );
             }
             issuers.push(issuer);
         }
@@ -161,10 +167,13 @@ impl IssuerFile {
         let at = |span: std::ops::Range<usize>| span.start;
         let url = self.issuer.get_ref().clone();
         if !is_issuer(&url) {
-            let detail = "issuer: must be an https:// address without ?, # and spaces, exactly as it stands in iss";
+            let detail =
+                "issuer: must be an https:// address without ?, # and spaces, exactly as it stands in iss";
             return Err(wrong(at(self.issuer.span()), detail));
         }
-        if self.audience.get_ref().is_empty() || self.audience.get_ref().iter().any(|name| name.trim().is_empty()) {
+        if self.audience.get_ref().is_empty()
+            || self.audience.get_ref().iter().any(|name| name.trim().is_empty())
+        {
             let detail = "audience: name the audience of this server as the issuer has it; without one any service's tokens would do";
             return Err(wrong(at(self.audience.span()), detail));
         }
@@ -174,7 +183,8 @@ impl IssuerFile {
         };
         let until: Result<Timestamp, _> = self.keys_until.get_ref().to_string().parse();
         let until = until.map_err(|_| {
-            let detail = "keys_until: is not a moment; write date, time and offset: 2026-01-31T09:00:00+01:00";
+            let detail =
+                "keys_until: is not a moment; write date, time and offset: 2026-01-31T09:00:00+01:00";
             wrong(at(self.keys_until.span()), detail)
         })?;
         let lifetime_s = *self.max_lifetime_s.get_ref();
@@ -187,7 +197,8 @@ impl IssuerFile {
             let at = self.clock_skew_s.as_ref().map_or(0, |skew| skew.span().start);
             return Err(wrong(at, "clock_skew_s: must be 0 to 300; set the clocks right instead"));
         }
-        let subject_claim = self.subject_claim.as_ref().map_or("sub", |claim| claim.get_ref().as_str()).to_owned();
+        let subject_claim =
+            self.subject_claim.as_ref().map_or("sub", |claim| claim.get_ref().as_str()).to_owned();
         if subject_claim.is_empty() {
             let at = self.subject_claim.as_ref().map_or(0, |claim| claim.span().start);
             return Err(wrong(at, "subject_claim: is empty; leave it out for sub"));
@@ -217,7 +228,12 @@ impl IssuerFile {
         let known: Option<Vec<Algorithm>> = names.iter().map(|name| Algorithm::named(name)).collect();
         known.filter(|known| !known.is_empty()).ok_or_else(|| {
             let all: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
-            Error::at(CONFIG_PATH, text, at, format!("algorithms: name at least one, and only of {}", all.join(", ")))
+            Error::at(
+                CONFIG_PATH,
+                text,
+                at,
+                format!("algorithms: name at least one, and only of {}", all.join(", ")),
+            )
         })
     }
 
@@ -241,16 +257,23 @@ impl GrantFile {
             ClaimFile::Path(path) => path,
         };
         if claim.is_empty() || claim.iter().any(String::is_empty) {
-            return wrong(claim_at, "claim: is empty; name a claim, or the way to it: [\"realm_access\", \"roles\"]");
+            return wrong(
+                claim_at,
+                "claim: is empty; name a claim, or the way to it: [\"realm_access\", \"roles\"]",
+            );
         }
         if self.value.get_ref().is_empty() {
             return wrong(self.value.span().start, "value: is empty; name what the claim must have");
         }
         let id = self.use_case.get_ref();
         if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-            return wrong(self.use_case.span().start, "use_case: must be the id of a use case of this folder");
+            return wrong(
+                self.use_case.span().start,
+                "use_case: must be the id of a use case of this folder",
+            );
         }
-        let roles: BTreeSet<String> = self.roles.get_ref().iter().map(|role| role.trim().to_owned()).collect();
+        let roles: BTreeSet<String> =
+            self.roles.get_ref().iter().map(|role| role.trim().to_owned()).collect();
         if roles.is_empty() || roles.contains("") {
             return wrong(self.roles.span().start, "roles: name at least one, and none that is blank");
         }
@@ -273,7 +296,9 @@ pub(crate) fn plain_type(name: &str) -> String {
 fn is_issuer(url: &str) -> bool {
     let host = url.strip_prefix("https://");
     host.is_some_and(|host| {
-        !host.is_empty() && !host.starts_with('/') && host.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
+        !host.is_empty()
+            && !host.starts_with('/')
+            && host.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
     })
 }
 

@@ -32,10 +32,13 @@ impl Identity {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         approved: bool,
     ) -> Result<Self, Error> {
-        let mut of_identity: BTreeMap<&str, &str> =
-            files.into_iter().filter(|(path, _)| *path == CONFIG_PATH || path.starts_with("identity/")).collect();
+        let mut of_identity: BTreeMap<&str, &str> = files
+            .into_iter()
+            .filter(|(path, _)| *path == CONFIG_PATH || path.starts_with("identity/"))
+            .collect();
         let config = of_identity.remove(CONFIG_PATH).map_or_else(|| Ok(Config::default()), Config::parse)?;
-        let blocked = of_identity.remove(BLOCKED_PATH).map_or_else(|| Ok(Blocked::default()), Blocked::parse)?;
+        let blocked =
+            of_identity.remove(BLOCKED_PATH).map_or_else(|| Ok(Blocked::default()), Blocked::parse)?;
         let mut issuers = Vec::new();
         for issuer in config.issuers {
             let text = of_identity.remove(issuer.jwks.as_str()).ok_or_else(|| {
@@ -108,11 +111,18 @@ impl Identity {
     }
 
     /// Judges the claims of a token whose signature holds.
-    fn person(&self, issuer: &Issuer, key: &Jwk, token: &Unverified<'_>, now_ms: i64) -> Result<Person, Reason> {
+    fn person(
+        &self,
+        issuer: &Issuer,
+        key: &Jwk,
+        token: &Unverified<'_>,
+        now_ms: i64,
+    ) -> Result<Person, Reason> {
         if now_ms >= issuer.keys_until_ms {
             return Err(Reason::KeysOutdated);
         }
-        let subject = token.text("sub").and(token.text(&issuer.subject_claim)).ok_or(Reason::ClaimsIncomplete)?;
+        let subject =
+            token.text("sub").and(token.text(&issuer.subject_claim)).ok_or(Reason::ClaimsIncomplete)?;
         if subject.len() > SUBJECT_BYTES_MAX {
             return Err(Reason::ClaimsIncomplete);
         }

@@ -109,10 +109,25 @@ mod tests {
 
     #[test]
     fn an_object_and_nothing_else() {
-        for wrong in ["", "[]", "1", "\"{}\"", "{}{}", "{} x", "{", "{\"a\":1,}", "\u{feff}{}", "{'a':1}", "{\"a\":NaN}"] {
+        for wrong in [
+            "",
+            "[]",
+            "1",
+            "\"{}\"",
+            "{}{}",
+            "{} x",
+            "{",
+            "{\"a\":1,}",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{\"a\":NaN}",
+        ] {
             assert_eq!(object(wrong.as_bytes()), Err(NotAnObject), "{wrong}");
         }
         assert_eq!(object(b"{\"a\":\"\xff\"}"), Err(NotAnObject));
-        assert_eq!(object(format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)).as_bytes()), Err(NotAnObject));
+        assert_eq!(
+            object(format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)).as_bytes()),
+            Err(NotAnObject)
+        );
     }
 }

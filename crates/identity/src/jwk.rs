@@ -75,8 +75,9 @@ impl Jwks {
     /// [`Error::Keys`], which names the key by its number and says nothing of its content.
     pub fn parse(path: &str, text: &str) -> Result<Self, Error> {
         let wrong = |detail: &str| Error::keys(path, detail);
-        let set = json::object(text.as_bytes())
-            .map_err(|_| wrong("is no JSON object with each key once; take the file as the issuer publishes it"))?;
+        let set = json::object(text.as_bytes()).map_err(|_| {
+            wrong("is no JSON object with each key once; take the file as the issuer publishes it")
+        })?;
         let Some(Value::Array(entries)) = set.get("keys") else {
             return Err(wrong("has no list keys; a JWK Set is {\"keys\": […]}"));
         };
@@ -88,14 +89,18 @@ impl Jwks {
             let Value::Object(members) = entry else {
                 return Err(Error::keys(path, format!("key {number} is no object")));
             };
-            keys.push(Jwk::of(members).map_err(|detail| Error::keys(path, format!("key {number} {detail}")))?);
+            keys.push(
+                Jwk::of(members).map_err(|detail| Error::keys(path, format!("key {number} {detail}")))?,
+            );
         }
         let fit: Vec<&Jwk> = keys.iter().filter(|key| key.fit.is_ok()).collect();
         if fit.is_empty() {
             return Err(wrong("has no key that verifies signatures here"));
         }
         if fit.len() > 1 && fit.iter().any(|key| key.kid.is_none()) {
-            return Err(wrong("has several keys, one of them without kid, so that no token could say which it means"));
+            return Err(wrong(
+                "has several keys, one of them without kid, so that no token could say which it means",
+            ));
         }
         let mut seen = BTreeSet::new();
         if !keys.iter().filter_map(|key| key.kid.as_deref()).all(|kid| seen.insert(kid)) {
@@ -124,8 +129,10 @@ impl Jwks {
 impl Jwk {
     fn of(members: &Map<String, Value>) -> Result<Self, &'static str> {
         if SECRET_MEMBERS.iter().any(|name| members.contains_key(*name)) {
-            return Err("holds a secret: whoever has seen this file can make tokens. Have the issuer replace the key, \
-                        and pin public keys only");
+            return Err(
+                "holds a secret: whoever has seen this file can make tokens. Have the issuer replace the key, \
+                        and pin public keys only",
+            );
         }
         let kid = text(members, "kid")?;
         if kid.is_some_and(|kid| kid.is_empty() || kid.len() > 256) {

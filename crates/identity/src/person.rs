@@ -66,9 +66,11 @@ impl Unassigned {
     pub fn remedy(&self) -> String {
         match self {
             Self::Blocked => "this person has been blocked on this server; ask the administrator".to_owned(),
-            Self::NotGranted => "your organisation's sign-in knows you, and gives you no use case here, or not the one that \
+            Self::NotGranted => {
+                "your organisation's sign-in knows you, and gives you no use case here, or not the one that \
                                  OpenAI-Project names; ask the administrator for the group of your use case"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Ambiguous(ids) => format!(
                 "this token opens several use cases; name one in the header OpenAI-Project (in OpenAI's clients: project): {}",
                 ids.join(", ")
@@ -81,9 +83,11 @@ impl Unassigned {
     pub fn remedy_nl(&self) -> String {
         match self {
             Self::Blocked => "deze persoon is op deze server geblokkeerd; vraag het de beheerder".to_owned(),
-            Self::NotGranted => "de aanmelding van uw organisatie kent u, maar geeft u hier geen toepassing, of niet die \
+            Self::NotGranted => {
+                "de aanmelding van uw organisatie kent u, maar geeft u hier geen toepassing, of niet die \
                                  OpenAI-Project noemt; vraag de beheerder om de groep van uw toepassing"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Ambiguous(ids) => format!(
                 "dit token opent meerdere toepassingen; noem er een in de kop OpenAI-Project (in clients van OpenAI: project): {}",
                 ids.join(", ")

@@ -93,7 +93,10 @@ impl<'a> Unverified<'a> {
         const SECONDS_MAX: f64 = 253_402_300_799.0;
         let Some(value) = self.claims.get(name) else { return Ok(None) };
         let seconds = value.as_f64().filter(|seconds| (0.0..=SECONDS_MAX).contains(seconds));
-        #[expect(clippy::cast_possible_truncation, reason = "at most 2.6e14, and a part of a millisecond is dropped")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "at most 2.6e14, and a part of a millisecond is dropped"
+        )]
         let ms = seconds.map(|seconds| (seconds * 1000.0).floor() as i64);
         ms.map(Some).ok_or(Reason::ClaimsIncomplete)
     }

@@ -27,8 +27,7 @@ impl Provider {
     /// Its public keys.
     pub fn jwks(&self) -> String {
         let x = URL_SAFE_NO_PAD.encode(self.key.verifying_key().as_bytes());
-        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "use": "sig", "x": x}]})
-            .to_string()
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": self.kid, "use": "sig", "x": x}]}).to_string()
     }
 
     /// `identity.toml`, with a grant for each use case and role: whoever has it as a group.

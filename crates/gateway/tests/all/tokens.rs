@@ -1,6 +1,6 @@
 //! Tokens of an identity provider: who is let in by one, what is counted, what is sealed, and that nobody is named.
 
-use gateway::{AdminCommand, Credentials, DeniedKind, Denied, EndpointId, Origin, Refusal};
+use gateway::{AdminCommand, Credentials, Denied, DeniedKind, EndpointId, Origin, Refusal};
 use provenance::{Leaf, Stage, UnauthenticatedReason};
 use serde_json::{Value, json};
 use testkit::tokens::{KEYS_PATH, Provider};
@@ -17,7 +17,9 @@ fn provider() -> Provider {
 /// A house that takes tokens for `pilot` and `other`, with one request a day for each user of `single`.
 fn builder() -> HouseBuilder {
     let single = "tokens_per_day = 1_000_000 ";
-    House::builder().pilot("other", &[]).pilot("single", &[(single, "tokens_per_day = 1_000_000, user = { requests_per_day = 1 } ")])
+    House::builder()
+        .pilot("other", &[])
+        .pilot("single", &[(single, "tokens_per_day = 1_000_000, user = { requests_per_day = 1 } ")])
         .after_signing(|signers, folder| {
             let grants = [("pilot", "writer"), ("other", "writer"), ("single", "writer"), ("gone", "writer")];
             folder.insert("identity.toml".into(), Provider::config(&grants));
@@ -79,7 +81,10 @@ async fn each_user_has_a_quota() {
             refused => {
                 let said = denied(refused);
                 assert!(!granted, "{subject}: {}", said.rule);
-                assert_eq!((said.rule.as_str(), said.kind), ("quota-user-requests-per-day", DeniedKind::Quota));
+                assert_eq!(
+                    (said.rule.as_str(), said.kind),
+                    ("quota-user-requests-per-day", DeniedKind::Quota)
+                );
             }
         }
     }
@@ -103,7 +108,11 @@ fn bad() -> Vec<(&'static str, UnauthenticatedReason, String)> {
         ("token-claims-incomplete", Counted::TokenClaimsIncomplete, sign("sub", json!(null))),
         ("token-wrong-type", Counted::TokenWrongType, under("typ", json!("JWT"))),
         ("token-algorithm-refused", Counted::TokenAlgorithmRefused, under("alg", json!("none"))),
-        ("token-header-refused", Counted::TokenHeaderRefused, under("jku", json!("https://else.example.org"))),
+        (
+            "token-header-refused",
+            Counted::TokenHeaderRefused,
+            under("jku", json!("https://else.example.org")),
+        ),
         ("token-key-unknown", Counted::TokenKeyUnknown, under("kid", json!("key-2"))),
         ("token-signature-wrong", Counted::TokenSignatureWrong, Provider::new("key-1", 42).sign(&claims)),
         ("token-malformed", Counted::TokenMalformed, format!("{good}.AAAA")),
@@ -157,7 +166,12 @@ async fn a_person_without_a_grant_is_sealed_by_pseudonym() {
         assert_eq!(leaf.request.decision.rule.unwrap().as_str(), rule);
         assert_eq!(leaf.request.key_id.unwrap().as_str(), "oidc:login/key-1");
         assert!(leaf.request.use_case.is_none());
-        assert_eq!(said.remedy.contains("other, pilot"), rule == "token-use-case-ambiguous", "{}", said.remedy);
+        assert_eq!(
+            said.remedy.contains("other, pilot"),
+            rule == "token-use-case-ambiguous",
+            "{}",
+            said.remedy
+        );
     }
     // The request says which of the two.
     for named in ["pilot", "other"] {

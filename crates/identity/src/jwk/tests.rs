@@ -1,5 +1,10 @@
 //! The RFCs' own keys and signatures, and keys that must not be taken.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code fails by panicking"
+)]
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -176,7 +181,14 @@ fn whatever_is_doubtful_refuses_the_set() {
         let error = set(keys).expect_err(said);
         assert!(error.starts_with("identity/x.jwks.json: ") && error.contains(said), "{said}: {error}");
     }
-    for text in ["", "{}", "{\"keys\":{}}", "{\"keys\":[],\"keys\":[]}", "[]", "{\"keys\":[{\"kty\":\"RSA\",\"kty\":\"EC\"}]}"] {
+    for text in [
+        "",
+        "{}",
+        "{\"keys\":{}}",
+        "{\"keys\":[],\"keys\":[]}",
+        "[]",
+        "{\"keys\":[{\"kty\":\"RSA\",\"kty\":\"EC\"}]}",
+    ] {
         assert!(Jwks::parse("x", text).is_err(), "{text}");
     }
     let many: Vec<Value> = (0..65).map(|at| kid(ed(), &at.to_string())).collect();
@@ -187,7 +199,9 @@ fn whatever_is_doubtful_refuses_the_set() {
 #[test]
 fn an_error_quotes_nothing() {
     let secret = "c2VjcmV0LXNlY3JldA";
-    for key in [with(ec(), "d", json!(secret)), json!({"kty": "oct", "k": secret}), with(rsa(), "n", json!(secret))] {
+    for key in
+        [with(ec(), "d", json!(secret)), json!({"kty": "oct", "k": secret}), with(rsa(), "n", json!(secret))]
+    {
         let error = set(&[with(key, "kid", json!("kid-of-mine"))]).unwrap_err();
         assert!(!error.contains(secret) && !error.contains("kid-of-mine"), "{error}");
     }

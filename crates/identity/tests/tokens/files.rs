@@ -19,7 +19,11 @@ fn what_means_nothing_is_refused() {
         ("https://login.example.org/tenant", "https://login example.org", "issuer: must be"),
         ("[\"https://proeftuin.example.org\"]", "[]", "identity.toml:4: audience: name the audience"),
         ("[\"https://proeftuin.example.org\"]", "[\" \"]", "audience:"),
-        ("identity/login.jwks.json", "login.jwks.json", "identity.toml:5: jwks: must be identity/NAME.jwks.json"),
+        (
+            "identity/login.jwks.json",
+            "login.jwks.json",
+            "identity.toml:5: jwks: must be identity/NAME.jwks.json",
+        ),
         ("identity/login.jwks.json", "identity/../login.jwks.json", "jwks:"),
         ("identity/login.jwks.json", "identity/Login.jwks.json", "jwks:"),
         ("identity/login.jwks.json", "identity/.jwks.json", "jwks:"),
@@ -30,7 +34,11 @@ fn what_means_nothing_is_refused() {
         ("clock_skew_s = 60", "clock_skew_s = 301", "identity.toml:8: clock_skew_s: must be 0 to 300"),
         ("clock_skew_s = 60", "types = []", "identity.toml:8: types: name at least one"),
         ("clock_skew_s = 60", "subject_claim = \"\"", "subject_claim: is empty"),
-        ("max_lifetime_s = 3600", "max_lifetime_s = 0", "identity.toml:9: max_lifetime_s: must be 1 to 86400"),
+        (
+            "max_lifetime_s = 3600",
+            "max_lifetime_s = 0",
+            "identity.toml:9: max_lifetime_s: must be 1 to 86400",
+        ),
         ("max_lifetime_s = 3600", "max_lifetime_s = 86401", "max_lifetime_s:"),
         ("max_lifetime_s = 3600", "", "max_lifetime_s"),
         ("clock_skew_s = 60", "leeway = 60", "leeway"),
@@ -60,7 +68,8 @@ fn what_is_left_out() {
     assert_eq!((issuer.clock_skew_ms, issuer.max_lifetime_ms), (60_000, 3_600_000));
     assert_eq!(issuer.types, ["at+jwt"]);
     assert_eq!((issuer.name.as_str(), issuer.subject_claim.as_str()), ("login", "sub"));
-    let named = Config::parse(&changed("clock_skew_s = 60", "types = [\"application/at+JWT\", \"JWT\"]")).unwrap();
+    let named =
+        Config::parse(&changed("clock_skew_s = 60", "types = [\"application/at+JWT\", \"JWT\"]")).unwrap();
     assert_eq!(named.issuers[0].types, ["at+jwt", "jwt"]);
     assert_eq!(Config::parse("").unwrap(), Config::default());
 }
@@ -78,7 +87,8 @@ fn files_belong_together() {
     assert!(missing.starts_with("identity/login.jwks.json: is not here"), "{missing}");
     let stray = read(&[], Some(keys)).unwrap_err();
     assert!(stray.contains("is named by no issuer"), "{stray}");
-    let stray = read(&[("identity.toml", CONFIG), ("identity/other.jwks.json", "{}")], Some(keys)).unwrap_err();
+    let stray =
+        read(&[("identity.toml", CONFIG), ("identity/other.jwks.json", "{}")], Some(keys)).unwrap_err();
     assert!(stray.starts_with("identity/other.jwks.json: is named by no issuer"), "{stray}");
     assert!(read(&[("identity.toml", CONFIG)], Some(("identity/login.jwks.json", "{}"))).is_err());
     assert!(read(&[("rules/10.cedar", "x"), ("identitys.toml", "x")], None).unwrap().is_empty());
@@ -86,9 +96,14 @@ fn files_belong_together() {
 
 #[test]
 fn only_persons_are_blocked() {
-    for wrong in
-        ["blocked = [\"jansen\"]", "blocked = [\"oidc:\"]", "blocked = [\"oidc:F1DC39FEF843DCC5BFEC5A68820DEF60\"]", "", "blockd = []", "blocked = \"x\""]
-    {
+    for wrong in [
+        "blocked = [\"jansen\"]",
+        "blocked = [\"oidc:\"]",
+        "blocked = [\"oidc:F1DC39FEF843DCC5BFEC5A68820DEF60\"]",
+        "",
+        "blockd = []",
+        "blocked = \"x\"",
+    ] {
         assert!(Blocked::parse(wrong).is_err(), "{wrong}");
     }
     let text = "blocked = [\"oidc:f1dc39fef843dcc5bfec5a68820def60\"]";

@@ -74,7 +74,8 @@ impl Golden {
 
 #[track_caller]
 fn identity(config: &str, jwks: &str, approved: bool) -> Identity {
-    let files = [("identity.toml", config), ("identity/login.jwks.json", jwks), ("README.md", "no file of ours")];
+    let files =
+        [("identity.toml", config), ("identity/login.jwks.json", jwks), ("README.md", "no file of ours")];
     Identity::read(files, approved).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -36,14 +36,18 @@ fn who_it_is_and_until_when() {
         assert!(!said.contains(personal), "{said}");
     }
     // The moment by itself: fractions are cut, and nothing is added.
-    let person = golden.identity().verify(golden.token("good moments with fractions"), golden.now_ms).unwrap();
+    let person =
+        golden.identity().verify(golden.token("good moments with fractions"), golden.now_ms).unwrap();
     assert_eq!(person.expires_ms, golden.now_ms + 100_250);
 }
 
 /// SHA-256 by another program: `printf 'proeftuin oidc actor v1\0\x20\0\0\0\0\0\0\0https://login.example.org/tenant7f1c2a90-jansen' | sha256sum`.
 #[test]
 fn the_name_of_a_person_is_what_it_was() {
-    assert_eq!(actor_of("https://login.example.org/tenant", "7f1c2a90-jansen"), "oidc:f1dc39fef843dcc5bfec5a68820def60");
+    assert_eq!(
+        actor_of("https://login.example.org/tenant", "7f1c2a90-jansen"),
+        "oidc:f1dc39fef843dcc5bfec5a68820def60"
+    );
     assert_ne!(actor_of("https://a", "bc"), actor_of("https://ab", "c"));
 }
 
@@ -86,13 +90,20 @@ fn only_what_the_entry_lists() {
     assert_eq!(judge("\"EdDSA\"]", "\"Ed25519\"]", "good EdDSA"), "token-algorithm-refused");
     assert_eq!(judge("clock_skew_s", "types = [\"JWT\"]\nclock_skew_s", "an ID token"), "good");
     assert_eq!(judge("clock_skew_s", "types = [\"JWT\"]\nclock_skew_s", "good ES256"), "token-wrong-type");
-    assert_eq!(judge("max_lifetime_s = 3600", "max_lifetime_s = 3599", "good ES256"), "token-lifetime-too-long");
-    assert_eq!(judge("clock_skew_s = 60", "clock_skew_s = 58", "good iat within the skew"), "token-not-yet-valid");
+    assert_eq!(
+        judge("max_lifetime_s = 3600", "max_lifetime_s = 3599", "good ES256"),
+        "token-lifetime-too-long"
+    );
+    assert_eq!(
+        judge("clock_skew_s = 60", "clock_skew_s = 58", "good iat within the skew"),
+        "token-not-yet-valid"
+    );
     assert_eq!(
         judge("max_lifetime_s", "subject_claim = \"oid\"\nmax_lifetime_s", "good ES256"),
         "token-claims-incomplete"
     );
-    let by_mail = identity(&changed("max_lifetime_s", "subject_claim = \"email\"\nmax_lifetime_s"), &golden.jwks, true);
+    let by_mail =
+        identity(&changed("max_lifetime_s", "subject_claim = \"email\"\nmax_lifetime_s"), &golden.jwks, true);
     let person = by_mail.verify(golden.token("good ES256"), golden.now_ms).unwrap();
     assert_eq!(person.actor, actor_of("https://login.example.org/tenant", "j.jansen@example.org"));
 }
@@ -129,14 +140,20 @@ fn no_character_of_a_token_may_differ() {
                 }
                 bytes[at] = other;
                 let changed = std::str::from_utf8(&bytes).unwrap();
-                assert!(identity.verify(changed, golden.now_ms).is_err(), "{name}: {other} for {own} at {at}");
+                assert!(
+                    identity.verify(changed, golden.now_ms).is_err(),
+                    "{name}: {other} for {own} at {at}"
+                );
             }
         }
         for end in 0..token.len() {
             assert!(identity.verify(&token[..end], golden.now_ms).is_err(), "{name} cut at {end}");
         }
         for tail in ["A", "=", ".", " ", "\n", "\0"] {
-            assert!(identity.verify(&format!("{token}{tail}"), golden.now_ms).is_err(), "{name} and {tail:?}");
+            assert!(
+                identity.verify(&format!("{token}{tail}"), golden.now_ms).is_err(),
+                "{name} and {tail:?}"
+            );
         }
     }
 }
