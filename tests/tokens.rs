@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use testkit::tokens::{KEYS_PATH, Provider};
 
+use crate::clients::python_client;
 use crate::harness::{MODEL, Place, Reply, Server, finish, policy};
 
 const SUBJECT: &str = "7f1c2a90-jansen";
@@ -124,6 +125,23 @@ fn a_user_signs_in_and_is_a_pseudonym() {
     for personal in [SUBJECT, "jansen", "example.org", &actor[5..], "eyJ"] {
         assert!(!log.contains(personal) && !errors.contains(personal), "{personal} is in the log");
     }
+}
+
+/// OpenAI's own client names the use case by what it calls a project.
+#[test]
+fn the_official_client_names_the_use_case() {
+    let Some(mut client) = python_client("test_token.py") else { return };
+    let Some(place) = place() else { return };
+    let server = place.serve();
+    let groups = ["pilot-test", "each-test"];
+    let ended = provider().sign(&Provider::claims(SUBJECT, &groups, now_s() - 601));
+    client
+        .env("OPENAI_BASE_URL", format!("http://{}/v1", server.address))
+        .env("OPENAI_API_KEY", token(SUBJECT, &groups))
+        .env("EXPIRED_TOKEN", ended)
+        .env_remove("OPENAI_PROJECT_ID");
+    let ran = finish(&mut client, "");
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
 }
 
 #[test]
