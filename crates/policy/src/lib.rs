@@ -12,6 +12,7 @@ mod record;
 mod request;
 mod rules;
 mod set;
+mod settled;
 mod survey;
 mod table;
 mod use_case;

@@ -17,6 +17,7 @@ use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
 use crate::rules::{Rules, parse_rules, parse_schema};
+use crate::settled::{Ruling, settle};
 use crate::use_case::UseCase;
 
 /// Name of the action that is judged after redaction.
@@ -29,6 +30,8 @@ pub(crate) struct Loaded {
     approvals: Approvals,
     assessments: Assessments,
     entities: Entities,
+    /// What the rules that look at the use case alone say of it.
+    settled: Ruling,
 }
 
 /// A policy folder that was found sound. Immutable: a new one replaces it whole.
@@ -36,7 +39,7 @@ pub(crate) struct Loaded {
 pub struct PolicySet {
     names: Names,
     schema: Schema,
-    rules: Rules,
+    pub(crate) rules: Rules,
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
     rules_approved: bool,
@@ -219,7 +222,7 @@ impl PolicySet {
         let Some(loaded) = loaded else { return Decision::Deny(Denial::one(Reason::use_case_unknown())) };
         let response = context.and_then(|context| self.ask(loaded, request, action, context));
         match response {
-            Ok(response) => self.translate(&response),
+            Ok(response) => self.translate(&loaded.settled, &response),
             Err(Fault(_)) => Decision::Deny(Denial::one(Reason::policy_error())),
         }
     }
@@ -241,7 +244,7 @@ impl PolicySet {
         let key = self.names.key(&request.principal.key_id);
         let resource = self.names.use_case(&loaded.case.id);
         let question = Request::new(key, self.names.action(action), resource, context, Some(&self.schema));
-        Ok(Authorizer::new().is_authorized(&question.map_err(Fault::of)?, &self.rules.cedar, &entities))
+        Ok(Authorizer::new().is_authorized(&question.map_err(Fault::of)?, &self.rules.asked, &entities))
     }
 
     /// A request and its entities, both checked against the schema.
@@ -259,27 +262,25 @@ impl PolicySet {
         Ok((request, entities))
     }
 
-    /// Cedar's answer → ours. Cedar skips a rule that errs, so a forbid that errs would not forbid:
-    /// any error denies.
-    fn translate(&self, response: &Response) -> Decision {
-        let mut erring: Vec<String> = response
-            .diagnostics()
-            .errors()
-            .map(|error| match error {
-                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
-                    error.policy_id().to_string()
-                }
-            })
-            .collect();
-        erring.sort();
-        let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-        ids.sort_by_key(|id| self.rules.by_id.get(id).map(|rule| rule.precedence));
-        if response.decision() == CedarDecision::Allow && erring.is_empty() {
-            return Decision::Permit(Permit { determining: ids });
+    /// Cedar's answer and what was settled before → ours. Cedar skips a rule that errs, so a forbid that errs would not
+    /// forbid: any error denies.
+    fn translate(&self, settled: &Ruling, response: &Response) -> Decision {
+        let mut asked = Ruling::of(response);
+        if response.decision() == CedarDecision::Allow && asked.erring.is_empty() && settled.is_empty() {
+            self.sort(&mut asked.reasons);
+            return Decision::Permit(Permit { determining: asked.reasons });
         }
+        let mut ids: Vec<String> = settled.reasons.iter().cloned().chain(asked.reasons).collect();
+        let mut erring: Vec<String> = settled.erring.iter().cloned().chain(asked.erring).collect();
+        self.sort(&mut ids);
+        erring.sort();
         let forbids = ids.iter().filter_map(|id| self.rules.by_id.get(id)).filter(|rule| rule.forbids);
         let reasons = forbids.map(|rule| rule.reason.clone()).collect();
         Decision::Deny(Denial::from_reasons(reasons, erring))
+    }
+
+    fn sort(&self, ids: &mut [String]) {
+        ids.sort_by_key(|id| self.rules.by_id.get(id).map(|rule| rule.precedence));
     }
 
     /// The files the set was loaded from.
@@ -298,7 +299,9 @@ impl PolicySet {
         let entity = self.names.use_case_entity(&case, &approvals, &assessments).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, approvals, assessments, entities })
+        let settled =
+            settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
+        Ok(Loaded { case, approvals, assessments, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
