@@ -30,4 +30,5 @@ mod sampling;
 mod serve;
 mod shapes;
 mod tampering;
+mod tokens;
 mod use_case_new;

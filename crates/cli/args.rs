@@ -4,6 +4,7 @@ mod approval;
 mod assess;
 mod bench;
 mod evidence;
+mod identity;
 mod policy;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
+pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -67,6 +69,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Check, explain, pin and block who signs in with a token of an identity provider
+    #[command(subcommand)]
+    Identity(Identity),
     /// Sign, check and show use cases
     #[command(subcommand)]
     UseCase(UseCase),

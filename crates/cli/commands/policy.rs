@@ -36,6 +36,16 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
     } else {
         println!("approved  NO: every request is denied, as rules-not-approved");
     }
+    if !set.identity().is_empty() {
+        println!(
+            "tokens    {}",
+            if set.identity().approved() {
+                "of the issuers that the roster names"
+            } else {
+                "NONE: identity-not-approved; see identity check"
+            }
+        );
+    }
     let models = models(places)?;
     let notes: Vec<_> = set.use_cases().flat_map(|case| attention(&set, case, &models, now_ms())).collect();
     for note in &notes {

@@ -27,13 +27,14 @@ mod request;
 mod serving;
 mod stop;
 mod strip;
+mod token;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
 pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
-pub use caller::Caller;
+pub use caller::{Caller, Credentials};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use energy::Meter;
 pub use flow::Answer;

@@ -33,7 +33,7 @@ pub use decision::{
     Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
-pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
+pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};

@@ -43,6 +43,7 @@ pub struct PolicySet {
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
     rules_approved: bool,
+    identity_approved: bool,
     roster_version: Option<u32>,
     files: PolicyFiles,
 }
@@ -77,6 +78,7 @@ impl PolicySet {
             use_cases: BTreeMap::new(),
             digest: files.digest(),
             rules_approved: rules_approved(files, &trust)?,
+            identity_approved: identity_approved(files, &trust),
             roster_version: match &trust {
                 Trust::Roster(roster) => Some(roster.version),
                 Trust::None(_) => None,
@@ -136,6 +138,13 @@ impl PolicySet {
     #[must_use]
     pub fn rules_approved(&self) -> bool {
         self.rules_approved
+    }
+
+    /// Whether the root keys vouch for whose tokens are taken: the roster names the digest of the issuers and keys that are
+    /// here. Where it does not, no token may be taken: whoever edits the folder could make himself a user.
+    #[must_use]
+    pub fn identity_approved(&self) -> bool {
+        self.identity_approved
     }
 
     /// Signatures, assessments or measures beside which no record lies: perhaps one was renamed.
@@ -361,6 +370,13 @@ fn rules_approved(files: &PolicyFiles, trust: &Trust) -> Result<bool, Error> {
         Some(named) => named == digest,
         None => hex::encode(PolicyFiles::embedded()?.rules_digest()) == digest,
     })
+}
+
+/// Unlike rules, issuers and keys have no built-in form that could stand in where nobody is trusted.
+fn identity_approved(files: &PolicyFiles, trust: &Trust) -> bool {
+    let Trust::Roster(roster) = trust else { return false };
+    let digest = files.identity_digest().map(hex::encode);
+    digest.is_some() && digest == roster.identity_sha256
 }
 
 fn misfit(fault: Fault) -> Error {

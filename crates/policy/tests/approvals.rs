@@ -4,6 +4,8 @@
 
 #[path = "approvals/breaking.rs"]
 mod breaking;
+#[path = "approvals/identity.rs"]
+mod identity;
 #[path = "approvals/mutations.rs"]
 mod mutations;
 #[path = "approvals/parsers.rs"]

@@ -18,6 +18,8 @@ mod paths;
 #[cfg(feature = "policy")]
 pub mod signers;
 mod tiny;
+#[cfg(feature = "policy")]
+pub mod tokens;
 
 pub use gguf::Gguf;
 #[cfg(feature = "gateway")]

@@ -20,6 +20,7 @@ mod reload;
 mod sealing;
 mod seeds;
 mod stores;
+mod tokens;
 
 use gateway::{Denied, Refusal};
 
