@@ -23,6 +23,7 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("candle-transformers", &["engine"], "devices and tensors are the engine's"),
     ("cedar-policy", &["policy"], "rules are judged in one place"),
     ("rusqlite", &["ledger"], "while serving, only provenance and ledger write durable state"),
+    ("tokio-postgres", &["ledger"], "while serving, only provenance and ledger write durable state"),
     ("tokenizers", &["tokenizer"], "text becomes tokens in one place"),
     ("minijinja", &["tokenizer"], "a chat template is code and runs in one place"),
     ("memmap2", &["weights", "kernels"], "mapping a file is unsafe, and unsafe has its rooms"),
