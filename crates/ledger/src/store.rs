@@ -27,6 +27,15 @@ impl QuotaStore {
         Ok(Self::Postgres(Box::new(Postgres::parse(text)?)))
     }
 
+    /// Uses `password` where the URL has none, and names no file of one.
+    #[must_use]
+    pub fn or_password(self, password: Option<&str>) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            Self::Postgres(postgres) => Self::Postgres(Box::new(postgres.or_password(password))),
+        }
+    }
+
     /// What may be said of it: `sqlite`, or `postgres HOST/DATABASE`. Never a password.
     #[must_use]
     pub fn place(&self) -> String {

@@ -130,8 +130,8 @@ async fn charge(session: &Session, gateway: &str) -> Result<(), Failed> {
     let client = &session.client;
     // Each request reserves in several counters; the largest sum over one kind of counter is what there was.
     let sums = "SELECT
-            coalesce(least(max(total) FILTER (WHERE measure = 'tokens'), 9223372036854775807), 0)::int8,
-            coalesce(least(max(total) FILTER (WHERE measure = 'requests'), 9223372036854775807), 0)::int8
+            least(coalesce(max(total) FILTER (WHERE measure = 'tokens'), 0), 9223372036854775807)::int8,
+            least(coalesce(max(total) FILTER (WHERE measure = 'requests'), 0), 9223372036854775807)::int8
         FROM (SELECT measure, sum(reserved) AS total FROM proeftuin_counters
               WHERE gateway = $1 AND reserved > 0 GROUP BY measure, scope_kind, per) AS sums";
     let sums = client.query_one(sums, &[&gateway]).await?;
@@ -141,8 +141,8 @@ async fn charge(session: &Session, gateway: &str) -> Result<(), Failed> {
         WHERE gateway = $1 AND reserved > 0";
     client.execute(take, &[&gateway]).await?;
     let note = "UPDATE proeftuin_gateways SET lapsed = true,
-            tokens_charged = least(tokens_charged::numeric + $2, 9223372036854775807)::int8,
-            requests_charged = least(requests_charged::numeric + $3, 9223372036854775807)::int8
+            tokens_charged = least(tokens_charged::numeric + $2::int8, 9223372036854775807)::int8,
+            requests_charged = least(requests_charged::numeric + $3::int8, 9223372036854775807)::int8
         WHERE gateway = $1";
     client.execute(note, &[&gateway, &tokens, &requests]).await?;
     Ok(())

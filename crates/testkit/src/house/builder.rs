@@ -192,6 +192,7 @@ impl HouseBuilder {
             policy,
             unserved: Mutex::new(Some(serving)),
             keys,
+            quota_store: self.quota_store,
             folder,
         };
         if self.serve {

@@ -5,7 +5,7 @@ mod proxy;
 
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -45,11 +45,11 @@ impl PostgresServer {
 
     /// One of its own, for a test that stops it.
     pub fn start() -> Option<Self> {
-        Self::start_with("")
+        Self::start_with("", &[])
     }
 
-    /// The same, with more lines in its configuration.
-    pub fn start_with(configuration: &str) -> Option<Self> {
+    /// The same, with more lines in its configuration and files beside it that only the server may read.
+    pub fn start_with(configuration: &str, files: &[(&str, &[u8])]) -> Option<Self> {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("pg-").tempdir_in("/tmp").expect("a folder");
         let port = free_port();
@@ -58,6 +58,14 @@ impl PostgresServer {
             chown(server.folder.path(), Some(NOBODY), Some(NOBODY)).expect("a folder of one's own");
         }
         server.initialise(configuration);
+        for (name, bytes) in files {
+            let path = server.data().join(name);
+            std::fs::write(&path, bytes).expect("a file");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("a file");
+            if is_root() {
+                chown(&path, Some(NOBODY), Some(NOBODY)).expect("a file of one's own");
+            }
+        }
         server.resume();
         Some(server)
     }

@@ -18,8 +18,9 @@ struct Line {
     /// Bytes that passed towards the server, and back.
     passed_to_server: AtomicU64,
     passed_to_client: AtomicU64,
-    /// Whether new connections are turned away.
+    /// Whether new connections are turned away, and whether they are to be after a cut.
     down: AtomicBool,
+    stay_down: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -35,6 +36,7 @@ impl CuttingProxy {
             passed_to_server: AtomicU64::new(0),
             passed_to_client: AtomicU64::new(0),
             down: AtomicBool::new(false),
+            stay_down: AtomicBool::new(false),
             open: Mutex::default(),
         });
         let accepting = Arc::clone(&line);
@@ -67,6 +69,11 @@ impl CuttingProxy {
     /// The same of bytes towards the client: the server has heard everything, and the client does not know.
     pub fn cut_to_client_after(&self, bytes: i64) {
         self.0.to_client.store(bytes, Ordering::SeqCst);
+    }
+
+    /// After a cut nothing new is taken until it is mended.
+    pub fn stay_down(&self, stay: bool) {
+        self.0.stay_down.store(stay, Ordering::SeqCst);
     }
 
     /// Bounds nothing any more. Whether a bound was met.
@@ -117,6 +124,7 @@ impl Line {
                 let left = left - length as i64;
                 if left == 0 {
                     bound.store(-1, Ordering::SeqCst);
+                    self.down.store(self.stay_down.load(Ordering::SeqCst), Ordering::SeqCst);
                     self.cut();
                     break;
                 }
