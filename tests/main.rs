@@ -29,5 +29,6 @@ mod receipts;
 mod sampling;
 mod serve;
 mod shapes;
+mod shared_quota;
 mod tampering;
 mod use_case_new;

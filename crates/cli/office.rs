@@ -33,8 +33,7 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
     // Which root keys decided whose signatures counted is part of what ran.
     let trust_root = places.trust_root()?.map_or_else(String::new, |(_, text)| text);
     let store = places.quota_store()?;
-    let settings =
-        format!("{} trust_root={trust_root:?} quota_store={:?}", purpose.settings, store.place());
+    let settings = format!("{} trust_root={trust_root:?} quota_store={:?}", purpose.settings, store.place());
     let parts = Parts {
         log,
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,

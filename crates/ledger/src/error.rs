@@ -73,7 +73,9 @@ pub enum Error {
         why: String,
     },
     /// The tables were made by a newer version of this program.
-    #[error("quota store {place} has format {found}, this program knows up to {known}; run the newer program")]
+    #[error(
+        "quota store {place} has format {found}, this program knows up to {known}; run the newer program"
+    )]
     StoreNewer {
         /// Host and database.
         place: String,

@@ -71,9 +71,8 @@ pub(crate) fn set_clock(transaction: &Transaction<'_>, now_ms: i64) -> Result<()
 
 /// Where this gateway counted last, and what it is called where several count together.
 pub(crate) fn gateway(connection: &Connection) -> Result<Option<(String, String)>, Error> {
-    let row = connection.query_row("SELECT gateway, place FROM quota_store", [], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    });
+    let row = connection
+        .query_row("SELECT gateway, place FROM quota_store", [], |row| Ok((row.get(0)?, row.get(1)?)));
     Ok(row.optional()?)
 }
 
@@ -228,11 +227,7 @@ fn read(transaction: &Transaction<'_>, counter: &Counter, start_ms: i64) -> Resu
 }
 
 /// Meets one demand, or gives what its counter holds.
-fn take(
-    transaction: &Transaction<'_>,
-    demand: &Demand,
-    now_ms: i64,
-) -> Result<Result<Taken, Usage>, Error> {
+fn take(transaction: &Transaction<'_>, demand: &Demand, now_ms: i64) -> Result<Result<Taken, Usage>, Error> {
     let counter = &demand.counter;
     let start_ms = counter.window.start_ms(now_ms);
     let usage = read(transaction, counter, start_ms)?;

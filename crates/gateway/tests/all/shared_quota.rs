@@ -92,7 +92,9 @@ async fn every_failure_of_a_shared_store_denies_and_is_sealed() {
         }
     }
     assert!(house.generator.requests().is_empty(), "something was let through");
-    assert!(collect(house.gateway.generate(caller.clone(), chat("Dag.")).await.unwrap()).await.receipt.is_some());
+    assert!(
+        collect(house.gateway.generate(caller.clone(), chat("Dag.")).await.unwrap()).await.receipt.is_some()
+    );
     assert_eq!(taken(&house).await[0], (1, 0));
     house.store.strike(Point::Writer, Failure::InputOutput);
     for _ in 0..2 {

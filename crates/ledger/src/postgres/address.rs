@@ -111,7 +111,8 @@ impl Options {
                 "password_file" => options.password_file = Some(text()?),
                 "lease_s" => {
                     let seconds = value.parse().ok().filter(|seconds| (1..=3600).contains(seconds));
-                    let seconds = seconds.ok_or_else(|| wrong("has a lease_s that is not 1 to 3600 seconds"))?;
+                    let seconds =
+                        seconds.ok_or_else(|| wrong("has a lease_s that is not 1 to 3600 seconds"))?;
                     options.lease = Some(Duration::from_secs(seconds));
                 }
                 _ => kept.push(pair),
@@ -183,8 +184,10 @@ fn transport(config: &mut Config, options: &Options) -> Result<Option<Arc<Client
         }
         Some("require" | "verify-ca" | "verify-full") => true,
         Some(_) => {
-            return Err(wrong("has an sslmode that is neither disable nor verify-full; a certificate is checked \
-                              in full or not asked for"));
+            return Err(wrong(
+                "has an sslmode that is neither disable nor verify-full; a certificate is checked \
+                              in full or not asked for",
+            ));
         }
     };
     config.ssl_mode(if wanted { SslMode::Require } else { SslMode::Disable });

@@ -140,7 +140,9 @@ mod tests {
     #[test]
     fn what_others_hold_counts_and_what_does_not_fit_leaves_nothing() {
         let other = Counter { window: Window::Minute, ..demand(0, 0).counter };
-        let both = |amount, limit| vec![Demand { counter: other.clone(), ..demand(1, 1_000) }, demand(amount, limit)];
+        let both = |amount, limit| {
+            vec![Demand { counter: other.clone(), ..demand(1, 1_000) }, demand(amount, limit)]
+        };
         let step = |amount, limit| Step::Reserve { demands: both(amount, limit), now_ms: 5 };
         let mut cells = Cells::default();
         cells.mention(&step(0, 0));
@@ -148,11 +150,15 @@ mod tests {
         cells.found(1, false, 40, 10);
         cells.found(1, false, 20, 0);
         cells.found(1, true, 10, 5);
-        let Some(Outcome::Reserve(Reserve::Exceeded(over))) = cells.apply(&step(16, 100), 1) else { panic!() };
+        let Some(Outcome::Reserve(Reserve::Exceeded(over))) = cells.apply(&step(16, 100), 1) else {
+            panic!()
+        };
         assert_eq!((over.usage.used, over.usage.reserved), (70, 15));
         let reserved: Vec<i64> = cells.changed().map(|(_, held)| held.reserved).collect();
         assert_eq!((reserved, cells.latest_ms), (vec![0], None), "the first demand was undone");
-        let Some(Outcome::Reserve(Reserve::Granted(reservation))) = cells.apply(&step(15, 100), 1) else { panic!() };
+        let Some(Outcome::Reserve(Reserve::Granted(reservation))) = cells.apply(&step(15, 100), 1) else {
+            panic!()
+        };
         assert_eq!(cells.latest_ms, Some(5));
         let settle = Step::GiveBack { reservation, taken: Some(7) };
         assert!(cells.apply(&settle, 2).is_none(), "of another opening");

@@ -51,7 +51,9 @@ pub(super) struct Desk {
     closed: Option<Error>,
     last_failure: String,
     backoff: Duration,
+    /// When a connection may be tried again, and when what an outage left.
     retry_at: Instant,
+    settle_at: Instant,
     beat_at: Instant,
 }
 
@@ -73,6 +75,7 @@ impl Keeper {
             last_failure: String::new(),
             backoff: BACKOFF_MIN,
             retry_at: now,
+            settle_at: now,
             beat_at: now,
         };
         Ok(Self { runtime, desk })
@@ -103,6 +106,7 @@ impl Keeper {
             if !matches!(beat, Ok(Ok(()))) {
                 // It is tried again, and the next request says why it fails. Nobody waits for what it gave back.
                 desk.outage.told(Vec::new());
+                desk.settle_at = Instant::now() + desk.backoff;
             }
         }
         if self.desk.outage.pending() {
@@ -192,7 +196,10 @@ impl Desk {
         self.gone(&failed.0)
     }
 
-    fn outcome<T>(&mut self, outcome: Result<Result<T, Error>, tokio::time::error::Elapsed>) -> Result<T, Error> {
+    fn outcome<T>(
+        &mut self,
+        outcome: Result<Result<T, Error>, tokio::time::error::Elapsed>,
+    ) -> Result<T, Error> {
         outcome.unwrap_or_else(|_| Err(self.lost(&Failed("it does not answer".to_owned()))))
     }
 
@@ -207,7 +214,8 @@ impl Desk {
 
     /// How long to wait for somebody to ask.
     fn pause(&self) -> Duration {
-        let next = if self.outage.pending() { self.beat_at.min(self.retry_at) } else { self.beat_at };
+        let settle_at = self.outage.pending().then_some(self.settle_at.max(self.retry_at));
+        let next = settle_at.map_or(self.beat_at, |settle_at| settle_at.min(self.beat_at));
         next.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
     }
 
@@ -348,9 +356,10 @@ impl Desk {
         let now = Instant::now();
         if self.closed.is_some() {
             self.beat_at = now + self.postgres.lease;
+            self.outage = Outage::default();
             return Ok(());
         }
-        if self.outage.pending() && now >= self.retry_at {
+        if self.outage.pending() && now >= self.settle_at.max(self.retry_at) {
             self.attempt(&[]).await?;
         }
         if now < self.beat_at {

@@ -118,7 +118,11 @@ mod tests {
     fn callers_who_heard_of_a_failure_hold_nothing_and_owe_nothing() {
         let mut was = outage(true);
         assert!(was.resolve(7).is_none());
-        assert_eq!(owed(&was), [(4, Some(1)), (2, None)], "the reservation has no owner; the settlement was made");
+        assert_eq!(
+            owed(&was),
+            [(4, Some(1)), (2, None)],
+            "the reservation has no owner; the settlement was made"
+        );
         let mut was_not = outage(true);
         assert!(was_not.resolve(6).is_none());
         assert_eq!(owed(&was_not), [(1, Some(1)), (4, Some(1)), (3, Some(1))]);

@@ -93,7 +93,8 @@ impl Session {
             SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::int8[], $8::int8[])
             ON CONFLICT (scope_kind, scope, measure, per, start_ms, gateway)
                 DO UPDATE SET used = excluded.used, reserved = excluded.reserved";
-        let sign = "UPDATE proeftuin_gateways SET batch = $3, latest_ms = greatest(latest_ms, $4), lapsed = false,
+        let sign =
+            "UPDATE proeftuin_gateways SET batch = $3, latest_ms = greatest(latest_ms, $4), lapsed = false,
                 seen_at = clock_timestamp()
             WHERE gateway = $1 AND holder = $2";
         let (mine, read, write, sign) = try_join4(
@@ -110,8 +111,11 @@ impl Session {
     /// the lock until it has.
     pub(super) async fn begin(&self) -> Result<Option<Mine>, Failed> {
         let (client, gateway): (_, [&(dyn ToSql + Sync); 1]) = (&self.client, [&self.gateway]);
-        let (begun, locked, rows) =
-            (client.batch_execute("BEGIN"), client.batch_execute(schema::LOCK), client.query(&self.mine, &gateway));
+        let (begun, locked, rows) = (
+            client.batch_execute("BEGIN"),
+            client.batch_execute(schema::LOCK),
+            client.query(&self.mine, &gateway),
+        );
         let ((), (), rows) = try_join3(begun, locked, rows).await?;
         mine(&rows)
     }

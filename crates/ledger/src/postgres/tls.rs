@@ -22,7 +22,9 @@ pub(super) fn client(root: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     match root {
         Some(path) => {
             let wrong = |error| format!("names an sslrootcert that is no file of PEM certificates: {error}");
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))? {
+            for certificate in
+                CertificateDer::pem_file_iter(path).map_err(|error| wrong(error.to_string()))?
+            {
                 let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
                 roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
             }
@@ -30,7 +32,9 @@ pub(super) fn client(root: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
         None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
     }
     if roots.is_empty() {
-        return Err("needs TLS, and no certificate authority is known here: name one with sslrootcert=FILE".into());
+        return Err(
+            "needs TLS, and no certificate authority is known here: name one with sslrootcert=FILE".into()
+        );
     }
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()

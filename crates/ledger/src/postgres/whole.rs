@@ -24,7 +24,8 @@ impl Desk {
         let found = session.begin().await?;
         let (client, gateway) = (&session.client, &self.gateway);
         if found.is_none() {
-            let insert = "INSERT INTO proeftuin_gateways VALUES ($1, $2, 0, false, 0, 0, NULL, $3, clock_timestamp())";
+            let insert =
+                "INSERT INTO proeftuin_gateways VALUES ($1, $2, 0, false, 0, 0, NULL, $3, clock_timestamp())";
             client.execute(insert, &[gateway, &self.holder, &lease_ms]).await?;
             client.batch_execute("COMMIT").await?;
             return Ok((Recovered { moved: true, ..Recovered::default() }, 0, None));
@@ -37,7 +38,8 @@ impl Desk {
             requests_charged: count(row.try_get(1)?),
             moved: false,
         };
-        let take = "UPDATE proeftuin_gateways SET holder = $2, lease_ms = $3, lapsed = false, tokens_charged = 0,
+        let take =
+            "UPDATE proeftuin_gateways SET holder = $2, lease_ms = $3, lapsed = false, tokens_charged = 0,
             requests_charged = 0, seen_at = clock_timestamp() WHERE gateway = $1";
         client.execute(take, &[gateway, &self.holder, &lease_ms]).await?;
         client.batch_execute("COMMIT").await?;
@@ -48,7 +50,8 @@ impl Desk {
     /// as taken, and what they may yet come and settle does not count twice.
     pub(super) async fn beat(&self, session: &Session) -> Result<(), Failed> {
         let client = &session.client;
-        let alive = "UPDATE proeftuin_gateways SET seen_at = clock_timestamp() WHERE gateway = $1 AND holder = $2";
+        let alive =
+            "UPDATE proeftuin_gateways SET seen_at = clock_timestamp() WHERE gateway = $1 AND holder = $2";
         client.execute(alive, &[&self.gateway, &self.holder]).await?;
         let lapsed = "SELECT gateway FROM proeftuin_gateways WHERE gateway <> $1 AND NOT lapsed
             AND seen_at + lease_ms * interval '1 millisecond' < clock_timestamp()";
@@ -163,7 +166,8 @@ async fn standings(session: &Session, gateway: Option<&str>) -> Result<Vec<Stand
 
 /// Forgets this gateway's part of windows long past: the others' clocks may stand otherwise.
 async fn prune(session: &Session, gateway: &str, now_ms: i64) -> Result<(), Failed> {
-    let sql = "DELETE FROM proeftuin_counters WHERE per = $1 AND start_ms < $2 AND gateway = $3 AND reserved = 0";
+    let sql =
+        "DELETE FROM proeftuin_counters WHERE per = $1 AND start_ms < $2 AND gateway = $3 AND reserved = 0";
     for (window, kept_ms) in KEPT_MS {
         let before_ms = now_ms.saturating_sub(kept_ms);
         session.client.execute(sql, &[&window.name(), &before_ms, &gateway]).await?;

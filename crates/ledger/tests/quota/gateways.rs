@@ -73,7 +73,9 @@ fn two_gateways_at_once_never_hold_more_than_the_limit() {
                     let amount = 1 + (thread * 7 + step * 3) % 11;
                     match ledger.reserve(&[demand(tokens.clone(), amount, LIMIT)], 0).unwrap() {
                         Reserve::Exceeded(over) => assert!(over.usage.total() + amount > LIMIT),
-                        Reserve::Granted(reservation) if step % 5 == 0 => ledger.release(reservation).unwrap(),
+                        Reserve::Granted(reservation) if step % 5 == 0 => {
+                            ledger.release(reservation).unwrap()
+                        }
                         Reserve::Granted(reservation) => {
                             assert!(ledger.usage(tokens, 0).unwrap().total() <= LIMIT);
                             ledger.settle(reservation, amount).unwrap();
@@ -177,7 +179,8 @@ fn what_was_charged_is_not_settled_once_more() {
     let (Some(server), Some(alive)) = (PostgresServer::shared(), Kept::in_postgres()) else { return };
     let proxy = CuttingProxy::to(server.port());
     let alive = Kept::at(&format!("{}?lease_s=1", alive.url));
-    let cut_off = Kept::at(&alive.url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())));
+    let cut_off =
+        Kept::at(&alive.url.replace(&format!(":{}/", server.port()), &format!(":{}/", proxy.port())));
     let (ledger, away) = (alive.open(), cut_off.open());
     let tokens = tokens_per_day("letters");
     let wanted = [demand(tokens.clone(), 10, 100)];
@@ -231,7 +234,10 @@ fn a_database_that_forgot_stops_its_gateways_until_they_count_again() {
     assert!(ledger.recovered().moved, "to be counted again");
     sql("DELETE FROM proeftuin_gateways");
     let stopped = ledger.reserve(&wanted, 0).unwrap_err();
-    assert!(matches!(stopped, Error::StoreReset { .. }) && stopped.to_string().contains("rebuild"), "{stopped}");
+    assert!(
+        matches!(stopped, Error::StoreReset { .. }) && stopped.to_string().contains("rebuild"),
+        "{stopped}"
+    );
 }
 
 #[test]

@@ -1,7 +1,13 @@
 //! Counters: never over, never lost, whatever threads, gateways, restarts, clocks, disks and networks do. What is said in
 //! `shared` holds of each database that they may be kept in.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stdout, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 mod address;
 mod gateways;
@@ -10,7 +16,8 @@ mod shared;
 mod tls;
 
 use ledger::{
-    Counter, Demand, Exceeded, Faults, Ledger, Measure, QuotaStore, Reservation, Reserve, Scope, Usage, Window,
+    Counter, Demand, Exceeded, Faults, Ledger, Measure, QuotaStore, Reservation, Reserve, Scope, Usage,
+    Window,
 };
 use tempfile::TempDir;
 use testkit::PostgresServer;

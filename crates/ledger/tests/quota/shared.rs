@@ -284,7 +284,8 @@ fn a_process_killed_at_work_loses_nothing_it_had_settled(kept: &Kept) {
         let before = kept.open().usage(&tokens_per_day("letters"), 0).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "shared::process_that_is_killed", "--nocapture"])
-            .env(CRASH_PATH, kept.path()).env(CRASH_URL, &kept.url)
+            .env(CRASH_PATH, kept.path())
+            .env(CRASH_URL, &kept.url)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -331,7 +332,8 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Against a model that is two numbers a counter.
 fn a_ledger_is_two_numbers_a_counter(kept: &Kept) {
-    let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) });
+    let mut runner =
+        TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) });
     let cases = AtomicU64::new(0);
     let histories = proptest::collection::vec(step(), 1..30);
     let outcome = runner.run(&histories, |history| {
@@ -342,7 +344,8 @@ fn a_ledger_is_two_numbers_a_counter(kept: &Kept) {
         let mut ledger = Some(kept.open());
         let mut model: HashMap<(u8, u8), (u64, u64)> = HashMap::new();
         let mut open: Vec<(Reservation, (u8, u8), u64)> = Vec::new();
-        let counter = |scope: u8| Counter { window: Window::Minute, ..tokens_per_day(&format!("{case}-{scope}")) };
+        let counter =
+            |scope: u8| Counter { window: Window::Minute, ..tokens_per_day(&format!("{case}-{scope}")) };
         for step in history {
             let now = ledger.as_ref().unwrap();
             match step {
@@ -362,15 +365,19 @@ fn a_ledger_is_two_numbers_a_counter(kept: &Kept) {
                         }
                     }
                 }
-                Step::Settle { actual } => if let Some((reservation, at, amount)) = open.pop() {
-                    now.settle(reservation, actual).unwrap();
-                    let state = model.get_mut(&at).unwrap();
-                    *state = (state.0 + actual, state.1 - amount);
-                },
-                Step::Release => if let Some((reservation, at, amount)) = open.pop() {
-                    now.release(reservation).unwrap();
-                    model.get_mut(&at).unwrap().1 -= amount;
-                },
+                Step::Settle { actual } => {
+                    if let Some((reservation, at, amount)) = open.pop() {
+                        now.settle(reservation, actual).unwrap();
+                        let state = model.get_mut(&at).unwrap();
+                        *state = (state.0 + actual, state.1 - amount);
+                    }
+                }
+                Step::Release => {
+                    if let Some((reservation, at, amount)) = open.pop() {
+                        now.release(reservation).unwrap();
+                        model.get_mut(&at).unwrap().1 -= amount;
+                    }
+                }
                 Step::Restart => {
                     open.clear();
                     drop(ledger.take());

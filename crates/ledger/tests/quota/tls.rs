@@ -31,7 +31,8 @@ fn server(address: &str) -> Option<(tempfile::TempDir, PostgresServer)> {
         return None;
     };
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
-    let files: [(&str, &[u8]); 2] = [("server.crt", &read("server.pem")), ("server.key", &read("server.key"))];
+    let files: [(&str, &[u8]); 2] =
+        [("server.crt", &read("server.pem")), ("server.key", &read("server.key"))];
     let server = PostgresServer::start_with("ssl = on", &files);
     if server.is_none() {
         println!("skipped: no PostgreSQL server on this machine");
@@ -42,7 +43,8 @@ fn server(address: &str) -> Option<(tempfile::TempDir, PostgresServer)> {
 fn open(url: &str) -> Result<Ledger, String> {
     let folder = tempfile::tempdir().unwrap();
     let store = QuotaStore::parse(url).map_err(|error| error.to_string())?;
-    Ledger::open_with(folder.path().join("ledger.db"), store, Faults::default()).map_err(|error| error.to_string())
+    Ledger::open_with(folder.path().join("ledger.db"), store, Faults::default())
+        .map_err(|error| error.to_string())
 }
 
 #[test]

@@ -119,7 +119,8 @@ impl PostgresServer {
 
     /// Starts it again on the same files.
     pub fn resume(&self) {
-        let script = "\"$0\" -D \"$1\" >\"$1.log\" 2>&1 & server=$!; read -r end; kill -QUIT $server; wait $server";
+        let script =
+            "\"$0\" -D \"$1\" >\"$1.log\" 2>&1 & server=$!; read -r end; kill -QUIT $server; wait $server";
         let mut command = self.unprivileged("/bin/sh");
         command.args(["-c", script]).arg(self.programs.join("postgres")).arg(self.data());
         let child = command.stdin(Stdio::piped()).spawn().expect("a shell");
@@ -199,7 +200,9 @@ fn programs() -> Option<PathBuf> {
     folders.reverse();
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     folders.push("/usr/pgsql/bin".into());
-    folders.into_iter().find(|folder| ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists()))
+    folders
+        .into_iter()
+        .find(|folder| ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).exists()))
 }
 
 /// A port that was free a moment ago.

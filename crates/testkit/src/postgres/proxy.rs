@@ -107,7 +107,9 @@ impl Line {
         let (from_client, from_server) = (client.try_clone(), server.try_clone());
         let (forth, back) = (Arc::clone(self), Arc::clone(self));
         let (from_client, from_server) = (from_client.expect("a socket"), from_server.expect("a socket"));
-        std::thread::spawn(move || forth.pass(from_client, server, &forth.to_server, &forth.passed_to_server));
+        std::thread::spawn(move || {
+            forth.pass(from_client, server, &forth.to_server, &forth.passed_to_server)
+        });
         std::thread::spawn(move || back.pass(from_server, client, &back.to_client, &back.passed_to_client));
     }
 
