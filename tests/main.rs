@@ -29,6 +29,7 @@ mod receipts;
 mod sampling;
 mod serve;
 mod shapes;
+mod shared_quota;
 mod tampering;
 mod tokens;
 mod use_case_new;

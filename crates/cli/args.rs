@@ -54,6 +54,10 @@ pub struct Places {
     /// The root keys that vouch for the roster; outside the policy folder [default: none, and only the demo runs]
     #[arg(long, global = true, env = "PROEFTUIN_TRUST_ROOT", value_name = "FILE")]
     pub trust_root: Option<PathBuf>,
+    /// Where quotas are counted: sqlite, or a PostgreSQL database that gateways share, postgres://USER@HOST/DATABASE; its
+    /// password in PGPASSWORD or in the file of ?password_file=FILE [default: sqlite, in the state folder]
+    #[arg(long, global = true, env = "PROEFTUIN_QUOTA_STORE", value_name = "URL", hide_env_values = true)]
+    pub quota_store: Option<String>,
 }
 
 /// The verbs.

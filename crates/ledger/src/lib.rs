@@ -7,8 +7,11 @@ mod error;
 mod fault;
 mod keys;
 mod ledger;
+mod postgres;
 mod quota;
 mod secret;
+mod sqlite;
+mod store;
 mod writer;
 
 pub use counters::{Recovered, Standing};
@@ -16,4 +19,6 @@ pub use error::Error;
 pub use fault::{Failure, Faults, Point};
 pub use keys::{IssuedKey, KeyRecord, KeyStatus, NewKey, SecretRecord};
 pub use ledger::Ledger;
+pub use postgres::Postgres;
 pub use quota::{Counter, Demand, Exceeded, Measure, Reservation, Reserve, Scope, Usage, Window};
+pub use store::QuotaStore;

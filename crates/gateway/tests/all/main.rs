@@ -19,6 +19,7 @@ mod receipts;
 mod reload;
 mod sealing;
 mod seeds;
+mod shared_quota;
 mod stores;
 mod tokens;
 

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
-use ledger::{Faults, Ledger, NewKey};
+use ledger::{Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
@@ -50,6 +50,7 @@ pub struct HouseBuilder {
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
     serve: bool,
+    quota_store: QuotaStore,
 }
 
 impl Default for HouseBuilder {
@@ -67,6 +68,7 @@ impl Default for HouseBuilder {
             facts: Box::new(|_| {}),
             generator: None,
             serve: true,
+            quota_store: QuotaStore::Sqlite,
         }
     }
 }
@@ -128,6 +130,12 @@ impl HouseBuilder {
         })
     }
 
+    /// Counters in the database of a URL.
+    pub fn quota_store(mut self, url: &str) -> Self {
+        self.quota_store = QuotaStore::parse(url).expect("the address of a database");
+        self
+    }
+
     /// The model is held back until [`House::serve`].
     pub fn still_loading(mut self) -> Self {
         self.serve = false;
@@ -143,7 +151,7 @@ impl HouseBuilder {
         let verifier = log.verifier_key().clone();
         let store = Faults::default();
         let path = folder.path().join("ledger.sqlite");
-        let ledger = Ledger::open_with(path, store.clone()).expect("a new ledger");
+        let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
         let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
@@ -184,6 +192,7 @@ impl HouseBuilder {
             policy,
             unserved: Mutex::new(Some(serving)),
             keys,
+            quota_store: self.quota_store,
             folder,
         };
         if self.serve {

@@ -24,6 +24,7 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("cedar-policy", &["policy"], "rules are judged in one place"),
     ("ring", &["identity"], "signatures of tokens are verified in one place"),
     ("rusqlite", &["ledger"], "while serving, only provenance and ledger write durable state"),
+    ("tokio-postgres", &["ledger"], "while serving, only provenance and ledger write durable state"),
     ("tokenizers", &["tokenizer"], "text becomes tokens in one place"),
     ("minijinja", &["tokenizer"], "a chat template is code and runs in one place"),
     ("memmap2", &["weights", "kernels"], "mapping a file is unsafe, and unsafe has its rooms"),
