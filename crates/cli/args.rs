@@ -4,6 +4,7 @@ mod approval;
 mod assess;
 mod bench;
 mod evidence;
+mod guidance;
 mod policy;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
+pub use guidance::{Acknowledge, Guidance};
 pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -76,6 +78,9 @@ pub enum Command {
     /// Check, test, explain and compare the rules and records
     #[command(subcommand)]
     Policy(Policy),
+    /// Show what users read, and keep who acknowledged it and who holds which training
+    #[command(subcommand)]
+    Guidance(Guidance),
     /// Show and rebuild the counters of quotas
     #[command(subcommand)]
     Quota(QuotaCommand),

@@ -10,6 +10,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::counters::{Recovered, latest_ms, prune, recover};
 use crate::fault::Faults;
+use crate::informed::People;
 use crate::keys::KeyIndex;
 use crate::writer::{self, Job, in_savepoint};
 use crate::{Error, database};
@@ -20,13 +21,15 @@ static OPENINGS: AtomicU64 = AtomicU64::new(0);
 /// Steps that may wait for the writer; more callers wait to hand theirs in.
 const QUEUE_MAX: usize = 1024;
 
-/// Durable state: keys and quota counters. Calls block until what they did is on disk; share it behind an `Arc` and
-/// call it where blocking is allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
+/// Durable state: keys, quota counters, what people acknowledged and learnt. Calls block until what they did is on disk;
+/// share it behind an `Arc` and call it where blocking is allowed. [`Ledger::find_key`], [`Ledger::list_keys`],
+/// [`Ledger::person`] and [`Ledger::people`] touch memory only.
 pub struct Ledger {
     /// `None` only while it is being dropped.
     jobs: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
     pub(crate) keys: RwLock<KeyIndex>,
+    pub(crate) people: People,
     pub(crate) faults: Faults,
     recovered: Recovered,
     latest_ms: Option<i64>,
@@ -62,6 +65,7 @@ impl Ledger {
     fn start(connection: Connection, faults: Faults) -> Result<Self, Error> {
         let latest_ms = latest_ms(&connection)?;
         let keys = RwLock::new(KeyIndex::load(&connection, latest_ms)?);
+        let people = People::load(&connection)?;
         let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
         let (jobs, waiting) = sync_channel(QUEUE_MAX);
         let asked = faults.clone();
@@ -71,7 +75,7 @@ impl Ledger {
             .map_err(Error::Thread)?;
         let (jobs, writer) = (Some(jobs), Some(writer));
         let mut ledger =
-            Self { jobs, writer, keys, faults, recovered: Recovered::default(), latest_ms, opening };
+            Self { jobs, writer, keys, people, faults, recovered: Recovered::default(), latest_ms, opening };
         ledger.recovered = ledger.transaction(recover)?;
         Ok(ledger)
     }
