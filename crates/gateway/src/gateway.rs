@@ -180,9 +180,7 @@ impl Gateway {
                 let (facts, _) =
                     record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
                 let rule = informed::STORE_FAILED;
-                return Err(
-                    deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await
-                );
+                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
             }
         };
         let seen = Seen {

@@ -257,9 +257,7 @@ impl Gateway {
     }
 
     fn person_key(&self, actor: &str, now_ms: i64) -> Result<SubjectKey, Refusal> {
-        self.ring()
-            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, actor)
-            .map_err(Refusal::closed)
+        self.ring().subject(provenance::epoch_of(now_ms), SubjectKind::Actor, actor).map_err(Refusal::closed)
     }
 }
 
@@ -312,7 +310,10 @@ impl Gateway {
         let policy = self.policy();
         let asked = policy.use_cases().any(|case| case.informed.training.contains(training));
         if !asked && !policy.guidance().any(|guidance| guidance.trainings().any(|id| id == training)) {
-            return Err(invalid("training", "is asked by no use case and described in no guidance; check its id"));
+            return Err(invalid(
+                "training",
+                "is asked by no use case and described in no guidance; check its id",
+            ));
         }
         let training_name = name(training)?;
         let (subject, attester) =
@@ -365,7 +366,10 @@ impl Gateway {
             })
             .await;
         if let Ok(false) = taken {
-            return Err(invalid("actor", "has nothing of that to withdraw; proeftuin guidance list shows what there is"));
+            return Err(invalid(
+                "actor",
+                "has nothing of that to withdraw; proeftuin guidance list shows what there is",
+            ));
         }
         // It no longer counts in this process, even where the disk failed: the log says so either way.
         self.append(leaf).await?;

@@ -201,7 +201,10 @@ fn check(names: &[(&'static str, &str)]) -> Result<(), Error> {
             return Err(Error::Informed { field, reason: "is blank; fill it in" });
         }
         if name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
-            return Err(Error::Informed { field, reason: "takes at most 256 bytes without control characters" });
+            return Err(Error::Informed {
+                field,
+                reason: "takes at most 256 bytes without control characters",
+            });
         }
     }
     Ok(())

@@ -1,5 +1,10 @@
 //! What people acknowledged and learnt survives restarts, is replaced whole, and errs on the side of refusing.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that meets the unexpected has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets the unexpected has failed"
+)]
 
 use ledger::{Acknowledgement, Attestation, Error, Failure, Faults, Ledger, Person, Point};
 
@@ -116,7 +121,8 @@ fn a_ledger_of_the_format_before_is_taken_further() {
     let key = ledger.issue_key(new, 0).unwrap();
     drop(ledger);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE acknowledgements; DROP TABLE attestations; PRAGMA user_version = 2;").unwrap();
+    old.execute_batch("DROP TABLE acknowledgements; DROP TABLE attestations; PRAGMA user_version = 2;")
+        .unwrap();
     drop(old);
     let ledger = Ledger::open(&path).unwrap();
     assert!(matches!(ledger.find_key(&key.secret, 1).unwrap(), ledger::KeyStatus::Valid(_)));

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use toml::Spanned;
 
+use crate::Error;
 use crate::decision::Language;
 use crate::error::{Place, line_at, toml_error};
 use crate::files::{FileKind, PolicyFiles};
 use crate::record::check_id;
-use crate::Error;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 /// Longest version, in bytes.
@@ -135,11 +135,13 @@ fn parse(files: &PolicyFiles, path: &str, toml: &str) -> Result<Guidance, Error>
             && !text.chars().any(char::is_control)
     };
     if ![&title.nl, &title.en].into_iter().all(fits) {
-        let detail = format!("is one line of at most {TITLE_CHARS_MAX} characters, in Dutch (nl) and English (en)");
+        let detail =
+            format!("is one line of at most {TITLE_CHARS_MAX} characters, in Dutch (nl) and English (en)");
         return Err(wrong("title", record.title.span().start, detail));
     }
     if let Some(days) = record.valid_days.as_ref().filter(|days| !(1..=3660).contains(days.get_ref())) {
-        let detail = "takes 1 to 3660 days; leave it out where an acknowledgement counts as long as the text stays";
+        let detail =
+            "takes 1 to 3660 days; leave it out where an acknowledgement counts as long as the text stays";
         return Err(wrong("valid_days", days.span().start, detail.to_owned()));
     }
     for (training, told) in &record.training {
@@ -166,7 +168,8 @@ fn parse(files: &PolicyFiles, path: &str, toml: &str) -> Result<Guidance, Error>
 fn text(files: &PolicyFiles, id: &str, language: &str) -> Result<String, Error> {
     let path = format!("guidance/{id}.{language}.md");
     let Some(text) = files.text(&path) else { return Err(Error::MissingFile { path }) };
-    let wrong = |detail: String| Error::Record { place: Place::new(&path, 1), key: "the text".into(), detail };
+    let wrong =
+        |detail: String| Error::Record { place: Place::new(&path, 1), key: "the text".into(), detail };
     if text.trim().is_empty() {
         return Err(wrong("is blank; write what users have to know".to_owned()));
     }

@@ -165,7 +165,8 @@ impl PolicySet {
     #[must_use]
     pub fn tell_informed(&self, id: Option<&str>, language: Language) -> String {
         let cases = self.use_cases().filter(|case| id.is_none_or(|id| case.id == id));
-        let lines = cases.filter_map(|case| Some(format!("{}: {}\n", case.id, self.asks(&case.id, language)?)));
+        let lines =
+            cases.filter_map(|case| Some(format!("{}: {}\n", case.id, self.asks(&case.id, language)?)));
         lines.collect()
     }
 
@@ -176,8 +177,12 @@ impl PolicySet {
         if let Some(id) = &users.guidance {
             let version = self.guidance_of(use_case).map(|guidance| &guidance.version);
             said.push(match (dutch, version) {
-                (false, Some(version)) => format!("each user first acknowledges the guidance {id} (version {version})"),
-                (true, Some(version)) => format!("elke gebruiker bevestigt eerst de afspraken {id} (versie {version})"),
+                (false, Some(version)) => {
+                    format!("each user first acknowledges the guidance {id} (version {version})")
+                }
+                (true, Some(version)) => {
+                    format!("elke gebruiker bevestigt eerst de afspraken {id} (versie {version})")
+                }
                 (false, None) => format!("the guidance {id} that users acknowledge is not in the folder"),
                 (true, None) => format!("de afspraken {id} die gebruikers bevestigen staan niet in de map"),
             });

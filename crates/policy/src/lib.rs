@@ -41,6 +41,6 @@ pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFac
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Outcome, Share, SpecialCategoryAction,
-    Status, UseCase, Window,
+    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Outcome, Share,
+    SpecialCategoryAction, Status, UseCase, Window,
 };

@@ -83,7 +83,10 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     };
     for (annotation, _) in policy.annotations() {
         if !ANNOTATIONS.contains(&annotation) {
-            return Err(complain(annotation, "is unknown; rules take @id, @remedy, @remedy_nl, @class and @link"));
+            return Err(complain(
+                annotation,
+                "is unknown; rules take @id, @remedy, @remedy_nl, @class and @link",
+            ));
         }
     }
     let required = |annotation: &str| match policy.annotation(annotation).map(str::trim) {

@@ -11,9 +11,9 @@ use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::facts::{Fault, Names};
+use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::guidance::{self, Guidance};
 use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
-use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::record;
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
@@ -142,7 +142,12 @@ impl PolicySet {
     /// Where somebody stands towards the guidance of a use case at `now_ms` (milliseconds since 1970 UTC); `None` where
     /// it names none.
     #[must_use]
-    pub fn acknowledgement(&self, use_case: &str, known: &InformedFacts, now_ms: i64) -> Option<Acknowledgement> {
+    pub fn acknowledgement(
+        &self,
+        use_case: &str,
+        known: &InformedFacts,
+        now_ms: i64,
+    ) -> Option<Acknowledgement> {
         let named = self.use_case(use_case)?.informed.guidance.as_ref()?;
         Some(match self.guidance.get(named) {
             None => Acknowledgement::NoGuidance,

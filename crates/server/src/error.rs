@@ -219,7 +219,8 @@ impl IntoResponse for ApiError {
         if self.0.status.is_client_error() && !soon {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
-        let link = self.0.link.as_deref().map(|link| HeaderValue::from_str(&format!("<{link}>; rel=\"help\"")));
+        let link =
+            self.0.link.as_deref().map(|link| HeaderValue::from_str(&format!("<{link}>; rel=\"help\"")));
         if let Some(Ok(link)) = link {
             headers.insert(header::LINK, link);
         }

@@ -1,7 +1,8 @@
 //! One pilot, as most tests of the policy need it: its record, the folder around it, and a request that it permits.
 
 use policy::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, Informed, Live, ModelFacts, PolicySet, Principal, QuotaFacts,
+    Action, ClearanceRequest, EntryRequest, FindingFacts, Informed, Live, ModelFacts, PolicySet, Principal,
+    QuotaFacts,
 };
 
 use crate::signers::{ACCOUNTABILITY, Folder, Signers, files};

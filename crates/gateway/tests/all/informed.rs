@@ -2,8 +2,8 @@
 //! sealed under their pseudonym, and stops counting when the text, the time or an administrator says so.
 
 use gateway::{
-    AdminCommand, AdminOutcome, Caller, Denied, GuidanceCommand, GuidanceOutcome, Language, PersonRow, Refusal,
-    WithdrawnFrom,
+    AdminCommand, AdminOutcome, Caller, Denied, GuidanceCommand, GuidanceOutcome, Language, PersonRow,
+    Refusal, WithdrawnFrom,
 };
 use ledger::{Failure, Point};
 use provenance::Leaf;
@@ -17,7 +17,10 @@ const ACTOR: &str = "actor of pilot";
 /// Nobody has read anything, and the use case `trained` asks for a training too.
 fn builder() -> HouseBuilder {
     let asks = "guidance = \"ambtenaren\"\ntraining = [\"ai-basis\"]";
-    House::builder().saying("Goedendag.").uninformed().pilot("trained", &[("guidance = \"ambtenaren\"", asks)])
+    House::builder()
+        .saying("Goedendag.")
+        .uninformed()
+        .pilot("trained", &[("guidance = \"ambtenaren\"", asks)])
 }
 
 async fn refused(house: &House, use_case: &str) -> Denied {
@@ -210,7 +213,8 @@ async fn what_an_administrator_withdraws_no_longer_counts_and_what_they_enter_do
     answered(&house, "pilot").await;
     change(&house, attest(ACTOR, testkit::NOW_MS + DAY_MS)).await;
     let rows = people(&house).await;
-    let shown: Vec<_> = rows.iter().map(|row| (row.id.as_str(), row.detail.as_str(), row.state.as_str())).collect();
+    let shown: Vec<_> =
+        rows.iter().map(|row| (row.id.as_str(), row.detail.as_str(), row.state.as_str())).collect();
     assert_eq!(shown, [("ambtenaren", "1", "current"), ("ai-basis", "trainer", "current")]);
     assert!(matches!(house.last_leaf(), Leaf::AdminRead(read) if read.what.as_str() == "guidance_list"));
     change(&house, withdraw(WithdrawnFrom::Guidance("ambtenaren".to_owned()))).await;
@@ -272,7 +276,13 @@ async fn a_failing_ledger_denies_and_is_sealed() {
     let other = house.caller("trained").await;
     house.store.strike(Point::Commit, Failure::Full);
     assert!(house.gateway.acknowledge(&other, current(&house, &other)).await.is_err());
-    assert!(house.gateway.administer(AdminCommand::Guidance(attest("actor of trained", i64::MAX)), 0).await.is_err());
+    assert!(
+        house
+            .gateway
+            .administer(AdminCommand::Guidance(attest("actor of trained", i64::MAX)), 0)
+            .await
+            .is_err()
+    );
     // What could not be withdrawn on disk no longer counts all the same, and is sealed.
     let taken = AdminCommand::Guidance(withdraw(WithdrawnFrom::Guidance("ambtenaren".to_owned())));
     assert!(house.gateway.administer(taken, 1000).await.is_err());

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
-    Digest, EndReason, EnergySource, EngineRef, FileRef, Finish, GuidanceAcknowledged,
-    GuidanceWithdrawn, InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, PolicyRefused,
-    Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts,
-    ServerStarted, ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId,
-    TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials, UnauthenticatedReason, UseCaseRef, Verdict,
+    Digest, EndReason, EnergySource, EngineRef, FileRef, Finish, GuidanceAcknowledged, GuidanceWithdrawn,
+    InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name,
+    OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts,
+    RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId, Stage, Status,
+    SubjectKey, SubjectKind, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
+    UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
 pub const ORIGIN: &str = "proeftuin.example/log";

@@ -230,7 +230,9 @@ mod tests {
             assert!(!html.contains(bad), "{bad}");
         }
         let js = include_str!("guidance/page.js");
-        for bad in ["innerHTML", "outerHTML", "insertAdjacent", "eval(", "localStorage", "sessionStorage", "cookie"] {
+        for bad in
+            ["innerHTML", "outerHTML", "insertAdjacent", "eval(", "localStorage", "sessionStorage", "cookie"]
+        {
             assert!(!js.contains(bad), "{bad}");
         }
     }

@@ -18,7 +18,8 @@ async fn site() -> Site {
 
 async fn read(site: &Site, use_case: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
     let bearer = site.bearer(use_case);
-    let all: Vec<_> = [("authorization", bearer.as_str())].into_iter().chain(headers.iter().copied()).collect();
+    let all: Vec<_> =
+        [("authorization", bearer.as_str())].into_iter().chain(headers.iter().copied()).collect();
     site.send("GET", path, &all, b"").await
 }
 
@@ -74,7 +75,11 @@ async fn it_comes_in_the_language_and_form_that_is_asked_for() {
     let english = format!("{READ}?lang=en");
     assert!(text(READ, &[]).await.1.contains("Lees elk antwoord na."), "Dutch first");
     assert_eq!(text(READ, &[("accept-language", "en-GB, nl;q=0.5")]).await.0, "en");
-    assert_eq!(text(&english, &[("accept-language", "nl")]).await.0, "en", "what was asked outright counts first");
+    assert_eq!(
+        text(&english, &[("accept-language", "nl")]).await.0,
+        "en",
+        "what was asked outright counts first"
+    );
     let (_, markdown) = text(&english, &[("accept", "text/markdown")]).await;
     assert_eq!(markdown, "# Guidance\n\n- Check every answer.\n");
     let json: serde_json::Value = serde_json::from_str(&text(&english, &[]).await.1).unwrap();
@@ -96,11 +101,18 @@ async fn it_comes_in_the_language_and_form_that_is_asked_for() {
 #[tokio::test]
 async fn the_page_is_the_same_for_everybody_and_knows_no_key() {
     let site = site().await;
-    let (with, without) = (site.get("/guidance?key=ptk_geheim").await, site.send("GET", "/guidance", &[], b"").await);
+    let (with, without) =
+        (site.get("/guidance?key=ptk_geheim").await, site.send("GET", "/guidance", &[], b"").await);
     assert_eq!((with.status, &with.body), (200, &without.body));
     assert!(!with.body.contains("ptk_"));
-    for (name, value) in [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")] {
+    for (name, value) in
+        [("cache-control", "no-store"), ("referrer-policy", "no-referrer"), ("x-frame-options", "DENY")]
+    {
         assert_eq!(with.header(name), Some(value));
     }
-    assert!(with.header("content-security-policy").unwrap().starts_with("default-src 'none'; script-src 'sha256-"));
+    assert!(
+        with.header("content-security-policy")
+            .unwrap()
+            .starts_with("default-src 'none'; script-src 'sha256-")
+    );
 }

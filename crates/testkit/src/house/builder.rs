@@ -238,13 +238,10 @@ fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
 fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
     let ids = house.use_cases.iter().map(|(id, _)| id).chain(&house.strays);
     let actors = ids.map(|id| format!("actor of {id}"));
-    for actor in actors.chain(["someone".to_owned(), "somebody".to_owned()]) {
+    for actor in actors.chain(["someone", "somebody", "one", "two"].map(str::to_owned)) {
         for guidance in policy.guidance() {
-            let given = Acknowledgement {
-                version: guidance.version.clone(),
-                sha256: guidance.sha256,
-                at_ms: NOW_MS,
-            };
+            let given =
+                Acknowledgement { version: guidance.version.clone(), sha256: guidance.sha256, at_ms: NOW_MS };
             ledger.acknowledge(&actor, &guidance.id, given).expect("a new ledger");
         }
     }
