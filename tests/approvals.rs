@@ -20,16 +20,18 @@ impl Story {
     fn new() -> Self {
         let place = Place::without_model();
         let (policy, root) = (place.root().join("own"), place.root().join("root.toml"));
-        for folder in ["rules", "redaction", "forms", "use-cases"] {
+        for folder in ["rules", "redaction", "forms", "guidance", "use-cases"] {
             std::fs::create_dir_all(policy.join(folder)).unwrap();
         }
         let built_in = checkout().join("policy");
         for name in ["schema.cedarschema", "redaction/default.toml", "forms/requirements.toml"] {
             std::fs::copy(built_in.join(name), policy.join(name)).unwrap();
         }
-        for entry in std::fs::read_dir(built_in.join("rules")).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), policy.join("rules").join(entry.file_name())).unwrap();
+        for folder in ["rules", "guidance"] {
+            for entry in std::fs::read_dir(built_in.join(folder)).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), policy.join(folder).join(entry.file_name())).unwrap();
+            }
         }
         Self { place, policy, root, models: None }
     }

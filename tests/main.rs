@@ -20,6 +20,7 @@ mod command_line;
 mod crash;
 mod evidence;
 mod gate;
+mod guidance;
 mod hang_up;
 mod harness;
 mod policy_reload;

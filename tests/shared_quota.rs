@@ -30,7 +30,9 @@ fn two_servers_share_one_allowance_and_a_power_cut_of_one_opens_none() {
     let (Some(cut), Some(whole)) = (Place::new(), Place::new()) else { return };
     let url = format!("{}?lease_s=2", postgres.database());
     let stored = ["--quota-store", url.as_str()];
-    [&cut, &whole].map(write_use_case);
+    for place in [&cut, &whole] {
+        write_use_case(place);
+    }
     let (mut first, second) = (cut.serve_with(&stored), whole.serve_with(&stored));
     assert!(first.errors().contains("postgres 127.0.0.1:"), "{}", first.errors());
     let keys = [cut.key("quota-test").secret, whole.key("quota-test").secret];

@@ -4,6 +4,7 @@ mod approval;
 mod assess;
 mod bench;
 mod evidence;
+mod guidance;
 mod identity;
 mod policy;
 
@@ -17,6 +18,7 @@ pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
+pub use guidance::{Acknowledge, Guidance};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 
@@ -85,6 +87,9 @@ pub enum Command {
     /// Check, test, explain and compare the rules and records
     #[command(subcommand)]
     Policy(Policy),
+    /// Show what users read, and keep who acknowledged it and who holds which training
+    #[command(subcommand)]
+    Guidance(Guidance),
     /// Show and rebuild the counters of quotas
     #[command(subcommand)]
     Quota(QuotaCommand),

@@ -49,6 +49,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::UseCase(use_case) => commands::use_case::run(&places, &use_case),
         Command::Roster(roster) => commands::roster::run(&places, &roster),
         Command::Policy(policy) => commands::policy::run(&places, &policy),
+        Command::Guidance(guidance) => commands::guidance::run(&places, guidance),
         Command::Quota(quota) => commands::quota::run(&places, &quota),
         Command::Assess(assess) => commands::assess::run(&places, &assess),
         Command::Redact(redact) => commands::redact::run(&redact),

@@ -262,6 +262,14 @@ const BREAKS: &[Break] = &[
     ("record-retention-missing", |a| a.without("retention"), None),
     ("record-exit-plan-missing", |a| a.without("exit_plan"), None),
     ("record-affected-groups-missing", |a| a.without("affected_groups"), None),
+    // Users.
+    ("guidance-not-named", |a| a.without("guidance"), None),
+    ("guidance-missing", |a| std::fs::remove_dir_all(a.story.policy.join("guidance")).unwrap(), None),
+    (
+        "signed-record-changed",
+        |a| a.change(RECORD, "\"ambtenaren\"", "\"ambtenaren\"\ntraining = [\"x\"]"),
+        None,
+    ),
     ("record-data-categories-missing", |a| a.without("data_categories"), None),
 ];
 

@@ -50,7 +50,7 @@ pub(crate) fn run(places: &Places, args: &Chat) -> anyhow::Result<ExitCode> {
 }
 
 /// Whether a URL stays on this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split('/').next().unwrap_or_default();
     let host = authority
@@ -197,7 +197,7 @@ impl Session {
     }
 }
 
-fn error_of(body: &Value) -> String {
+pub(crate) fn error_of(body: &Value) -> String {
     let text = |pointer| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (message, remedy) = (text("/error/message"), text("/error/remedy_nl"));
     if remedy.is_empty() { message.to_owned() } else { format!("{message}\n{remedy}") }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use gateway::{AdminCommand, AdminOutcome};
-use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes};
+use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes, tell_informed_changes};
 
 use crate::args::{Policy, Telling};
 use crate::commands::keys::now_ms;
@@ -69,6 +69,9 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
             Some(_) => {}
         }
     }
+    if let (Some(id), None) = (&case.informed.guidance, set.guidance_of(&case.id)) {
+        notes.push(format!("{}: guidance {id} is not in policy/guidance", case.id));
+    }
     let approvals = set.approvals(&case.id);
     let mut ends = vec![("the period of the use case", case.window.not_after_ms)];
     let assessments = [("the DPIA", &case.evidence.dpia), ("the IAMA", &case.evidence.iama)];
@@ -126,6 +129,7 @@ fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Resu
     let survey =
         survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
     print!("{}", tell(&survey, telling.lang.into()));
+    print!("{}", set.tell_informed(id, telling.lang.into()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -143,6 +147,8 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
     files_changed(&old_places, places)?;
     let changes =
         tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, telling.lang.into());
+    let asked = tell_informed_changes(&old, &new, telling.lang.into());
+    print!("{asked}");
     if changes.is_empty() {
         println!("nobody may do more or less than before");
     } else {

@@ -152,8 +152,24 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
     if let Some(assessments) = set.assessments(id) {
         super::assess::tell_of(assessments);
     }
+    informed(&set, case);
     let models = super::policy::models(places)?;
     Ok(if runs(&set, case, &models, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What its users read and learn first.
+fn informed(set: &PolicySet, case: &policy::UseCase) {
+    match (&case.informed.guidance, set.guidance_of(&case.id)) {
+        (None, _) => println!("guidance  none is named"),
+        (Some(id), None) => println!("guidance  {id}, which is not in policy/guidance"),
+        (Some(id), Some(guidance)) => println!(
+            "guidance  {id} version {}, acknowledged by each user before the first request",
+            guidance.version
+        ),
+    }
+    for id in &case.informed.training {
+        println!("training  {id}, attested of each user");
+    }
 }
 
 fn signatures(approvals: &Approvals) {

@@ -221,6 +221,23 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
         )
         .to_owned(),
     );
+    if case.informed.guidance.is_some() {
+        let sentence = say(
+            language,
+            "Each user reads and acknowledges what may be done with it before the first request, and anew when that changes.",
+            "Elke gebruiker leest en bevestigt voor het eerste verzoek wat ermee mag, en opnieuw wanneer dat verandert.",
+        );
+        said.push(sentence.to_owned());
+    }
+    if !case.informed.training.is_empty() {
+        let list = case.informed.training.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let intro = say(
+            language,
+            "Users without these trainings, or whose training has lapsed, are refused:",
+            "Gebruikers zonder deze trainingen, of wier training is verlopen, worden geweigerd:",
+        );
+        said.push(format!("{intro} {list}."));
+    }
     for asked in &subject.approvals.conditions {
         let intro = say(
             language,

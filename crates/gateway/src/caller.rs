@@ -148,6 +148,7 @@ pub(crate) fn stranger(
         remedy: remedy.to_owned(),
         remedy_nl: remedy_nl.to_owned(),
         receipt_id: None,
+        link: None,
         quota: None,
     })
 }

@@ -23,6 +23,7 @@ use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
+use crate::informed;
 use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Origin, Trace};
 use crate::serving::{ModelCard, Serving, name};
@@ -174,12 +175,23 @@ impl Gateway {
     pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
         let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
         let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
+        let known = match informed::known(self, &caller.principal) {
+            Ok(known) => known,
+            Err(closed) => {
+                let (facts, _) =
+                    record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
+                let rule = informed::STORE_FAILED;
+                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
+            }
+        };
         let seen = Seen {
             policy: &policy,
             principal: &caller.principal,
             loopback: caller.origin.loopback,
             use_case: policy.use_case(&caller.principal.use_case),
             model: Some(&serving.facts),
+            informed: &known,
+            now_ms,
             counted,
         };
         let live = controls::live(self, &seen);
@@ -191,6 +203,7 @@ impl Gateway {
             loopback: caller.origin.loopback,
             quota: policy::QuotaFacts::default(),
             live,
+            informed: policy::Informed::Known(known),
         };
         if let policy::Decision::Deny(denial) = policy.enter(&entry) {
             let (mut facts, _) =

@@ -18,6 +18,7 @@ mod enter;
 mod flow;
 mod gateway;
 mod generate;
+mod informed;
 mod load;
 mod quota;
 mod record;
@@ -40,7 +41,11 @@ pub use energy::Meter;
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
+pub use informed::{
+    GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
+};
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use policy::Language;
 pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;

@@ -126,6 +126,14 @@ pub enum Error {
         /// What is wrong with it and what to do.
         reason: &'static str,
     },
+    /// An acknowledgement or attestation says something that cannot be meant.
+    #[error("{field} {reason}")]
+    Informed {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it and what to do.
+        reason: &'static str,
+    },
     /// A reservation of another opening of the ledger, which was ended when this one was opened.
     #[error("the reservation belongs to an earlier opening of the ledger; it was ended already")]
     StaleReservation,

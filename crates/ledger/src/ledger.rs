@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::counters::Recovered;
 use crate::fault::Faults;
+use crate::informed::People;
 use crate::keys::KeyIndex;
 use crate::store::{CounterStore, Opened, QuotaStore};
 use crate::writer::Writer;
@@ -21,13 +22,15 @@ pub(crate) fn new_opening() -> u64 {
     OPENINGS.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Durable state: keys and quota counters. Calls block until what they did is on disk; share it behind an `Arc` and
-/// call it where blocking is allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
+/// Durable state: keys, quota counters, what people acknowledged and learnt. Calls block until what they did is on disk;
+/// share it behind an `Arc` and call it where blocking is allowed. [`Ledger::find_key`], [`Ledger::list_keys`],
+/// [`Ledger::person`] and [`Ledger::people`] touch memory only.
 pub struct Ledger {
     /// Ends before the writer of the file, which it may use.
     pub(crate) counters: Box<dyn CounterStore>,
     writer: Arc<Writer>,
     pub(crate) keys: RwLock<KeyIndex>,
+    pub(crate) people: People,
     pub(crate) faults: Faults,
     pub(crate) store: QuotaStore,
     pub(crate) recovered: Recovered,
@@ -64,6 +67,7 @@ impl Ledger {
         let (gateway, moved) = whereabouts(&connection, &store)?;
         let seen_ms = sqlite::latest_ms(&connection)?;
         let mut index = KeyIndex::load(&connection, seen_ms)?;
+        let people = People::load(&connection)?;
         let writer = Arc::new(Writer::start(connection, faults.clone())?);
         let opened = match &store {
             QuotaStore::Sqlite => sqlite::open(&writer, new_opening(), moved)?,
@@ -72,7 +76,8 @@ impl Ledger {
         let Opened { store: counters, recovered, latest_ms } = opened;
         let latest_ms = latest_ms.max(seen_ms);
         latest_ms.inspect(|&latest_ms| index.set_latest_ms(latest_ms));
-        Ok(Self { counters, writer, keys: RwLock::new(index), faults, store, recovered, latest_ms })
+        let keys = RwLock::new(index);
+        Ok(Self { counters, writer, keys, people, faults, store, recovered, latest_ms })
     }
 
     /// What was found reserved at opening.

@@ -7,6 +7,7 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 
 use crate::approval::{Advised, Approvals, Decided};
 use crate::assessment::Assessments;
+use crate::informed::Asked;
 use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 use crate::use_case::{Assessment, UseCase};
 
@@ -96,6 +97,7 @@ impl Names {
         case: &UseCase,
         approvals: &Approvals,
         assessments: &Assessments,
+        asked: &Asked,
     ) -> Result<Entity, Fault> {
         let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
             Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
@@ -122,6 +124,7 @@ impl Names {
             ("assessments".into(), standings(assessments)?),
             ("open_measures".into(), texts(assessments.measures.open.iter().map(String::as_str))),
         ];
+        pairs.extend(asked.attributes()?);
         if let Some(exemption) = &case.exemption {
             let record = vec![
                 ("ground".to_owned(), text(&exemption.ground)),
@@ -153,27 +156,35 @@ impl Names {
     pub(crate) fn entry_context(
         &self,
         request: &EntryRequest,
+        asked: &Asked,
         controls_off: Vec<&str>,
     ) -> Result<Context, Fault> {
-        Context::from_pairs(self.entry_pairs(request, controls_off)?).map_err(Fault::of)
+        Context::from_pairs(self.entry_pairs(request, asked, controls_off)?).map_err(Fault::of)
     }
 
     /// Context of `clear`: the door's, and what was found.
     pub(crate) fn clearance_context(
         &self,
         request: &ClearanceRequest,
+        asked: &Asked,
         controls_off: Vec<&str>,
     ) -> Result<Context, Fault> {
-        let mut pairs = self.entry_pairs(&request.entry, controls_off)?;
+        let mut pairs = self.entry_pairs(&request.entry, asked, controls_off)?;
         pairs.extend(finding_pairs(&request.findings)?);
         Context::from_pairs(pairs).map_err(Fault::of)
     }
 
-    fn entry_pairs(&self, request: &EntryRequest, controls_off: Vec<&str>) -> Result<Pairs, Fault> {
+    fn entry_pairs(
+        &self,
+        request: &EntryRequest,
+        asked: &Asked,
+        controls_off: Vec<&str>,
+    ) -> Result<Pairs, Fault> {
         let mut pairs: Pairs = vec![
             ("now_ms".into(), Expression::new_long(request.now_ms)),
             ("loopback".into(), Expression::new_bool(request.loopback)),
             ("controls_off".into(), texts(controls_off)),
+            ("informed".into(), asked.context(&request.informed, request.now_ms)?),
         ];
         if request.action.generates() {
             if let Some(model) = &request.model {
@@ -286,11 +297,11 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Expression {
+pub(crate) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Expression {
     Expression::new_set(values.into_iter().map(text))
 }
 
-fn text(value: &str) -> Expression {
+pub(crate) fn text(value: &str) -> Expression {
     Expression::new_string(value.to_owned())
 }
 

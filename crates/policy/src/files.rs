@@ -18,6 +18,9 @@ pub const IDENTITY_PATH: &str = "identity.toml";
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
     ("forms/requirements.toml", include_str!("../../../policy/forms/requirements.toml")),
+    ("guidance/ambtenaren.en.md", include_str!("../../../policy/guidance/ambtenaren.en.md")),
+    ("guidance/ambtenaren.nl.md", include_str!("../../../policy/guidance/ambtenaren.nl.md")),
+    ("guidance/ambtenaren.toml", include_str!("../../../policy/guidance/ambtenaren.toml")),
     ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
     ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
@@ -25,6 +28,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
+    ("rules/35-informed.cedar", include_str!("../../../policy/rules/35-informed.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
@@ -34,6 +38,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
+    ("tests/informed.toml", include_str!("../../../policy/tests/informed.toml")),
     ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
     ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
 ];
@@ -52,13 +57,15 @@ pub(crate) enum FileKind {
     Mitigations,
     /// A signature on a use case.
     Signature,
+    /// What users read and acknowledge: version and titles, and the texts.
+    Guidance,
     Roster,
     /// Whose tokens are taken, and with which keys.
     Identity,
     /// A root key's signature on the roster.
     RosterSeal,
     Test,
-    /// Read by others (settings, guidance) or by people; part of the digest all the same.
+    /// Read by others (settings) or by people; part of the digest all the same.
     Other,
 }
 
@@ -114,7 +121,7 @@ impl PolicyFiles {
     }
 
     /// All files in order of path.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
@@ -125,7 +132,7 @@ impl PolicyFiles {
     }
 
     /// Files of one kind in order of path.
-    pub(crate) fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.iter().filter(move |(path, _)| classify(path) == Some(kind))
     }
 
@@ -207,7 +214,11 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
         "shared" => stem_of(".json").map(|_| FileKind::Other),
         "forms" if name == "requirements.toml" => Some(FileKind::Form),
         "forms" => stem_of(".yaml").or(stem_of(".yml")).map(|_| FileKind::Form),
-        "guidance" | "redaction" | "roles" => Some(FileKind::Other),
+        "guidance" => {
+            let stem = stem_of(".toml").or(stem_of(".nl.md")).or(stem_of(".en.md"));
+            stem.filter(|stem| !stem.contains('.')).map(|_| FileKind::Guidance)
+        }
+        "redaction" | "roles" => Some(FileKind::Other),
         _ => None,
     }
 }

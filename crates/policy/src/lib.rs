@@ -8,6 +8,8 @@ mod decision;
 mod error;
 mod facts;
 mod files;
+mod guidance;
+mod informed;
 mod record;
 mod request;
 mod rules;
@@ -34,10 +36,12 @@ pub use decision::{
 };
 pub use error::{Error, Place};
 pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
+pub use guidance::Guidance;
+pub use informed::{Acknowledged, Acknowledgement, Informed, InformedFacts, tell_informed_changes};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, Share, SpecialCategoryAction, Status,
-    UseCase, Window,
+    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Outcome, Share,
+    SpecialCategoryAction, Status, UseCase, Window,
 };

@@ -12,8 +12,8 @@ use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
 use crate::use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Share, SpecialCategoryAction, Status, UseCase,
-    Window,
+    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Share, SpecialCategoryAction,
+    Status, UseCase, Window,
 };
 
 /// Longest visible mark, in characters.
@@ -48,6 +48,16 @@ struct Record {
     evidence: EvidenceRecord,
     #[serde(default)]
     accountability: Accountability,
+    #[serde(default)]
+    informed: InformedRecord,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct InformedRecord {
+    guidance: Option<Spanned<String>>,
+    #[serde(default)]
+    training: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -143,6 +153,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         exemption: source.exemption(record.exemption.as_ref())?,
         evidence: source.evidence(&record.evidence)?,
         accountability: record.accountability.clone(),
+        informed: source.informed(&record.informed)?,
         sha256: Sha256::digest(text.as_bytes()).into(),
     };
     source.consistent(&record, &case)?;
@@ -306,6 +317,21 @@ impl Source<'_> {
             return Err(self.wrong(&format!("evidence.{name}"), value, detail));
         }
         Ok(Evidence { dpia: assessment("dpia", &record.dpia)?, iama: assessment("iama", &record.iama)? })
+    }
+
+    fn informed(&self, record: &InformedRecord) -> Result<InformedUsers, Error> {
+        let id = |key: &str, value: &Spanned<String>| {
+            check_id(value.get_ref()).map_err(|detail| self.wrong(key, value, detail))?;
+            Ok(value.get_ref().clone())
+        };
+        let guidance = record.guidance.as_ref().map(|value| id("informed.guidance", value)).transpose()?;
+        let mut training = BTreeSet::new();
+        for value in &record.training {
+            if !training.insert(id("informed.training", value)?) {
+                return Err(self.wrong("informed.training", value, "names something twice"));
+            }
+        }
+        Ok(InformedUsers { guidance, training })
     }
 
     /// What no single key can tell: keys that contradict each other.

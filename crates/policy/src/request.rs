@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::DataClass;
 use crate::assessment::Live;
+use crate::informed::Informed;
 
 /// Who asks: an API key, which belongs to exactly one use case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,12 +108,14 @@ pub struct EntryRequest {
     pub quota: QuotaFacts,
     /// What is true of the server and of this request, for the controls that stand behind measures.
     pub live: Live,
+    /// What is known of whoever asks.
+    pub informed: Informed,
 }
 
 impl EntryRequest {
     /// A request that nobody made, for whoever asks what the rules would say: to chat (with a model that is still to be added),
-    /// from the machine itself, with a key whose last day does not come, with nothing of the allowance used, and with every
-    /// control in force, since there is no server to look at.
+    /// from the machine itself, with a key whose last day does not come, with nothing of the allowance used, with every
+    /// control in force, since there is no server to look at, and by somebody who is informed as the use case asks.
     #[must_use]
     pub fn supposed(use_case: &str, roles: impl IntoIterator<Item = String>, now_ms: i64) -> Self {
         Self {
@@ -129,6 +132,7 @@ impl EntryRequest {
             loopback: true,
             quota: QuotaFacts { tokens_reserved: 1, ..QuotaFacts::default() },
             live: Live::in_force(),
+            informed: Informed::Supposed,
         }
     }
 }

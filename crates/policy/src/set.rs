@@ -1,6 +1,6 @@
 //! The set: everything an administrator decided, loaded whole or not at all, and the two questions to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityUid, Request, Response, Schema,
@@ -12,6 +12,8 @@ use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::facts::{Fault, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
+use crate::guidance::{self, Guidance};
+use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::record;
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
@@ -29,6 +31,7 @@ pub(crate) struct Loaded {
     case: UseCase,
     approvals: Approvals,
     assessments: Assessments,
+    asked: Asked,
     entities: Entities,
     /// What the rules that look at the use case alone say of it.
     settled: Ruling,
@@ -45,6 +48,7 @@ pub struct PolicySet {
     rules_approved: bool,
     identity_approved: bool,
     roster_version: Option<u32>,
+    guidance: BTreeMap<String, Guidance>,
     files: PolicyFiles,
 }
 
@@ -83,6 +87,7 @@ impl PolicySet {
                 Trust::Roster(roster) => Some(roster.version),
                 Trust::None(_) => None,
             },
+            guidance: guidance::read(files)?,
             files: files.clone(),
         };
         set.probe()?;
@@ -91,7 +96,8 @@ impl PolicySet {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
             let assessed = assessments(&case, files, &forms)?;
-            let loaded = set.fit(case, approvals, assessed)?;
+            let asked = Asked::of(&case.informed, &set.guidance);
+            let loaded = set.fit(case, approvals, assessed, asked)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         set.no_strays()?;
@@ -125,6 +131,33 @@ impl PolicySet {
     #[must_use]
     pub fn assessments(&self, id: &str) -> Option<&Assessments> {
         self.use_cases.get(id).map(|loaded| &loaded.assessments)
+    }
+
+    /// Every guidance of the folder in order of id.
+    pub fn guidance(&self) -> impl Iterator<Item = &Guidance> {
+        self.guidance.values()
+    }
+
+    /// The guidance that a use case names, as the folder has it.
+    #[must_use]
+    pub fn guidance_of(&self, use_case: &str) -> Option<&Guidance> {
+        self.guidance.get(self.use_case(use_case)?.informed.guidance.as_ref()?)
+    }
+
+    /// Where somebody stands towards the guidance of a use case at `now_ms` (milliseconds since 1970 UTC); `None` where
+    /// it names none.
+    #[must_use]
+    pub fn acknowledgement(
+        &self,
+        use_case: &str,
+        known: &InformedFacts,
+        now_ms: i64,
+    ) -> Option<Acknowledgement> {
+        let named = self.use_case(use_case)?.informed.guidance.as_ref()?;
+        Some(match self.guidance.get(named) {
+            None => Acknowledgement::NoGuidance,
+            Some(guidance) => Acknowledgement::of(guidance, known.acknowledged.get(named), now_ms),
+        })
     }
 
     /// Version of the roster, if the root keys vouch for it.
@@ -203,12 +236,12 @@ impl PolicySet {
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
-        let context = self.names.entry_context(request, off(loaded, request));
+        let context = self.names.entry_context(request, asked(loaded), off(loaded, request));
         self.decide(loaded, request, request.action.name(), context)
     }
 
     pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
-        let context = self.names.clearance_context(request, off(loaded, &request.entry));
+        let context = self.names.clearance_context(request, asked(loaded), off(loaded, &request.entry));
         self.decide(loaded, &request.entry, CLEAR, context)
     }
 
@@ -295,18 +328,25 @@ impl PolicySet {
         case: UseCase,
         approvals: Approvals,
         assessments: Assessments,
+        asked: Asked,
     ) -> Result<Loaded, Error> {
-        let entity = self.names.use_case_entity(&case, &approvals, &assessments).map_err(misfit)?;
+        let entity = self.names.use_case_entity(&case, &approvals, &assessments, &asked).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
         let settled =
             settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
-        Ok(Loaded { case, approvals, assessments, entities, settled })
+        Ok(Loaded { case, approvals, assessments, asked, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
     /// this program fails at load and not at the first request.
     fn probe(&self) -> Result<(), Error> {
+        let guidance = AskedGuidance { id: "probe".into(), found: Some(([0; 32], Some(0))) };
+        let asked = Asked { guidance: Some(guidance), training: ["probe".to_owned()].into() };
+        let known = InformedFacts {
+            acknowledged: [("probe".to_owned(), Acknowledged { sha256: [0; 32], at_ms: 0 })].into(),
+            training: [("probe".to_owned(), 0)].into(),
+        };
         let entry = EntryRequest {
             principal: Principal {
                 key_id: "probe".into(),
@@ -325,14 +365,15 @@ impl PolicySet {
             loopback: true,
             quota: QuotaFacts::default(),
             live: Live::default(),
+            informed: Informed::Known(known),
         };
         for action in [Action::Chat, Action::Complete, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
-            let context = self.names.entry_context(&entry, Vec::new());
+            let context = self.names.entry_context(&entry, &asked, Vec::new());
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;
         }
         let request = ClearanceRequest { entry, findings: FindingFacts::default() };
-        let context = self.names.clearance_context(&request, Vec::new());
+        let context = self.names.clearance_context(&request, &asked, Vec::new());
         self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
     }
 
@@ -350,6 +391,12 @@ impl PolicySet {
         let resource = self.names.use_case(&entry.principal.use_case);
         self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
     }
+}
+
+/// What the use case asks of its users; of one that has no record, nothing: it is denied for that.
+fn asked(loaded: Option<&Loaded>) -> &Asked {
+    static NOTHING: Asked = Asked { guidance: None, training: BTreeSet::new() };
+    loaded.map_or(&NOTHING, |loaded| &loaded.asked)
 }
 
 /// The controls behind measures of the use case that are not in force for this request.

@@ -12,6 +12,7 @@ use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOf
 use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
 use crate::error::{Place, toml_error};
 use crate::files::FileKind;
+use crate::informed::{Acknowledged, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
@@ -38,6 +39,9 @@ struct Base {
     /// What its assessments and measures come to.
     #[serde(default)]
     assessed: Table,
+    /// The guidance that the record names, as the folder would have it.
+    #[serde(default)]
+    guidance: Table,
     facts: Table,
 }
 
@@ -69,6 +73,61 @@ struct Facts {
     /// What is true of the server; everything as it should be where a base does not say.
     #[serde(default = "Live::in_force")]
     live: Live,
+    /// What is kept of whoever asks; everything that the use case asks where a base does not say.
+    informed: Option<InformedEntry>,
+}
+
+/// The guidance as a table has it; by default it is there, and acknowledgements do not lapse.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GuidanceEntry {
+    present: bool,
+    version: u8,
+    valid_days: Option<u32>,
+}
+
+impl Default for GuidanceEntry {
+    fn default() -> Self {
+        Self { present: true, version: 7, valid_days: None }
+    }
+}
+
+impl GuidanceEntry {
+    fn asked(self, case: &UseCase) -> Asked {
+        let valid_ms = self.valid_days.map(|days| i64::from(days).saturating_mul(24 * 3_600_000));
+        let found = self.present.then_some(([self.version; 32], valid_ms));
+        let guidance = case.informed.guidance.as_ref().map(|id| AskedGuidance { id: id.clone(), found });
+        Asked { guidance, training: case.informed.training.clone() }
+    }
+}
+
+/// What is kept of a person: the version of the guidance that they acknowledged, and until when trainings count.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct InformedEntry {
+    acknowledged: Option<AcknowledgedEntry>,
+    training: BTreeMap<String, Datetime>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcknowledgedEntry {
+    version: u8,
+    date: Datetime,
+}
+
+impl InformedEntry {
+    fn informed(self, case: &UseCase) -> Result<Informed, String> {
+        let mut facts = InformedFacts::default();
+        if let (Some(entry), Some(id)) = (self.acknowledged, &case.informed.guidance) {
+            let (sha256, at_ms) = ([entry.version; 32], moment(&entry.date)?);
+            facts.acknowledged.insert(id.clone(), Acknowledged { sha256, at_ms });
+        }
+        for (id, until) in self.training {
+            facts.training.insert(id, moment(&until)?);
+        }
+        Ok(Informed::Known(facts))
+    }
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
@@ -196,7 +255,7 @@ struct SignOffsEntry {
 }
 
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments);
+type Judged = (UseCase, Approvals, Assessments, Asked);
 
 impl SignedEntry {
     fn approvals(self) -> Result<Approvals, String> {
@@ -312,6 +371,7 @@ impl PolicySet {
         tree.insert("use_case".into(), Value::Table(use_case));
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
+        tree.insert("guidance".into(), Value::Table(base.guidance.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -333,11 +393,14 @@ impl PolicySet {
             part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let assessed: AssessedEntry =
             part("assessed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok(((use_case, signed.approvals()?, assessed.assessments()), facts))
+        let guidance: GuidanceEntry =
+            part("guidance")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let asked = guidance.asked(&use_case);
+        Ok(((use_case, signed.approvals()?, assessed.assessments(), asked), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments) = judged;
+        let (use_case, approvals, assessments, asked) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -367,8 +430,12 @@ impl PolicySet {
                 requests_this_minute: facts.quota.requests_this_minute,
             },
             live: facts.live,
+            informed: match facts.informed {
+                None => Informed::Supposed,
+                Some(entry) => entry.informed(&use_case)?,
+            },
         };
-        let loaded = self.fit(use_case, approvals, assessments).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments, asked).map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

@@ -248,6 +248,15 @@ pub struct Evidence {
     pub iama: Option<Assessment>,
 }
 
+/// What its users have read and learnt before they use it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InformedUsers {
+    /// The guidance that they acknowledge, by its id in `guidance/`. A pilot needs one.
+    pub guidance: Option<String>,
+    /// Trainings that were attested of them and have not lapsed, by id.
+    pub training: BTreeSet<String>,
+}
+
 /// One use case as the organisation recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -298,6 +307,8 @@ pub struct UseCase {
     pub evidence: Evidence,
     /// The questions answered in words.
     pub accountability: Accountability,
+    /// What its users have read and learnt.
+    pub informed: InformedUsers,
     /// SHA-256 of the record's text.
     pub sha256: [u8; 32],
 }

@@ -8,6 +8,7 @@ use crate::{
     Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
+    people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
 };
 
 /// Version of the record's shape.
@@ -56,6 +57,14 @@ pub enum Leaf {
     KeyIssued(KeyIssued),
     /// An API key was revoked.
     KeyRevoked(KeyRevoked),
+    /// Somebody acknowledged the guidance.
+    GuidanceAcknowledged(GuidanceAcknowledged),
+    /// An acknowledgement no longer counts.
+    GuidanceWithdrawn(GuidanceWithdrawn),
+    /// Somebody followed a training, by the word of somebody else.
+    TrainingAttested(TrainingAttested),
+    /// A training no longer counts.
+    TrainingWithdrawn(TrainingWithdrawn),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
     /// Quota counters were counted again from this log.
@@ -349,6 +358,10 @@ impl Leaf {
             Self::Configuration(_) => "configuration",
             Self::KeyIssued(_) => "key_issued",
             Self::KeyRevoked(_) => "key_revoked",
+            Self::GuidanceAcknowledged(_) => "guidance_acknowledged",
+            Self::GuidanceWithdrawn(_) => "guidance_withdrawn",
+            Self::TrainingAttested(_) => "training_attested",
+            Self::TrainingWithdrawn(_) => "training_withdrawn",
             Self::AdminRead(_) => "admin_read",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",

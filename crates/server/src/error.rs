@@ -26,6 +26,7 @@ struct Details {
     param: Option<String>,
     remedy_nl: Option<String>,
     receipt: Option<String>,
+    link: Option<String>,
     retry_after_s: Option<u64>,
     quota: Option<Box<Quota>>,
     challenge: Option<&'static str>,
@@ -46,6 +47,9 @@ struct Inner<'a> {
     remedy_nl: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<&'a str>,
+    /// Where the caller can do something about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
 }
 
 impl ApiError {
@@ -63,6 +67,7 @@ impl ApiError {
             param: None,
             remedy_nl: None,
             receipt: None,
+            link: None,
             retry_after_s: None,
             quota: None,
             challenge: None,
@@ -126,6 +131,7 @@ impl ApiError {
                 code: &self.0.code,
                 remedy_nl: self.0.remedy_nl.as_deref(),
                 receipt: self.0.receipt.as_deref(),
+                link: self.0.link.as_deref(),
             },
         }
     }
@@ -146,9 +152,17 @@ impl From<Refusal> for ApiError {
                 error.0.challenge = challenge;
                 error.0.remedy_nl = Some(denied.remedy_nl);
                 error.0.receipt = denied.receipt_id;
+                error.0.link = denied.link;
                 error.0.retry_after_s = denied.quota.as_ref().and_then(|quota| quota.retry_after_s);
                 error.0.quota = denied.quota;
                 error
+            }
+            Refusal::NoGuidance => {
+                Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "no_guidance", message)
+            }
+            Refusal::OtherGuidance => {
+                let code = "guidance_not_current";
+                Self::new(StatusCode::CONFLICT, "invalid_request_error", code, message).about("sha256")
             }
             Refusal::UnknownModel { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)
@@ -219,6 +233,11 @@ impl IntoResponse for ApiError {
         let soon = self.0.retry_after_s.is_some_and(|seconds| seconds <= RETRY_WAIT_S_MAX);
         if self.0.status.is_client_error() && !soon {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        let link =
+            self.0.link.as_deref().map(|link| HeaderValue::from_str(&format!("<{link}>; rel=\"help\"")));
+        if let Some(Ok(link)) = link {
+            headers.insert(header::LINK, link);
         }
         if let Some(id) = self.0.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(RECEIPT, id);

@@ -1,7 +1,8 @@
 //! One pilot, as most tests of the policy need it: its record, the folder around it, and a request that it permits.
 
 use policy::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, Live, ModelFacts, PolicySet, Principal, QuotaFacts,
+    Action, ClearanceRequest, EntryRequest, FindingFacts, Informed, Live, ModelFacts, PolicySet, Principal,
+    QuotaFacts,
 };
 
 use crate::signers::{ACCOUNTABILITY, Folder, Signers, files};
@@ -90,6 +91,7 @@ pub fn request() -> ClearanceRequest {
             loopback: false,
             quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
             live: Live::in_force(),
+            informed: Informed::Supposed,
         },
         findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
     }

@@ -7,7 +7,7 @@ use policy::{
     Advice, Dossier, Moment, Outcome, PolicyFiles, SigningKey, Status, Term, TrustRoot, seal_roster,
 };
 
-/// The questions a record answers in words, answered.
+/// The questions a record answers in words, answered; and what its users read first.
 pub const ACCOUNTABILITY: &str = r#"
 [accountability]
 alternatives = "By hand, with a style guide."
@@ -18,6 +18,9 @@ exit_plan = "By hand again."
 contact_email = "letters@example.org"
 affected_groups = ["people who get a letter"]
 data_categories = ["names", "addresses"]
+
+[informed]
+guidance = "ambtenaren"
 "#;
 
 /// Everything that lies in a policy folder, by path.

@@ -64,6 +64,7 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
     text.push_str(&data(talk)?);
     text.push_str(&window(talk)?);
     text.push_str(&limits(talk)?);
+    text.push_str(&informed(places, talk)?);
     text.push_str(&format!(
         "\n[model_sha256]\n{} = {}\n\n[accountability]\n",
         quoted(&model),
@@ -209,6 +210,31 @@ fn limits(talk: &mut Talk) -> anyhow::Result<String> {
         text.push_str(&format!("{key} = {number}\n"));
     }
     Ok(text)
+}
+
+/// What users read and learn first.
+fn informed(places: &Places, talk: &mut Talk) -> anyhow::Result<String> {
+    let set = places.policy()?;
+    let known: Vec<&str> = set.guidance().map(|guidance| guidance.id.as_str()).collect();
+    if !known.is_empty() {
+        eprintln!("\npolicy/guidance: {}", known.join(", "));
+    }
+    let guidance = talk.or_default(
+        [
+            "Welke gebruiksafspraken lezen en bevestigen gebruikers vooraf?",
+            "Which guidance do users read and acknowledge first?",
+        ],
+        known.first().copied().unwrap_or("ambtenaren"),
+    )?;
+    let training = talk.or_default(
+        [
+            "Welke trainingen moeten zij hebben gevolgd? Met komma's; een streepje voor geen.",
+            "Which trainings must they have followed? With commas; a hyphen for none.",
+        ],
+        "-",
+    )?;
+    let training = if training == "-" { String::new() } else { format!("training = {}\n", list(&training)) };
+    Ok(format!("\n[informed]\nguidance = {}\n{training}", quoted(&guidance)))
 }
 
 /// A TOML basic string; what JSON escapes, TOML reads the same.

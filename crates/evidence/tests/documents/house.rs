@@ -112,6 +112,10 @@ exit_plan = "Terug naar de tekstblokken; er is niets over te zetten."
 contact_email = "algoritmes@noorderhaaks.example"
 affected_groups = ["indieners van bezwaar", "medewerkers"]
 data_categories = ["naam en adres", "burgerservicenummer"]
+
+[informed]
+guidance = "ambtenaren"
+training = ["ai-basis"]
 "#;
 
 pub const PURPOSE: &str = "Juristen van Gemeente Noorderhaaks krijgen een concept van de beslissing op een bezwaarschrift. \

@@ -38,6 +38,9 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("record-exit-plan-missing", "exit_plan =", "# exit_plan ="),
     ("record-affected-groups-missing", "[\"people who get a letter\"]", "[]"),
     ("record-data-categories-missing", "data_categories =", "# data_categories ="),
+    ("guidance-not-named", "guidance = \"ambtenaren\"", ""),
+    ("guidance-missing", "guidance = \"ambtenaren\"", "guidance = \"nobodys\""),
+    ("training-missing", "guidance = \"ambtenaren\"", "guidance = \"ambtenaren\"\ntraining = [\"ai-basis\"]"),
     ("model-not-allowed", "tiny", "huge"),
     ("limit-tokens-per-request", "tokens_per_request = 4096", "tokens_per_request = 4"),
     ("quota-tokens-per-day", "tokens_per_day = 1_000_000", "tokens_per_day = 5"),
@@ -197,6 +200,13 @@ async fn every_rule_of_the_record_and_the_findings() {
         "demo-loopback-only",
         "demo-no-personal-data",
         "demo-default-model-only",
+    ]);
+    // These have tests in `informed.rs`.
+    met.extend([
+        "guidance-not-acknowledged",
+        "guidance-outdated",
+        "guidance-acknowledgement-expired",
+        "training-expired",
     ]);
     met.extend(["model-not-approved", "model-not-pinned", "model-not-loaded", "model-hash-mismatch"]);
     let set = policy::PolicySet::load(&policy::PolicyFiles::embedded().unwrap()).unwrap();

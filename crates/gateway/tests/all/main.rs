@@ -12,6 +12,7 @@ mod closed;
 mod controls;
 mod denials;
 mod fixed_fields;
+mod informed;
 mod places;
 mod privacy;
 mod quota;

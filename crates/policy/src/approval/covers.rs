@@ -10,7 +10,7 @@ use super::statement::{Moment, canonical};
 use crate::Error;
 use crate::accountability::Accountability;
 use crate::files::PolicyFiles;
-use crate::use_case::{Assessment, Exemption, Limits, Share, UseCase, Window};
+use crate::use_case::{Assessment, Exemption, InformedUsers, Limits, Share, UseCase, Window};
 
 /// The parts of a use case as a signer saw them, by SHA-256 (lowercase hexadecimal).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,9 @@ struct View<'a> {
     limits: BTreeMap<&'static str, String>,
     exemption: Option<[&'a str; 2]>,
     accountability: &'a Accountability,
+    // What the guidance says may change without new signatures: users acknowledge it anew.
+    guidance: Option<&'a str>,
+    training: &'a BTreeSet<String>,
     assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
 }
 
@@ -141,6 +144,7 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         limits,
         exemption,
         accountability,
+        informed: InformedUsers { guidance, training },
         // The text, with its layout.
         sha256: _,
     } = case;
@@ -168,6 +172,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         limits: counts(limits),
         exemption: exemption.as_ref().map(exempt),
         accountability,
+        guidance: guidance.as_deref(),
+        training,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
     }
 }

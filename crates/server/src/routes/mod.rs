@@ -1,6 +1,7 @@
 //! What answers each row of the endpoint table.
 
 pub(crate) mod generate;
+pub(crate) mod guidance;
 pub(crate) mod models;
 pub(crate) mod status;
 
