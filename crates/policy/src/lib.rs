@@ -33,7 +33,10 @@ pub use decision::{
 };
 pub use error::{Error, Place};
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
-pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+pub use request::{
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature, Principal,
+    QuotaFacts,
+};
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{

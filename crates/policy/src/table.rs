@@ -13,7 +13,8 @@ use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
 use crate::error::{Place, toml_error};
 use crate::files::FileKind;
 use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
+    Principal, QuotaFacts,
 };
 use crate::set::PolicySet;
 use crate::use_case::{DataClass, Outcome, Status, UseCase};
@@ -96,6 +97,42 @@ struct ModelEntry {
     default: bool,
     pinned: Option<u8>,
     loaded: Option<u8>,
+    /// In order and as signed where a case does not say.
+    #[serde(default)]
+    dossier: DossierEntry,
+    signature: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct DossierEntry {
+    missing: bool,
+    /// One byte of the hash, repeated; that of `pinned` where a case does not say.
+    sha256: Option<u8>,
+    open_points: Vec<String>,
+    review_by: Option<Datetime>,
+}
+
+impl ModelEntry {
+    fn facts(self) -> Result<ModelFacts, String> {
+        let DossierEntry { missing, sha256, open_points, review_by } = self.dossier;
+        let dossier = DossierFacts {
+            sha256: [sha256.or(self.pinned).unwrap_or_default(); 32],
+            open_points,
+            review_lapses_ms: review_by.map(|day| moment(&day)).transpose()?,
+        };
+        let name = self.signature.as_deref().unwrap_or(ModelSignature::Absent.name());
+        let signature = ModelSignature::ALL.into_iter().find(|known| known.name() == name);
+        Ok(ModelFacts {
+            id: self.id,
+            status: self.status,
+            pinned_sha256: self.pinned.map(|byte| [byte; 32]),
+            loaded_sha256: self.loaded.map(|byte| [byte; 32]),
+            is_default: self.default,
+            dossier: (!missing).then_some(dossier),
+            signature: signature.ok_or_else(|| format!("there is no signature {name}"))?,
+        })
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -128,6 +165,8 @@ struct SignedEntry {
     owner_decision: Option<DecisionEntry>,
     /// One byte of the hash, repeated, by model.
     models: BTreeMap<String, u8>,
+    /// The same of the dossiers; as `models` where a base does not say.
+    dossiers: Option<BTreeMap<String, u8>>,
     conditions: BTreeSet<Check>,
     open_conditions: BTreeSet<String>,
     sign_offs: Option<SignOffsEntry>,
@@ -225,13 +264,18 @@ impl SignedEntry {
             cio_advice: self.cio_advice.map(advised).transpose()?,
             fg_advice: self.fg_advice.map(advised).transpose()?,
             owner_decision: self.owner_decision.map(decided).transpose()?,
-            models: self.models.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect(),
+            dossiers: hashes(self.dossiers.unwrap_or_else(|| self.models.clone())),
+            models: hashes(self.models),
             conditions: self.conditions,
             open_conditions: self.open_conditions,
             sign_offs: self.sign_offs.map(sign_offs).transpose()?,
             findings: self.faults.iter().map(finding).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn hashes(bytes: BTreeMap<String, u8>) -> BTreeMap<String, String> {
+    bytes.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect()
 }
 
 impl PolicySet {
@@ -352,13 +396,7 @@ impl PolicySet {
                 expires_ms: facts.key.expires.map(|expires| moment(&expires)).transpose()?,
             },
             action,
-            model: facts.model.map(|model| ModelFacts {
-                id: model.id,
-                status: model.status,
-                pinned_sha256: model.pinned.map(|byte| [byte; 32]),
-                loaded_sha256: model.loaded.map(|byte| [byte; 32]),
-                is_default: model.default,
-            }),
+            model: facts.model.map(ModelEntry::facts).transpose()?,
             now_ms: moment(&facts.now)?,
             loopback: facts.loopback,
             quota: QuotaFacts {
