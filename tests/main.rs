@@ -22,6 +22,7 @@ mod evidence;
 mod gate;
 mod hang_up;
 mod harness;
+mod models;
 mod policy_reload;
 mod privacy;
 mod quota;

@@ -250,7 +250,8 @@ const BREAKS: &[Break] = &[
     (
         "model-review-lapsed",
         |a| {
-            let review = "legal_review = { by = \"Legal\", date = \"2020-01-01\", review_by = \"2020-12-31\" }";
+            let review =
+                "legal_review = { by = \"Legal\", date = \"2020-01-01\", review_by = \"2020-12-31\" }";
             a.models(|text| *text = text.replace("legal_review = \"unknown\"", review));
         },
         None,

@@ -177,17 +177,19 @@ fn bom(places: &Places, id: Option<&str>, all: bool, at: Option<&str>) -> anyhow
         // https://reproducible-builds.org/specs/source-date-epoch/
         None => match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(seconds) => {
-                let seconds: i64 = seconds.trim().parse().context("SOURCE_DATE_EPOCH must be seconds since 1970")?;
-                Some(seconds.saturating_mul(1000))
+                let moment = seconds.trim().parse().ok().map(jiff::Timestamp::from_second);
+                let moment =
+                    moment.and_then(Result::ok).context("SOURCE_DATE_EPOCH must be seconds since 1970")?;
+                Some(moment.as_millisecond())
             }
             Err(_) => None,
         },
     };
     if all {
-        print!("{}", evidence::ml_bom(registry.models(), made_ms)?);
+        print!("{}", evidence::ml_bom(registry.models(), made_ms));
     } else {
         let id = id_or_default(&registry, id)?;
-        print!("{}", evidence::ml_bom([registry.entry(&id)?], made_ms)?);
+        print!("{}", evidence::ml_bom([registry.entry(&id)?], made_ms));
     }
     Ok(ExitCode::SUCCESS)
 }

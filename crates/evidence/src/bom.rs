@@ -6,8 +6,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::cards::pretty;
+use crate::purl;
 use crate::words::rfc3339;
-use crate::{Error, purl};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,19 +158,10 @@ struct Property {
 }
 
 /// The bill of `models`. The same models and moment give the same bytes: its serial number is made from its contents.
-/// `made_ms` is in milliseconds since 1970 UTC, and left out where nobody says it.
-///
-/// # Errors
-/// [`Error::Model`] for a moment outside the calendar.
-pub fn ml_bom<'a>(
-    models: impl IntoIterator<Item = &'a Model>,
-    made_ms: Option<i64>,
-) -> Result<String, Error> {
-    let timestamp = made_ms.map(rfc3339);
-    if timestamp.as_deref() == Some("") {
-        let detail = "the moment of the bill is outside the calendar".to_owned();
-        return Err(Error::Model { id: "bom".to_owned(), detail });
-    }
+/// `made_ms` is in milliseconds since 1970 UTC, and left out where nobody says it or it is outside the calendar.
+#[must_use]
+pub fn ml_bom<'a>(models: impl IntoIterator<Item = &'a Model>, made_ms: Option<i64>) -> String {
+    let timestamp = made_ms.map(rfc3339).filter(|time| !time.is_empty());
     let tool = Tool { kind: "application", name: "proeftuin", version: env!("CARGO_PKG_VERSION") };
     let mut bom = Bom {
         schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -182,7 +173,7 @@ pub fn ml_bom<'a>(
         components: models.into_iter().map(component).collect(),
     };
     bom.serial_number = serial_number(pretty(&bom).as_bytes());
-    Ok(pretty(&bom))
+    pretty(&bom)
 }
 
 /// A UUID of version 8 (RFC 9562): the first bytes of the SHA-256.
@@ -275,7 +266,8 @@ fn properties(model: &Model) -> Vec<Property> {
     told.extend(model.dossier_sha256().map(|sha256| ("dossier-sha256", hex::encode(sha256))));
     told.extend(model.signature.as_ref().map(|pin| ("signature-key-sha256", pin.key.sha256_hex())));
     if let Some(dossier) = &model.dossier {
-        let review = |review: &LegalReview| format!("{}, {}, until {}", review.by, review.date, review.review_by);
+        let review =
+            |review: &LegalReview| format!("{}, {}, until {}", review.by, review.date, review.review_by);
         told.extend([
             ("openness-weights", dossier.weights.name().to_owned()),
             ("openness-code", dossier.code.name().to_owned()),

@@ -155,7 +155,7 @@ pub(crate) fn fault(finding: &Finding, language: Language) -> &str {
         Fault::OtherUseCase => "gaat over een andere toepassing",
         Fault::RecordChanged => "het dossier is niet wat is ondertekend",
         Fault::AssessmentChanged => "een toets is niet wat is ondertekend",
-        Fault::ModelChanged => "de vastgelegde hash van een model is niet wat is ondertekend",
+        Fault::ModelChanged => "de vastgelegde hash of het dossier van een model is niet wat is ondertekend",
         Fault::RedactionChanged => "het redactieprofiel is niet wat is ondertekend",
         Fault::AdviceChanged => "het advies is niet waarop de eigenaar besloot",
         Fault::TransitionIllegal => "een stap in de besluiten bestaat niet of ontbreekt",

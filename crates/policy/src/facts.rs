@@ -112,7 +112,10 @@ impl Names {
             ("organisation".into(), text(&case.organisation)),
             ("status".into(), text(case.status.name())),
             ("models".into(), entities(&self.model, &case.models)),
-            ("motivated_models".into(), entities(&self.model, &case.model_motivation.keys().cloned().collect())),
+            (
+                "motivated_models".into(),
+                entities(&self.model, &case.model_motivation.keys().cloned().collect()),
+            ),
             ("model_signature_required".into(), Expression::new_bool(case.model_signature_required)),
             ("allowed_roles".into(), entities(&self.role, &case.allowed_roles)),
             ("max_data_class".into(), Expression::new_long(case.max_data_class.rank())),

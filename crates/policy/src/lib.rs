@@ -34,8 +34,8 @@ pub use decision::{
 pub use error::{Error, Place};
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
 pub use request::{
-    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature, Principal,
-    QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
+    Principal, QuotaFacts,
 };
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};

@@ -107,8 +107,8 @@ struct ModelEntry {
 #[serde(deny_unknown_fields, default)]
 struct DossierEntry {
     missing: bool,
-    /// One byte of the hash, repeated; that of `pinned` where a case does not say.
-    sha256: Option<u8>,
+    /// One byte of the hash, repeated.
+    sha256: u8,
     open_points: Vec<String>,
     review_by: Option<Datetime>,
 }
@@ -117,7 +117,7 @@ impl ModelEntry {
     fn facts(self) -> Result<ModelFacts, String> {
         let DossierEntry { missing, sha256, open_points, review_by } = self.dossier;
         let dossier = DossierFacts {
-            sha256: [sha256.or(self.pinned).unwrap_or_default(); 32],
+            sha256: [sha256; 32],
             open_points,
             review_lapses_ms: review_by.map(|day| moment(&day)).transpose()?,
         };
@@ -165,7 +165,7 @@ struct SignedEntry {
     owner_decision: Option<DecisionEntry>,
     /// One byte of the hash, repeated, by model.
     models: BTreeMap<String, u8>,
-    /// The same of the dossiers; as `models` where a base does not say.
+    /// The same of the dossiers; zero for each model of the record where a base does not say.
     dossiers: Option<BTreeMap<String, u8>>,
     conditions: BTreeSet<Check>,
     open_conditions: BTreeSet<String>,
@@ -238,7 +238,7 @@ struct SignOffsEntry {
 type Judged = (UseCase, Approvals, Assessments);
 
 impl SignedEntry {
-    fn approvals(self) -> Result<Approvals, String> {
+    fn approvals(self, case: &UseCase) -> Result<Approvals, String> {
         let advised = |entry: AdviceEntry| {
             let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
             Ok::<_, String>(Advised { verdict: entry.verdict, by: entry.by, date_ms, expires_ms })
@@ -264,7 +264,9 @@ impl SignedEntry {
             cio_advice: self.cio_advice.map(advised).transpose()?,
             fg_advice: self.fg_advice.map(advised).transpose()?,
             owner_decision: self.owner_decision.map(decided).transpose()?,
-            dossiers: hashes(self.dossiers.unwrap_or_else(|| self.models.clone())),
+            dossiers: hashes(
+                self.dossiers.unwrap_or_else(|| case.models.iter().map(|id| (id.clone(), 0)).collect()),
+            ),
             models: hashes(self.models),
             conditions: self.conditions,
             open_conditions: self.open_conditions,
@@ -377,7 +379,8 @@ impl PolicySet {
             part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let assessed: AssessedEntry =
             part("assessed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok(((use_case, signed.approvals()?, assessed.assessments()), facts))
+        let approvals = signed.approvals(&use_case)?;
+        Ok(((use_case, approvals, assessed.assessments()), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {

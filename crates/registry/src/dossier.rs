@@ -160,10 +160,8 @@ impl Model {
         if dossier.opt_outs != OptOuts::Yes {
             points.push(format!("opt-outs-{}", dossier.opt_outs.name()));
         }
-        let unknown = [
-            ("developer", dossier.developer.is_none()),
-            ("legal-review", dossier.legal_review.is_none()),
-        ];
+        let unknown =
+            [("developer", dossier.developer.is_none()), ("legal-review", dossier.legal_review.is_none())];
         points.extend(unknown.iter().filter(|(_, open)| *open).map(|(name, _)| format!("{name}-{UNKNOWN}")));
         points
     }

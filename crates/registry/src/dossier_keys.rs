@@ -106,7 +106,11 @@ fn fits(value: &str) -> Result<(), String> {
 
 /// A word where something else was expected: it may only be `unknown`.
 fn unknown(text: &Text<'_>, at: usize, key: &str, word: &str) -> Result<(), Error> {
-    if word == UNKNOWN { Ok(()) } else { Err(text.error(at, format!("{key}: the one word it may be is unknown"))) }
+    if word == UNKNOWN {
+        Ok(())
+    } else {
+        Err(text.error(at, format!("{key}: the one word it may be is unknown")))
+    }
 }
 
 fn kwh(text: &Text<'_>, value: Spanned<Kwh>) -> Result<Option<u64>, Error> {

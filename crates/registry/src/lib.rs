@@ -23,7 +23,6 @@ pub use model::{
 pub use pin::{PinRequest, PinSignature, append_entry, pin};
 pub use registry::{EMBEDDED_MODELS_TOML, Registry, VerifyReport};
 pub use signature::{
-    BUNDLE_BYTES_MAX, Curve, PublicKey, SignaturePin, SignatureReport, signed_files,
-    verify_signature,
+    BUNDLE_BYTES_MAX, Curve, PublicKey, SignaturePin, SignatureReport, signed_files, verify_signature,
 };
 pub use weights::{Inspection, Metadata};

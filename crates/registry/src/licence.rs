@@ -9,6 +9,10 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     if text == UNKNOWN {
         return Ok(());
     }
+    let nameless = |word: &str| word.ends_with("LicenseRef-");
+    if text.split(|c: char| c.is_whitespace() || "()+".contains(c)).any(nameless) {
+        return Err(format!("{text:?} names no terms after LicenseRef-"));
+    }
     Expression::parse(text).map(|_| ()).map_err(|error| {
         format!(
             "{text:?} is no SPDX expression ({}); write such as Apache-2.0, LicenseRef-NAME for terms of their own, \

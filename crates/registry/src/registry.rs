@@ -103,11 +103,8 @@ impl Registry {
     pub fn signature(&self, id: &str) -> Result<Option<SignatureReport>, Error> {
         let model = self.entry(id)?;
         let Some(pin) = &model.signature else { return Ok(None) };
-        let refuse = |reason: String| Error::Signature {
-            id: id.to_owned(),
-            bundle: pin.bundle.clone(),
-            reason,
-        };
+        let refuse =
+            |reason: String| Error::Signature { id: id.to_owned(), bundle: pin.bundle.clone(), reason };
         let folder = self.folder.as_ref().ok_or_else(|| {
             refuse("it lies beside a models.toml of its own; name that with --models FILE".to_owned())
         })?;

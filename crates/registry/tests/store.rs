@@ -241,6 +241,7 @@ fn pin_writes_an_entry_that_parses() {
     assert!(append_entry(&manifest, &entry).unwrap_err().to_string().contains("rose is there twice"));
     assert_eq!(std::fs::read(&manifest).unwrap(), before);
     for (id, path) in [("Rose", model.as_path()), ("rose", Path::new("/nonexistent/x.gguf"))] {
-        pin(&PinRequest { id: id.to_owned(), paths: vec![path.to_owned()], signature: None }, &mut |_, _| {}).unwrap_err();
+        pin(&PinRequest { id: id.to_owned(), paths: vec![path.to_owned()], signature: None }, &mut |_, _| {})
+            .unwrap_err();
     }
 }

@@ -11,7 +11,10 @@ const UNKNOWN: &str = "unknown";
 /// How open each model is, and what of it a use case would have to motivate.
 pub(super) fn openness(places: &Places) -> anyhow::Result<ExitCode> {
     let registry = places.registry()?;
-    println!("{:<32} {:<8} {:<8} {:<13} {:<16} TO MOTIVATE", "ID", "WEIGHTS", "CODE", "TRAINING DATA", "LICENCE");
+    println!(
+        "{:<32} {:<8} {:<8} {:<13} {:<16} TO MOTIVATE",
+        "ID", "WEIGHTS", "CODE", "TRAINING DATA", "LICENCE"
+    );
     for model in registry.models() {
         let dossier = model.dossier.as_ref();
         let [weights, code, data] = dossier.map_or(["no dossier", "", ""], |dossier| {
@@ -28,11 +31,15 @@ pub(super) fn openness(places: &Places) -> anyhow::Result<ExitCode> {
 pub(super) fn show(registry: &Registry, model: &Model) {
     match registry.signature(&model.id) {
         Ok(None) => println!("signature      none"),
-        Ok(Some(signed)) => println!("signature      holds, {} key {}", signed.curve.name(), signed.key_sha256),
+        Ok(Some(signed)) => {
+            println!("signature      holds, {} key {}", signed.curve.name(), signed.key_sha256)
+        }
         Err(error) => println!("signature      REFUSED: {error}"),
     }
     let Some(dossier) = &model.dossier else {
-        println!("dossier        none: add [model.dossier] to models.toml; no pilot runs with this model before");
+        println!(
+            "dossier        none: add [model.dossier] to models.toml; no pilot runs with this model before"
+        );
         return;
     };
     let digest = model.dossier_sha256().map(hex::encode).unwrap_or_default();

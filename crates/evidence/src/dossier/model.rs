@@ -9,7 +9,10 @@ use crate::words::{number, openness, say, training_data};
 /// Its rows in a list of facts; one row says so where `models.toml` has no dossier.
 pub(super) fn facts(page: &mut Page, entry: &Model, language: Language) {
     let Some(dossier) = &entry.dossier else {
-        page.pair(say(language, "Dossier", "Dossier"), say(language, "none in models.toml", "geen in models.toml"));
+        page.pair(
+            say(language, "Dossier", "Dossier"),
+            say(language, "none in models.toml", "geen in models.toml"),
+        );
         return;
     };
     let unknown = say(language, "unknown", "onbekend");
@@ -26,7 +29,10 @@ pub(super) fn facts(page: &mut Page, entry: &Model, language: Language) {
     page.pair(say(language, "Developer", "Ontwikkelaar"), &format!("{developer} ({country})"));
     let told = |text: &Option<String>| text.clone().unwrap_or_else(|| unknown.to_owned());
     page.pair(say(language, "Packed by", "Verpakt door"), &told(&dossier.packed_by));
-    page.pair(say(language, "Training data", "Trainingsdata"), training_data(entry.training_data(), language));
+    page.pair(
+        say(language, "Training data", "Trainingsdata"),
+        training_data(entry.training_data(), language),
+    );
     page.pair(say(language, "Training data until", "Trainingsdata tot"), &told(&dossier.trained_until));
     let energy = dossier.training_kwh.map(|kwh| format!("{} kWh", number(kwh, language)));
     page.pair(say(language, "Energy of training", "Energie van de training"), &told(&energy));

@@ -226,7 +226,9 @@ const MODELS: &[(&str, &str, ModelChange)] = &[
     ("model-dossier-missing", "pilot", |facts| facts.dossier = None),
     ("model-dossier-not-as-signed", "pilot", |facts| dossier(facts).sha256 = [9; 32]),
     ("model-review-lapsed", "pilot", |facts| dossier(facts).review_lapses_ms = Some(testkit::NOW_MS)),
-    ("model-openness-unmotivated", "pilot", |facts| dossier(facts).open_points.push("code-closed".to_owned())),
+    ("model-openness-unmotivated", "pilot", |facts| {
+        dossier(facts).open_points.push("code-closed".to_owned())
+    }),
     ("model-signature-not-genuine", "pilot", |facts| facts.signature = policy::ModelSignature::NotGenuine),
     ("model-signature-not-genuine", "demo", |facts| facts.signature = policy::ModelSignature::NotGenuine),
 ];

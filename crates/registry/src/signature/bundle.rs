@@ -68,7 +68,10 @@ pub(super) fn signed_payload(bytes: &[u8], key: &PublicKey) -> Result<Vec<u8>, S
     }
     let material = bundle.verification_material;
     if !material.tlog_entries.is_empty() {
-        return Err("it has entries of a transparency log, which nothing here can check; sign with a key alone".into());
+        return Err(
+            "it has entries of a transparency log, which nothing here can check; sign with a key alone"
+                .into(),
+        );
     }
     let own = key.sha256_hex();
     if material.public_key.hint.is_some_and(|hint| hint != own) {
@@ -161,8 +164,8 @@ pub(super) struct Statement {
 
 impl Statement {
     pub fn parse(payload: &[u8]) -> Result<Self, String> {
-        let json: StatementJson =
-            serde_json::from_slice(payload).map_err(|error| format!("what was signed is no model: {error}"))?;
+        let json: StatementJson = serde_json::from_slice(payload)
+            .map_err(|error| format!("what was signed is no model: {error}"))?;
         if json.kind != STATEMENT_TYPE || json.predicate_type != PREDICATE_TYPE {
             return Err(format!("what was signed is no {PREDICATE_TYPE} in a {STATEMENT_TYPE}"));
         }

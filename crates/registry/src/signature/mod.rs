@@ -57,7 +57,11 @@ pub fn verify_signature(
         let listed = resources.iter().find(|resource| resource.name == inside || resource.name == *file);
         let Some(Resource { name, sha256: signed }) = listed else {
             let on_list = ignored.iter().any(|path| below(&inside, path) || below(file, path));
-            let why = if on_list { "it was left out when the model was signed" } else { "it is not among the signed files" };
+            let why = if on_list {
+                "it was left out when the model was signed"
+            } else {
+                "it is not among the signed files"
+            };
             return Err(format!("{file}: {why}"));
         };
         if signed != sha256 {
