@@ -175,14 +175,7 @@ fn print_changes(what: &str, old: &BTreeMap<String, String>, new: &BTreeMap<Stri
         match old.get(name) {
             None => println!("{what} {name} is new"),
             Some(before) if before != text => println!("{what} {name} has changed"),
-            Some(known) => {
-                let lapses = known.dossier.as_ref().and_then(|dossier| dossier.review_lapses_ms);
-                if let Some(end) = lapses.filter(|end| end.saturating_sub(now_ms) < SOON_MS) {
-                    let verb = if end <= now_ms { "lapsed on" } else { "lapses on" };
-                    let at = super::use_case::date(end);
-                    notes.push(format!("{}: the legal review of model {model} {verb} {at}", case.id));
-                }
-            }
+            Some(_) => {}
         }
     }
 }

@@ -261,8 +261,8 @@ fn properties(model: &Model) -> Vec<Property> {
         ("weights-sha256", hex::encode(model.sha256())),
         ("context-tokens", model.limits.context_tokens.to_string()),
         ("languages", model.limits.languages.join(", ")),
-        ("license-known", (model.license != "unknown").to_string()),
     ];
+    told.extend((model.license == "unknown").then(|| ("license", unknown())));
     told.extend(model.dossier_sha256().map(|sha256| ("dossier-sha256", hex::encode(sha256))));
     told.extend(model.signature.as_ref().map(|pin| ("signature-key-sha256", pin.key.sha256_hex())));
     if let Some(dossier) = &model.dossier {
