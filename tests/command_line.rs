@@ -16,6 +16,7 @@ fn help_of_every_command() {
         &["models", "verify"],
         &["models", "pin"],
         &["models", "show"],
+        &["models", "bom"],
         &["keys"],
         &["keys", "issue"],
         &["keys", "list"],

@@ -23,6 +23,7 @@ mod gate;
 mod guidance;
 mod hang_up;
 mod harness;
+mod models;
 mod policy_reload;
 mod privacy;
 mod quota;

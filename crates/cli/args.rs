@@ -228,13 +228,17 @@ pub struct Chat {
 #[derive(Debug, Subcommand)]
 pub enum Models {
     /// List the models of models.toml and whether their files are here
-    List,
+    List {
+        /// Say how open each is: weights, code, training data, and what is closed or unknown
+        #[arg(long)]
+        openness: bool,
+    },
     /// Fetch a model's files, verify and keep them
     Fetch {
         /// Model id [default: the default model]
         id: Option<String>,
     },
-    /// Hash the files that are here against their pins
+    /// Hash the files that are here against their pins, and check signatures
     Verify {
         /// Model id [default: every model that is here]
         id: Option<String>,
@@ -247,8 +251,25 @@ pub enum Models {
         /// The files, in order; the first carries the metadata
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// A signature over the files that must hold: a Sigstore bundle (OpenSSF Model Signing v1.0)
+        #[arg(long, value_name = "BUNDLE", requires = "key")]
+        signature: Option<PathBuf>,
+        /// The public key that made the signature: ECDSA on P-256 or P-384, PEM
+        #[arg(long, value_name = "KEY", requires = "signature")]
+        key: Option<PathBuf>,
     },
-    /// Show one model: its pins, metadata and tensors
+    /// Print a bill of materials: CycloneDX 1.6, JSON
+    Bom {
+        /// Model id [default: the default model]
+        id: Option<String>,
+        /// Every model of models.toml
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+        /// The moment of the bill, RFC 3339 [default: of SOURCE_DATE_EPOCH if set, else none]
+        #[arg(long, value_name = "TIME")]
+        timestamp: Option<String>,
+    },
+    /// Show one model: its pins, dossier, metadata and tensors
     Show {
         /// Model id [default: the default model]
         id: Option<String>,

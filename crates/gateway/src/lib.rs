@@ -20,6 +20,7 @@ mod gateway;
 mod generate;
 mod informed;
 mod load;
+mod model_facts;
 mod quota;
 mod record;
 mod recount;
@@ -45,6 +46,7 @@ pub use informed::{
     GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
 };
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use model_facts::model_facts;
 pub use policy::Language;
 pub use provenance::Receipt;
 pub use quota::QuotaRow;

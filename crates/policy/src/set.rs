@@ -16,7 +16,7 @@ use crate::guidance::{self, Guidance};
 use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::record;
 use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
 use crate::rules::{Rules, parse_rules, parse_schema};
 use crate::settled::{Ruling, settle};
@@ -359,6 +359,11 @@ impl PolicySet {
             model: Some(ModelFacts {
                 pinned_sha256: Some([0; 32]),
                 loaded_sha256: Some([0; 32]),
+                dossier: Some(DossierFacts {
+                    sha256: [0; 32],
+                    open_points: vec!["probe".into()],
+                    review_lapses_ms: Some(0),
+                }),
                 ..ModelFacts::unknown("probe")
             }),
             now_ms: 0,

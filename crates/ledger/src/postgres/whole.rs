@@ -166,8 +166,7 @@ async fn standings(session: &Session, gateway: Option<&str>) -> Result<Vec<Stand
 
 /// Forgets this gateway's part of windows long past: the others' clocks may stand otherwise.
 async fn prune(session: &Session, gateway: &str, now_ms: i64) -> Result<(), Failed> {
-    let sql =
-        "DELETE FROM proeftuin_counters WHERE per = $1 AND start_ms + 0 < $2 AND gateway = $3 AND reserved = 0";
+    let sql = "DELETE FROM proeftuin_counters WHERE per = $1 AND start_ms + 0 < $2 AND gateway = $3 AND reserved = 0";
     for (window, kept_ms) in KEPT_MS {
         let before_ms = now_ms.saturating_sub(kept_ms);
         session.client.execute(sql, &[&window.name(), &before_ms, &gateway]).await?;

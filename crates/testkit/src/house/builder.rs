@@ -166,7 +166,7 @@ impl HouseBuilder {
         let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
-        let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
+        let policy = policy_folder(&mut self, &serving.facts);
         let active_policy = active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy");
         if self.informed {
             inform(&ledger, &active_policy, &self);
@@ -256,7 +256,7 @@ fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
     }
 }
 
-fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex<Folder>> {
+fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Folder>> {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
     let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
     for (language, text) in [("nl", GUIDANCE_NL), ("en", GUIDANCE_EN)] {
@@ -266,7 +266,10 @@ fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex
         folder.insert(format!("redaction/{id}.toml"), text.clone());
     }
     for (id, text) in &house.use_cases {
-        folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
+        let pinned = hex::encode(model.pinned_sha256.expect("a pinned model"));
+        let dossier = hex::encode(model.dossier.as_ref().expect("a dossier").sha256);
+        let text = text.replace("PINNED", &pinned).replace("DOSSIER", &dossier);
+        folder.insert(format!("use-cases/{id}.toml"), text);
     }
     let signers = house_signers();
     signers.sign_all(&mut folder);
