@@ -22,6 +22,10 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
+    (
+        "rules/32-evaluation.cedar",
+        include_str!("../../../policy/rules/32-evaluation.cedar"),
+    ),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
@@ -30,6 +34,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/assessments.toml", include_str!("../../../policy/tests/assessments.toml")),
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
+    ("tests/evaluation.toml", include_str!("../../../policy/tests/evaluation.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
     ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
     ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
@@ -49,6 +54,8 @@ pub(crate) enum FileKind {
     Mitigations,
     /// A signature on a use case.
     Signature,
+    /// A report of a suite that an evaluator signed.
+    Evaluation,
     Roster,
     /// A root key's signature on the roster.
     RosterSeal,
@@ -185,6 +192,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
             stem_of(".mitigations.toml").map(|_| FileKind::Mitigations)
         }
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
+        "evaluations" => stem_of(".json").map(|_| FileKind::Evaluation),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
         // Lessons of other organisations: read by people and `use-case similar`, never a use case.

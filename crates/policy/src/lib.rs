@@ -6,6 +6,7 @@ mod approval;
 mod assessment;
 mod decision;
 mod error;
+mod evaluation;
 mod facts;
 mod files;
 mod record;
@@ -32,6 +33,11 @@ pub use decision::{
     Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
+pub use evaluation::{
+    Decimal, DecimalError, Demand, EngineRef, EvaluatedModel, Evaluated, EvaluationFault, Evaluations, GateRef,
+    MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile, SignedReport,
+    SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
+};
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
 pub use set::PolicySet;

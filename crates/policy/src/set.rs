@@ -10,7 +10,8 @@ use crate::Error;
 use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
-use crate::facts::{Fault, Names};
+use crate::evaluation::{Evaluations, evaluations, signed_reports};
+use crate::facts::{Fault, Judged, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::record;
 use crate::request::{
@@ -28,6 +29,7 @@ pub(crate) struct Loaded {
     case: UseCase,
     approvals: Approvals,
     assessments: Assessments,
+    evaluations: Evaluations,
     entities: Entities,
 }
 
@@ -82,11 +84,13 @@ impl PolicySet {
         };
         set.probe()?;
         let forms = Forms::read(files.of_kind(FileKind::Form))?;
+        let reports = signed_reports(files)?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
             let assessed = assessments(&case, files, &forms)?;
-            let loaded = set.fit(case, approvals, assessed)?;
+            let evaluated = evaluations(&case, files, &reports, &trust, &approvals)?;
+            let loaded = set.fit(case, approvals, assessed, evaluated)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         set.no_strays()?;
@@ -120,6 +124,12 @@ impl PolicySet {
     #[must_use]
     pub fn assessments(&self, id: &str) -> Option<&Assessments> {
         self.use_cases.get(id).map(|loaded| &loaded.assessments)
+    }
+
+    /// What became of the evaluations that a use case demands.
+    #[must_use]
+    pub fn evaluations(&self, id: &str) -> Option<&Evaluations> {
+        self.use_cases.get(id).map(|loaded| &loaded.evaluations)
     }
 
     /// Version of the roster, if the root keys vouch for it.
@@ -191,12 +201,12 @@ impl PolicySet {
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
-        let context = self.names.entry_context(request, off(loaded, request));
+        let context = self.names.entry_context(request, &judged(loaded, request));
         self.decide(loaded, request, request.action.name(), context)
     }
 
     pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
-        let context = self.names.clearance_context(request, off(loaded, &request.entry));
+        let context = self.names.clearance_context(request, &judged(loaded, &request.entry));
         self.decide(loaded, &request.entry, CLEAR, context)
     }
 
@@ -285,11 +295,12 @@ impl PolicySet {
         case: UseCase,
         approvals: Approvals,
         assessments: Assessments,
+        evaluations: Evaluations,
     ) -> Result<Loaded, Error> {
         let entity = self.names.use_case_entity(&case, &approvals, &assessments).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, approvals, assessments, entities })
+        Ok(Loaded { case, approvals, assessments, evaluations, entities })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -316,11 +327,11 @@ impl PolicySet {
         };
         for action in [Action::Chat, Action::Complete, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
-            let context = self.names.entry_context(&entry, Vec::new());
+            let context = self.names.entry_context(&entry, &Judged::default());
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;
         }
         let request = ClearanceRequest { entry, findings: FindingFacts::default() };
-        let context = self.names.clearance_context(&request, Vec::new());
+        let context = self.names.clearance_context(&request, &Judged::default());
         self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
     }
 
@@ -338,6 +349,13 @@ impl PolicySet {
         let resource = self.names.use_case(&entry.principal.use_case);
         self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
     }
+}
+
+/// What was judged beforehand of the use case, as far as it concerns this request.
+fn judged<'a>(loaded: Option<&'a Loaded>, request: &EntryRequest) -> Judged<'a> {
+    let model = request.model.as_ref().map_or("", |model| model.id.as_str());
+    let facts = loaded.map(|loaded| loaded.evaluations.facts(loaded.case.status, model));
+    Judged { controls_off: off(loaded, request), evaluations: facts.unwrap_or_default() }
 }
 
 /// The controls behind measures of the use case that are not in force for this request.

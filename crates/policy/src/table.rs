@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
 use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
 use crate::error::{Place, toml_error};
+use crate::evaluation::{Demand, Evaluated, EvaluationFault, Evaluations};
 use crate::files::FileKind;
 use crate::request::{
     Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
@@ -38,6 +39,9 @@ struct Base {
     /// What its assessments and measures come to.
     #[serde(default)]
     assessed: Table,
+    /// What becomes of the evaluations that its record demands, by suite; the same for each of its models.
+    #[serde(default)]
+    evaluated: Table,
     facts: Table,
 }
 
@@ -195,8 +199,50 @@ struct SignOffsEntry {
     expires: Datetime,
 }
 
+/// What becomes of a demanded evaluation, written out: reports are verified and judged elsewhere.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct EvaluatedEntry {
+    faults: Vec<String>,
+    signed: Option<Datetime>,
+    expires: Option<Datetime>,
+    too_old: Option<Datetime>,
+}
+
+impl EvaluatedEntry {
+    fn evaluated(&self, demand: &Demand, model: &str) -> Result<Evaluated, String> {
+        let fault = |code: &String| {
+            let fault = EvaluationFault::ALL.iter().find(|fault| fault.code() == code.as_str());
+            Ok::<_, String>((*fault.ok_or_else(|| format!("there is no fault {code}"))?, code.clone()))
+        };
+        let date = |date: &Option<Datetime>| date.as_ref().map(moment).transpose();
+        Ok(Evaluated {
+            demand: demand.clone(),
+            model: model.to_owned(),
+            path: None,
+            report_sha256: None,
+            by: None,
+            signed_ms: date(&self.signed)?,
+            expires_ms: date(&self.expires)?,
+            too_old_ms: date(&self.too_old)?,
+            faults: self.faults.iter().map(fault).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What the record demands, each as the table has it; what the table leaves out is missing.
+fn evaluated(case: &UseCase, table: &BTreeMap<String, EvaluatedEntry>) -> Result<Evaluations, String> {
+    let missing =
+        EvaluatedEntry { faults: vec![EvaluationFault::Missing.code().into()], ..EvaluatedEntry::default() };
+    let pairs = case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
+    let evaluated = pairs.map(|(demand, model)| {
+        table.get(&demand.suite).unwrap_or(&missing).evaluated(demand, model)
+    });
+    Ok(Evaluations { evaluated: evaluated.collect::<Result<_, _>>()? })
+}
+
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments);
+type Judged = (UseCase, Approvals, Assessments, Evaluations);
 
 impl SignedEntry {
     fn approvals(self) -> Result<Approvals, String> {
@@ -312,6 +358,7 @@ impl PolicySet {
         tree.insert("use_case".into(), Value::Table(use_case));
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
+        tree.insert("evaluated".into(), Value::Table(base.evaluated.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -333,11 +380,14 @@ impl PolicySet {
             part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let assessed: AssessedEntry =
             part("assessed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok(((use_case, signed.approvals()?, assessed.assessments()), facts))
+        let entries: BTreeMap<String, EvaluatedEntry> =
+            part("evaluated")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let evaluations = evaluated(&use_case, &entries)?;
+        Ok(((use_case, signed.approvals()?, assessed.assessments(), evaluations), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments) = judged;
+        let (use_case, approvals, assessments, evaluations) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -368,7 +418,7 @@ impl PolicySet {
             },
             live: facts.live,
         };
-        let loaded = self.fit(use_case, approvals, assessments).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments, evaluations).map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

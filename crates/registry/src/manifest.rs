@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Error;
-use crate::model::{Approval, Evaluation, Limits, Status};
+use crate::model::{Approval, Limits, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +29,8 @@ pub(crate) struct Entry {
     pub training_data: Spanned<String>,
     pub limits: Spanned<Limits>,
     #[serde(default)]
-    pub evaluation: Vec<Spanned<Evaluation>>,
+    // They stood here before they were signed; named so that the complaint can say where they went.
+    pub evaluation: Vec<Spanned<toml::Value>>,
     #[serde(default)]
     pub approval: Vec<Spanned<Approval>>,
 }

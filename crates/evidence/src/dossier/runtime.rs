@@ -66,12 +66,6 @@ fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language:
         None => page.within("<span class=\"none\">", say(language, "no hash", "geen hash"), "</span>"),
     };
     page.raw("</dd>");
-    for evaluation in &entry.evaluations {
-        let text = format!("{} {}", say(language, "valid until", "geldig tot"), evaluation.expires);
-        let term = format!("{} {}", say(language, "Evaluation", "Evaluatie"), evaluation.suite);
-        page.pair(&term, &text)
-            .pair_code(say(language, "Its report", "Het rapport"), &evaluation.report_sha256);
-    }
     page.raw("</dl>");
 }
 

@@ -21,7 +21,9 @@ pub use dossier::{
 pub use judge::{Advised, Approvals, Decided, Fault, Finding, SignOffs};
 pub(crate) use judge::{Trust, approvals, trust};
 pub use key::{PublicKey, SigningKey};
+pub(crate) use roster::Signer;
 pub use roster::{RosterSeal, TrustRoot};
+pub(crate) use statement::{canonical, pre_authentication};
 pub use statement::{
     Act, Advice, Check, Condition, Decision as OwnerDecision, Fulfilment, Moment, Role, Signed, Statement,
 };
