@@ -38,11 +38,6 @@ license = "EUPL-1.2"
 weights_open = true
 training_data = "unknown"
 limits = { context_tokens = 8192, languages = ["nl", "en"] }
-[[model.evaluation]]
-suite = "dutch-letters"
-report_sha256 = "4444444444444444444444444444444444444444444444444444444444444444"
-min = 0.8
-expires = "2027-01-01"
 "#;
 
 /// What belongs to the documents.
@@ -84,6 +79,15 @@ iama = {{ sha256 = "{}", date = 2025-11-10T09:00:00Z, review_by = 2026-05-10T09:
 [model_sha256]
 open-model = "{pinned}"
 {accountability}
+[[evaluation]]
+suite = "perplexity"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+max_age_days = 365
+[[evaluation]]
+suite = "dutch-letters"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+needed_for = "accepted"
+max_age_days = 90
 "#,
         quoted(title),
         quoted(purpose),
@@ -126,7 +130,20 @@ fn folder(text: &str, id: &str) -> Folder {
     folder.insert(policy::ROSTER_PATH.into(), roster);
     let seal = policy::seal_roster(&files(&folder), &signers.root).unwrap();
     folder.extend([seal]);
+    evaluate(&mut folder, &signers);
     folder
+}
+
+/// Two reports, of which the one of January is too old by June.
+fn evaluate(folder: &mut Folder, signers: &Signers) {
+    let registry = Registry::parse(&models(), "models.toml").unwrap();
+    let pinned: String =
+        registry.entry("open-model").unwrap().sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let report = testkit::evaluations::report("open-model", &pinned, SIGNED_MS);
+    signers.evaluate(folder, report.clone());
+    let mut other = report;
+    other.suite.name = "dutch-letters".into();
+    signers.evaluate(folder, other);
 }
 
 /// Signed: a positive CIO, an FG with a check and two conditions in words of which one is met, pilot, then accepted.
