@@ -47,8 +47,8 @@ impl Story {
 
     fn eval(&self, suite: &str, args: &[&str], keys: &[(&str, &str)]) -> Ran {
         let (suite_file, out) = (self.path(&format!("{suite}.toml")), self.path(&format!("{suite}.json")));
-        let mut command = self.place.command(&["eval", "run", "--threads", "2", "--suite"]);
-        command.arg(suite_file).arg("--out").arg(out).args(args);
+        let mut command = self.place.command(&["eval", "run", "--threads", "2"]);
+        command.arg("--suite").arg(suite_file).arg("--out").arg(out).args(args);
         command.envs(keys.iter().copied());
         finish(&mut command, "")
     }
@@ -73,14 +73,18 @@ fn metric(report: &Value, name: &str) -> f64 {
 }
 
 fn ask(server: &Server, key: &str) -> Reply {
-    server.chat(key, &json!({"model": MODEL, "max_tokens": 2, "messages": [{"role": "user", "content": "Hello"}]}))
+    server.chat(
+        key,
+        &json!({"model": MODEL, "max_tokens": 2, "messages": [{"role": "user", "content": "Hello"}]}),
+    )
 }
 
 #[test]
 fn three_suites_are_run_signed_and_demanded_and_block_when_they_do_not_hold() {
     let Some(place) = Place::new() else { return };
     let story = Story { place };
-    let suites = [("perplexity", perplexity()), ("leakage", LEAKAGE.into()), ("gate-refusal", REFUSAL.into())];
+    let suites =
+        [("perplexity", perplexity()), ("leakage", LEAKAGE.into()), ("gate-refusal", REFUSAL.into())];
     let demands = suites.iter().map(|(name, text)| {
         let sha256 = story.suite(name, text);
         format!(
@@ -109,7 +113,10 @@ fn run_all(story: &Story, url: &str, key: &str) {
     std::fs::write(&text, TEXT).unwrap();
     story.eval("perplexity", &["--text", text.to_str().unwrap()], &[]).ok();
     let report = story.report("perplexity");
-    assert!(metric(&report, "perplexity") > 1.0 && metric(&report, "tokens_scored") == 15.0 * 2.0, "{report}");
+    assert!(
+        metric(&report, "perplexity") > 1.0 && metric(&report, "tokens_scored") == 15.0 * 2.0,
+        "{report}"
+    );
     assert!(report.get("gate").is_none());
     let said = story.eval("perplexity", &[], &[]).refused();
     assert!(said.contains("--text FILE"), "the built-in text is another one: {said}");
@@ -117,7 +124,10 @@ fn run_all(story: &Story, url: &str, key: &str) {
     let ran = story.eval("leakage", &["--url", url, "--key-env", "THE_KEY"], &[("THE_KEY", key)]);
     let report = story.report("leakage");
     ran.ok();
-    assert_eq!([metric(&report, "leaked"), metric(&report, "planted"), metric(&report, "unreplaced")], [0.0, 16.0, 0.0]);
+    assert_eq!(
+        [metric(&report, "leaked"), metric(&report, "planted"), metric(&report, "unreplaced")],
+        [0.0, 16.0, 0.0]
+    );
     assert_eq!(report["gate"]["use_case"], "pilot-test");
 
     let revoked = story.place.key("pilot-test");
@@ -138,7 +148,9 @@ fn run_all(story: &Story, url: &str, key: &str) {
     }
     // A use case that puts values back tells nothing about leaks, and a policy that is not in force nothing about gates.
     let mut command = crate::harness::proeftuin();
-    command.args(["eval", "run", "--suite", "leakage", "--url", url, "--out", "x.json"]).env("PROEFTUIN_KEY", key);
+    command
+        .args(["eval", "run", "--suite", "leakage", "--url", url, "--out", "x.json"])
+        .env("PROEFTUIN_KEY", key);
     let said = finish(command.current_dir(story.place.root()), "").refused();
     assert!(said.contains("another policy is in force"), "{said}");
     assert!(!story.path("x.json").exists());
@@ -164,9 +176,12 @@ fn accept(story: &Story, server: &Server, key: &str) {
     let said = story.place.run(&["use-case", "status", "pilot-test"]).ok();
     assert!(said.contains(&format!("evaluation leakage of {MODEL}: by e.valuator on ")), "{said}");
     let signed = story.signed("leakage");
-    let verify = |path: &Path| story.place.run(&["eval", "verify", path.to_str().unwrap(), "--use-case", "pilot-test"]);
+    let verify = |path: &Path| {
+        story.place.run(&["eval", "verify", path.to_str().unwrap(), "--use-case", "pilot-test"])
+    };
     let said = verify(&signed).ok();
-    for part in ["by e.valuator", "the files that models.toml pins", "the evaluation that the record demands"] {
+    for part in ["by e.valuator", "the files that models.toml pins", "the evaluation that the record demands"]
+    {
         assert!(said.contains(part), "no {part} in {said}");
     }
 

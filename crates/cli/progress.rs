@@ -41,7 +41,9 @@ impl Steps {
     pub(crate) fn new(doing: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_message(doing);
-            if let Ok(style) = ProgressStyle::with_template("{msg:<12} [{bar:30}] {pos:>7} of {len:<7} {eta:>6}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{msg:<12} [{bar:30}] {pos:>7} of {len:<7} {eta:>6}")
+            {
                 bar.set_style(style.progress_chars("=> "));
             }
             bar

@@ -36,7 +36,10 @@ impl Accepted {
         let keys = Keys { root, cio, fg, owner, evaluator, stranger };
         std::fs::write(&story.root, format!("threshold = 1\nkeys = [\"{}\"]\n", keys.root.1)).unwrap();
         let mut this = Self { story, keys };
-        this.write(RECORD, &(record() + &DEMAND.replace("max_age_days", "needed_for = \"accepted\"\nmax_age_days")));
+        this.write(
+            RECORD,
+            &(record() + &DEMAND.replace("max_age_days", "needed_for = \"accepted\"\nmax_age_days")),
+        );
         this.write("redaction/default.toml", &this.read("redaction/default.toml"));
         this.seal(&this.roster());
         this.sign("cio", &["--verdict", "positive"]);
@@ -82,7 +85,8 @@ impl Accepted {
 
     /// Has a report signed into the folder, of a run that ended a minute ago.
     fn evaluate(&self, change: impl FnOnce(&mut EvaluationReport), key: &str, days: u32) {
-        let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+        let now_ms =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
         let mut report = testkit::evaluations::report(MODEL, &pinned(), now_ms / 1000 * 1000 - 60_000);
         change(&mut report);
         let path = self.story.place.root().join("report.json");
@@ -306,7 +310,10 @@ const BREAKS: &[Break] = &[
         |a| {
             let max = Threshold { min: None, max: "60".parse().ok() };
             let worse = Metric::new("61".parse().unwrap(), max);
-            a.evaluate(|report| drop(report.metrics.insert("perplexity".into(), worse)), &a.keys.evaluator.0, 365);
+            let worse = |report: &mut EvaluationReport| {
+                report.metrics.insert("perplexity".into(), worse);
+            };
+            a.evaluate(worse, &a.keys.evaluator.0, 365);
         },
         None,
     ),

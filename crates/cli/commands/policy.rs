@@ -75,7 +75,9 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
     for evaluated in set.evaluations(&case.id).into_iter().flat_map(|evaluations| &evaluations.evaluated) {
         let end = evaluated.expires_ms.into_iter().chain(evaluated.too_old_ms).min();
         ends.extend(end.map(|end| ("an evaluation", end)));
-        if let Some((_, detail)) = evaluated.faults.first().filter(|_| evaluated.demand.is_needed(case.status)) {
+        if let Some((_, detail)) =
+            evaluated.faults.first().filter(|_| evaluated.demand.is_needed(case.status))
+        {
             notes.push(format!("{}: {} of {}: {detail}", case.id, evaluated.demand.suite, evaluated.model));
         }
     }

@@ -34,6 +34,6 @@ pub use server_load::{LoadLimits, run_server};
 pub use server_workload::{Beside, ServerWorkload, Task};
 pub use statistics::{Summary, quantile, upper_bound_95};
 pub use suites::{
-    About, EMBEDDED_TEXT, ExtraKeys, Gate, GateAddress, Measured, PerplexityEstimate, Suite, Windows, leakage,
-    needs_server, perplexity, refusals, report as evaluation_report, score_text,
+    About, EMBEDDED_TEXT, ExtraKeys, Gate, GateAddress, Measured, PerplexityEstimate, Suite, Windows,
+    leakage, needs_server, perplexity, refusals, report as evaluation_report, score_text,
 };

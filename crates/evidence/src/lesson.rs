@@ -235,7 +235,9 @@ fn model(subject: &Subject<'_>, entry: &registry::Model, veil: &Veil<'_>) -> Res
     let mut evaluations = Vec::new();
     // Only what holds but for the clock: a report that counts for nothing teaches nothing.
     for evaluated in of_this.filter(|evaluated| evaluated.faults.is_empty()) {
-        let (Some(report_sha256), Some(end)) = (&evaluated.report_sha256, ends_ms(evaluated)) else { continue };
+        let (Some(report_sha256), Some(end)) = (&evaluated.report_sha256, ends_ms(evaluated)) else {
+            continue;
+        };
         evaluations.push(LessonEvaluation {
             suite: veil.text("evaluation.suite", &evaluated.demand.suite)?,
             report_sha256: report_sha256.clone(),

@@ -22,10 +22,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
-    (
-        "rules/32-evaluation.cedar",
-        include_str!("../../../policy/rules/32-evaluation.cedar"),
-    ),
+    ("rules/32-evaluation.cedar", include_str!("../../../policy/rules/32-evaluation.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),

@@ -34,9 +34,9 @@ pub use decision::{
 };
 pub use error::{Error, Place};
 pub use evaluation::{
-    Decimal, DecimalError, Demand, EngineRef, EvaluatedModel, Evaluated, EvaluationFault, Evaluations, GateRef,
-    MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile, SignedReport,
-    SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
+    Decimal, DecimalError, Demand, EngineRef, Evaluated, EvaluatedModel, EvaluationFault, Evaluations,
+    GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile,
+    SignedReport, SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
 };
 pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
 pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};

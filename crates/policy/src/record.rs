@@ -321,7 +321,10 @@ impl Source<'_> {
                 return Err(wrong("suite", "is demanded twice".into()));
             }
             if demands.len() == DEMANDS_MAX {
-                return Err(wrong("suite", format!("is one too many; a record demands at most {DEMANDS_MAX}")));
+                return Err(wrong(
+                    "suite",
+                    format!("is one too many; a record demands at most {DEMANDS_MAX}"),
+                ));
             }
             demands.push(demand);
         }

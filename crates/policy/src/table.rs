@@ -234,10 +234,10 @@ impl EvaluatedEntry {
 fn evaluated(case: &UseCase, table: &BTreeMap<String, EvaluatedEntry>) -> Result<Evaluations, String> {
     let missing =
         EvaluatedEntry { faults: vec![EvaluationFault::Missing.code().into()], ..EvaluatedEntry::default() };
-    let pairs = case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
-    let evaluated = pairs.map(|(demand, model)| {
-        table.get(&demand.suite).unwrap_or(&missing).evaluated(demand, model)
-    });
+    let pairs =
+        case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
+    let evaluated =
+        pairs.map(|(demand, model)| table.get(&demand.suite).unwrap_or(&missing).evaluated(demand, model));
     Ok(Evaluations { evaluated: evaluated.collect::<Result<_, _>>()? })
 }
 
@@ -418,7 +418,8 @@ impl PolicySet {
             },
             live: facts.live,
         };
-        let loaded = self.fit(use_case, approvals, assessments, evaluations).map_err(|error| error.to_string())?;
+        let loaded =
+            self.fit(use_case, approvals, assessments, evaluations).map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

@@ -52,7 +52,14 @@ fn outcome(folder: &Folder) -> String {
 }
 
 /// Signs a report with a key and a term of one's own.
-fn sign(folder: &mut Folder, path: &str, report: EvaluationReport, key: &SigningKey, date_ms: i64, expires_ms: i64) {
+fn sign(
+    folder: &mut Folder,
+    path: &str,
+    report: EvaluationReport,
+    key: &SigningKey,
+    date_ms: i64,
+    expires_ms: i64,
+) {
     let term = Term { date: Moment(date_ms), expires: Moment(expires_ms) };
     folder.insert(path.into(), SignedReport::new(report, term, key).unwrap().to_text().unwrap());
 }
@@ -189,9 +196,17 @@ fn the_records_thresholds_count_and_the_suites_own_for_the_rest() {
     };
     assert_eq!(with("max = { perplexity = 21.5 }", good()), "permit");
     assert_eq!(with("max = { perplexity = 21.4 }", good()), "evaluation-below-threshold");
-    assert_eq!(with("max = { perplexity = 99 }", with_perplexity("80")), "permit", "the record may allow more");
+    assert_eq!(
+        with("max = { perplexity = 99 }", with_perplexity("80")),
+        "permit",
+        "the record may allow more"
+    );
     assert_eq!(with("min = { perplexity = 30 }", good()), "evaluation-below-threshold");
-    assert_eq!(with("max = { bias = 1 }", good()), "evaluation-below-threshold", "what is not measured is not met");
+    assert_eq!(
+        with("max = { bias = 1 }", good()),
+        "evaluation-below-threshold",
+        "what is not measured is not met"
+    );
     assert_eq!(with("max = { perplexity_se = 1 }", with_perplexity("80")), "evaluation-below-threshold");
 }
 
@@ -212,7 +227,11 @@ fn what_goes_through_a_gate_is_about_that_gate() {
     };
     assert_eq!(other(|gate| gate.rules_sha256 = "1".repeat(64)), "evaluation-other-gate");
     assert_eq!(other(|gate| gate.redaction_sha256 = "1".repeat(64)), "evaluation-other-gate");
-    assert_eq!(other(|gate| gate.policy_sha256 = "1".repeat(64)), "permit", "a folder grows by its own reports");
+    assert_eq!(
+        other(|gate| gate.policy_sha256 = "1".repeat(64)),
+        "permit",
+        "a folder grows by its own reports"
+    );
     // Another profile: everybody signs anew, and the evaluation is still about the old one.
     let mut folder = folder.clone();
     folder.get_mut("redaction/default.toml").unwrap().push_str("# stricter\n");
@@ -246,7 +265,14 @@ fn an_accepted_use_case_demands_one_and_a_pilot_need_not() {
 fn the_report_that_gets_furthest_is_told_of() {
     let s = signers();
     let mut folder = evaluated();
-    sign(&mut folder, "evaluations/stranger.json", good(), &SigningKey::from_seed(&[9; 32]), SIGNED_MS, NOW_MS);
+    sign(
+        &mut folder,
+        "evaluations/stranger.json",
+        good(),
+        &SigningKey::from_seed(&[9; 32]),
+        SIGNED_MS,
+        NOW_MS,
+    );
     let set = load(&folder);
     let one = &set.evaluations("letters").unwrap().evaluated[0];
     assert_eq!((one.path.as_deref(), one.by.as_deref()), (Some(REPORT), Some("e.valuator")));
@@ -273,7 +299,9 @@ fn who_signed_is_told_by_the_roster() {
     assert!(why.contains("0 of 1 root signatures"), "{why}");
     let term = signers().term;
     let by_cio = SignedReport::new(good(), term, &signers().cio).unwrap();
-    assert!(policy::evaluator(&files(&folder), &root, &by_cio).unwrap().unwrap_err().contains("no evaluator"));
+    assert!(
+        policy::evaluator(&files(&folder), &root, &by_cio).unwrap().unwrap_err().contains("no evaluator")
+    );
 }
 
 #[test]

@@ -46,7 +46,12 @@ pub fn report(model: &str, manifest_sha256: &str, finished_ms: i64) -> Evaluatio
         },
         engine: EngineRef { build_sha256: "08".repeat(32), isa: "scalar".into() },
         tool: Tool { version: "0.1.0".into(), commit: "unknown".into() },
-        machine: MachineClass { arch: "x86_64".into(), cpu: "a processor".into(), cores: 2, os: "an OS".into() },
+        machine: MachineClass {
+            arch: "x86_64".into(),
+            cpu: "a processor".into(),
+            cores: 2,
+            os: "an OS".into(),
+        },
         gate: None,
         inputs: [("text".to_owned(), "09".repeat(32))].into(),
         parameters: [("chunk_tokens".to_owned(), number("512"))].into(),

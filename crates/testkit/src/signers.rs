@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use policy::Role;
 use policy::{
-    Advice, Dossier, EvaluationReport, Moment, Outcome, PolicyFiles, SignedReport, SigningKey, Status, Term, TrustRoot, seal_roster,
+    Advice, Dossier, EvaluationReport, Moment, Outcome, PolicyFiles, SignedReport, SigningKey, Status, Term,
+    TrustRoot, seal_roster,
 };
 
 /// The questions a record answers in words, answered.

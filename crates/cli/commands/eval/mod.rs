@@ -81,7 +81,10 @@ fn tell(report: &EvaluationReport) {
     for (code, count) in &report.refusals {
         println!("  refused by {code}: {count}");
     }
-    println!("{}", if report.passes() { "every threshold of the suite is met" } else { "DOES NOT PASS the suite" });
+    println!(
+        "{}",
+        if report.passes() { "every threshold of the suite is met" } else { "DOES NOT PASS the suite" }
+    );
 }
 
 fn date(moment: Moment) -> String {

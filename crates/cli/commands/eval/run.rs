@@ -22,7 +22,9 @@ pub(super) fn run(places: &Places, args: &EvalRun) -> anyhow::Result<ExitCode> {
     let registry = places.registry()?;
     let entry = match &args.model {
         Some(id) => registry.entry(id)?,
-        None => registry.default_model().context("models.toml has no default model; name one with --model")?,
+        None => {
+            registry.default_model().context("models.toml has no default model; name one with --model")?
+        }
     };
     let started = Moment(seconds(now_ms()));
     let model = evaluated_model(entry);
@@ -32,8 +34,7 @@ pub(super) fn run(places: &Places, args: &EvalRun) -> anyhow::Result<ExitCode> {
         directly(places, args, &suite, &registry, entry)?
     };
     let finished = Moment(seconds(now_ms()).max(started.0));
-    let report =
-        eval::evaluation_report(&suite, measured, About { model, engine, gate, started, finished })?;
+    let report = eval::evaluation_report(&suite, measured, About { model, engine, gate, started, finished })?;
     let bytes = report.to_canonical().map_err(anyhow::Error::msg)?;
     // Whole or not at all: a run that was stopped leaves no report.
     write_whole(&args.out, &String::from_utf8(bytes)?)?;

@@ -83,9 +83,8 @@ fn demanded(places: &Places, signed: &SignedReport, id: &str) -> anyhow::Result<
     let evaluations =
         set.evaluations(id).with_context(|| format!("there is no use-cases/{id}.toml in the policy"))?;
     let report = signed.report();
-    let mine = |one: &&policy::Evaluated| {
-        one.demand.suite == report.suite.name && one.model == report.model.id
-    };
+    let mine =
+        |one: &&policy::Evaluated| one.demand.suite == report.suite.name && one.model == report.model.id;
     let Some(one) = evaluations.evaluated.iter().find(mine) else {
         println!("VOID  {id} demands no {} of {}", report.suite.name, report.model.id);
         return Ok(false);

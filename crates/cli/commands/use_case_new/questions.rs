@@ -134,10 +134,7 @@ pub(super) const CLASSES: &[(&str, Words)] = &[
 
 /// From when on evaluations are needed, by the name in the record.
 pub(super) const EVALUATIONS: &[(&str, Words)] = &[
-    (
-        "accepted",
-        ["voordat zij na de pilot wordt geaccepteerd", "before it is accepted after its pilot"],
-    ),
+    ("accepted", ["voordat zij na de pilot wordt geaccepteerd", "before it is accepted after its pilot"]),
     ("pilot", ["al voordat de pilot begint", "before its pilot begins"]),
     ("none", ["niet; dan kan zij niet worden geaccepteerd", "never; then it cannot be accepted"]),
 ];

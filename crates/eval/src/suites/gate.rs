@@ -98,7 +98,10 @@ impl Gate {
         let reply = gate.chat(&gate.question("Say one word about a garden.", 8))?;
         if !reply.answered() {
             let code = reply.code().unwrap_or("no code").to_owned();
-            return Err(wrong(format!("a good question was refused with {} ({code}); use the key of a use case that runs", reply.status)));
+            return Err(wrong(format!(
+                "a good question was refused with {} ({code}); use the key of a use case that runs",
+                reply.status
+            )));
         }
         let leaf = reply.leaf().ok_or_else(|| {
             wrong("its answer carries no receipt; evaluate a server of this program".to_owned())
@@ -109,7 +112,9 @@ impl Gate {
         };
         gate.reference.policy_sha256 = said("/policy_pack_sha256")?;
         if gate.reference.policy_sha256 != hex(&files.digest()) {
-            return Err(wrong("another policy is in force there than the one given with --policy".to_owned()));
+            return Err(wrong(
+                "another policy is in force there than the one given with --policy".to_owned(),
+            ));
         }
         let manifest = said("/model/manifest_sha256")?;
         if manifest != model.manifest_sha256 {
@@ -125,9 +130,9 @@ impl Gate {
     fn read_record(mut self, files: &PolicyFiles) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Server { url: self.address.url.clone(), reason };
         let set = PolicySet::load(files).map_err(|error| wrong(error.to_string()))?;
-        let case = set.use_case(&self.reference.use_case).ok_or_else(|| {
-            wrong(format!("the policy has no record of {}", self.reference.use_case))
-        })?;
+        let case = set
+            .use_case(&self.reference.use_case)
+            .ok_or_else(|| wrong(format!("the policy has no record of {}", self.reference.use_case)))?;
         self.reference.restores_placeholders = case.restore_placeholders;
         let path = format!("redaction/{}.toml", case.redaction_profile);
         let profile = files.text(&path).ok_or_else(|| wrong(format!("the policy has no {path}")))?;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use policy::Decimal;
 use serde_json::Value;
 
+use super::Measured;
 use super::gate::{Gate, Reply};
 use super::planted::{Person, Sort};
 use super::suite::{Suite, Task};
-use super::Measured;
 use crate::Error;
 use crate::statistics::upper_bound_95;
 
@@ -46,7 +46,11 @@ struct Tally {
 /// # Errors
 /// [`Error::Suite`] for another suite, and for a use case that puts values back, because nothing could be told apart;
 /// [`Error::Server`].
-pub fn leakage(suite: &Suite, gate: &Gate, progress: &mut dyn FnMut(usize, usize)) -> Result<Measured, Error> {
+pub fn leakage(
+    suite: &Suite,
+    gate: &Gate,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Measured, Error> {
     let wrong = |reason: String| Error::Suite { name: suite.name.clone(), reason };
     let Task::Leakage(task) = &suite.task else { return Err(wrong("plants nothing".to_owned())) };
     if gate.reference().restores_placeholders {
@@ -104,7 +108,11 @@ impl Tally {
         let mut measured = Measured { refusals: self.refusals.clone(), ..Measured::default() };
         let of = |counts: &BTreeMap<Sort, u64>, sort: Sort| counts.get(&sort).copied().unwrap_or_default();
         let sum = |counts: &BTreeMap<Sort, u64>| {
-            Sort::ALL.into_iter().filter(|sort| sort.is_recognized()).map(|sort| of(counts, sort)).sum::<u64>()
+            Sort::ALL
+                .into_iter()
+                .filter(|sort| sort.is_recognized())
+                .map(|sort| of(counts, sort))
+                .sum::<u64>()
         };
         let (planted, leaked) = (sum(&self.planted), sum(&self.leaked));
         measured.count("answered", self.answered)?;

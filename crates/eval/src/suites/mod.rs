@@ -79,7 +79,9 @@ pub fn report(suite: &Suite, measured: Measured, about: About) -> Result<Evaluat
     let wrong = |reason: String| Error::Suite { name: suite.name.clone(), reason };
     if let Some(name) = suite.thresholds.keys().find(|name| !measured.metrics.contains_key(*name)) {
         let known = measured.metrics.keys().cloned().collect::<Vec<_>>().join(", ");
-        return Err(wrong(format!("has a threshold for {name}, which it does not measure; it measures {known}")));
+        return Err(wrong(format!(
+            "has a threshold for {name}, which it does not measure; it measures {known}"
+        )));
     }
     let judged = |(name, value): (String, Decimal)| {
         let threshold = suite.thresholds.get(&name).copied().unwrap_or(Threshold::default());

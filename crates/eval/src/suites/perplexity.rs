@@ -38,7 +38,9 @@ pub fn perplexity(
     let sha256 = gate::hex(&Sha256::digest(text.as_bytes()));
     if sha256 != windows.text_sha256 {
         let wanted = &windows.text_sha256;
-        return Err(wrong(format!("is about the text with sha256 {wanted}, and this one has {sha256}; --text FILE")));
+        return Err(wrong(format!(
+            "is about the text with sha256 {wanted}, and this one has {sha256}; --text FILE"
+        )));
     }
     let found = score_text(loaded, text, windows, progress)?;
     let mut measured = Measured::default();
@@ -92,7 +94,8 @@ pub fn score_text(
         }
         let logits = loaded.model.logits(&prompt, from, prompt.len())?;
         for (logits, next) in logits.chunks_exact(vocab_len).zip(tokens.iter().skip(from + 1)) {
-            let one = surprise(logits, *next).ok_or_else(|| wrong("the model gave a logit that is not a number"))?;
+            let one = surprise(logits, *next)
+                .ok_or_else(|| wrong("the model gave a logit that is not a number"))?;
             nll.push(one);
         }
         progress(number + 1, chunks);

@@ -44,15 +44,26 @@ pub(crate) struct Person {
 }
 
 const FIRST: [&str; 12] = [
-    "Aaltje", "Berend", "Cobie", "Dirkje", "Eibert", "Femkje", "Gijsje", "Hilbrand", "Idske", "Jelmer", "Klaske",
-    "Leendert",
+    "Aaltje", "Berend", "Cobie", "Dirkje", "Eibert", "Femkje", "Gijsje", "Hilbrand", "Idske", "Jelmer",
+    "Klaske", "Leendert",
 ];
 const SURNAME_BEGIN: [&str; 12] = [
-    "Bever", "Dotter", "Egel", "Fuut", "Grutto", "Hazel", "Kievit", "Linde", "Merel", "Otter", "Pimpel", "Vlier",
+    "Bever", "Dotter", "Egel", "Fuut", "Grutto", "Hazel", "Kievit", "Linde", "Merel", "Otter", "Pimpel",
+    "Vlier",
 ];
 const SURNAME_END: [&str; 12] = [
-    "beekstra", "dijkema", "gaardsma", "heuvelink", "horstman", "kampstra", "landsma", "moerink", "poelsma",
-    "rijtema", "veldsma", "waardink",
+    "beekstra",
+    "dijkema",
+    "gaardsma",
+    "heuvelink",
+    "horstman",
+    "kampstra",
+    "landsma",
+    "moerink",
+    "poelsma",
+    "rijtema",
+    "veldsma",
+    "waardink",
 ];
 
 impl Person {
@@ -194,7 +205,10 @@ mod tests {
         let leaks = |answer: &str| Sort::ALL.map(|sort| person.leaks(sort, answer));
         assert_eq!(leaks("BSN 9999.12.345"), [true, false, false, false, false]);
         assert_eq!(leaks("nl12prtn1234567890"), [false, true, false, false, false]);
-        assert_eq!(leaks("Mail A.B1@Voorbeeld.Example of bel 06 12 34 56 78"), [false, false, true, true, false]);
+        assert_eq!(
+            leaks("Mail A.B1@Voorbeeld.Example of bel 06 12 34 56 78"),
+            [false, false, true, true, false]
+        );
         assert_eq!(leaks("mevrouw OTTERLANDSMA"), [false, false, false, false, true]);
         assert_eq!(leaks("⟦BSN_1⟧ Aaltje 06-12345679"), [false; 5]);
     }

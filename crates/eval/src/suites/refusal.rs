@@ -233,7 +233,9 @@ mod tests {
     #[test]
     fn a_refusal_counts_by_what_is_meant_for_it() {
         let reply = |status: u16, body: Value| Reply { status, body };
-        let denied = |status: u16, code: &str| compare(Case::OtherModel, &reply(status, json!({"error": {"code": code}})));
+        let denied = |status: u16, code: &str| {
+            compare(Case::OtherModel, &reply(status, json!({"error": {"code": code}})))
+        };
         assert_eq!(denied(403, "model-not-allowed"), Came::Held(Some("model-not-allowed".into())));
         assert_eq!(denied(400, "model-not-allowed"), Came::OtherRule("model-not-allowed".into()));
         assert_eq!(denied(403, "policy-error"), Came::OtherRule("policy-error".into()));

@@ -132,7 +132,11 @@ impl Suite {
         let refuse = |reason: String| Error::Definition { origin: origin.to_owned(), reason };
         let file: File = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
         let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        if file.name.is_empty() || file.name.len() > 64 || !file.name.bytes().all(fits) || file.name.starts_with('-') {
+        if file.name.is_empty()
+            || file.name.len() > 64
+            || !file.name.bytes().all(fits)
+            || file.name.starts_with('-')
+        {
             return Err(refuse("name: takes 1 to 64 lowercase letters, digits and hyphens".to_owned()));
         }
         let task = match (file.perplexity, file.leakage, file.gate_refusal) {

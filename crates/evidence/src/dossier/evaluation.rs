@@ -90,11 +90,9 @@ fn told(fault: EvaluationFault, language: Language) -> &'static str {
             say(language, "of another version of the suite", "van een andere versie van de suite")
         }
         EvaluationFault::OtherModel => say(language, "about other files", "over andere bestanden"),
-        EvaluationFault::OtherGate => say(
-            language,
-            "made under other rules or redaction",
-            "gedaan onder andere regels of redactie",
-        ),
+        EvaluationFault::OtherGate => {
+            say(language, "made under other rules or redaction", "gedaan onder andere regels of redactie")
+        }
         EvaluationFault::BelowThreshold => {
             say(language, "does not meet a threshold", "haalt een drempel niet")
         }

@@ -23,10 +23,10 @@ pub(crate) use judge::{Trust, approvals, trust};
 pub use key::{PublicKey, SigningKey};
 pub(crate) use roster::Signer;
 pub use roster::{RosterSeal, TrustRoot};
-pub(crate) use statement::{canonical, pre_authentication};
 pub use statement::{
     Act, Advice, Check, Condition, Decision as OwnerDecision, Fulfilment, Moment, Role, Signed, Statement,
 };
+pub(crate) use statement::{canonical, pre_authentication};
 
 /// Name of the roster inside the policy folder.
 pub const ROSTER_PATH: &str = "roster.toml";

@@ -110,8 +110,24 @@ mod tests {
             assert_eq!(text.parse::<Decimal>().unwrap().to_string(), text);
         }
         let others = [
-            "", "-", ".5", "1.", "01", "-0", "0.0", "1.10", "+1", "1e3", "0.0000001", "1000000000001", " 1",
-            "1,5", "--1", "0x1", "١", "1_0",
+            "",
+            "-",
+            ".5",
+            "1.",
+            "01",
+            "-0",
+            "0.0",
+            "1.10",
+            "+1",
+            "1e3",
+            "0.0000001",
+            "1000000000001",
+            " 1",
+            "1,5",
+            "--1",
+            "0x1",
+            "١",
+            "1_0",
         ];
         for text in others {
             assert!(text.parse::<Decimal>().is_err(), "{text:?}");
@@ -121,7 +137,9 @@ mod tests {
     #[test]
     fn order_is_that_of_the_numbers() {
         let number = |text: &str| text.parse::<Decimal>().unwrap();
-        assert!(number("-2") < number("-1.5") && number("0.1") < number("0.11") && number("9") < number("10"));
+        assert!(
+            number("-2") < number("-1.5") && number("0.1") < number("0.11") && number("9") < number("10")
+        );
     }
 
     #[test]
@@ -138,7 +156,8 @@ mod tests {
 
     #[test]
     fn thresholds_are_what_they_say() {
-        let of = |text: &str| Decimal::of_toml(toml::from_str::<toml::Table>(text).unwrap().get("a").unwrap());
+        let of =
+            |text: &str| Decimal::of_toml(toml::from_str::<toml::Table>(text).unwrap().get("a").unwrap());
         assert_eq!(of("a = 0.02").unwrap().to_string(), "0.02");
         assert_eq!(of("a = 40").unwrap().to_string(), "40");
         assert_eq!(of("a = \"0.5\"").unwrap().to_string(), "0.5");

@@ -60,7 +60,8 @@ impl DemandRecord {
     pub fn demand(&self) -> Result<Demand, (&'static str, String)> {
         check_id(&self.suite).map_err(|detail| ("suite", detail.to_owned()))?;
         if !is_sha256(&self.suite_sha256) {
-            let detail = "is not a SHA-256: 64 lowercase hexadecimal digits, as proeftuin eval suites prints them";
+            let detail =
+                "is not a SHA-256: 64 lowercase hexadecimal digits, as proeftuin eval suites prints them";
             return Err(("suite_sha256", detail.into()));
         }
         if !self.needed_for.runs() {
@@ -97,7 +98,8 @@ pub fn thresholds(
             if table == "min" { threshold.min = Some(number) } else { threshold.max = Some(number) }
         }
     }
-    let crossed = |threshold: &Threshold| threshold.min.zip(threshold.max).is_some_and(|(min, max)| min > max);
+    let crossed =
+        |threshold: &Threshold| threshold.min.zip(threshold.max).is_some_and(|(min, max)| min > max);
     match thresholds.iter().find(|(_, threshold)| crossed(threshold)) {
         Some((name, _)) => Err(("min", format!("{name}: is above its max, so nothing can pass"))),
         None => Ok(thresholds),

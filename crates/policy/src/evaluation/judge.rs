@@ -155,7 +155,8 @@ pub(crate) fn evaluations(
         redaction_sha256: Covers::of(case, files)?.redaction,
         owner: approvals.owner_decision.as_ref().map(|decision| decision.by.as_str()),
     };
-    let pairs = case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
+    let pairs =
+        case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
     Ok(Evaluations { evaluated: pairs.map(|(demand, model)| judge.judge(demand, model, reports)).collect() })
 }
 
@@ -221,7 +222,12 @@ impl Judge<'_> {
     }
 
     /// Why a report says nothing here, if it does not.
-    fn stop(&self, demand: &Demand, model: &str, signed: &SignedReport) -> Result<(), (EvaluationFault, String)> {
+    fn stop(
+        &self,
+        demand: &Demand,
+        model: &str,
+        signed: &SignedReport,
+    ) -> Result<(), (EvaluationFault, String)> {
         let report = signed.report();
         if !signed.is_genuine() {
             return Err((EvaluationFault::NotGenuine, "the signature does not verify".into()));

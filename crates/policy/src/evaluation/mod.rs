@@ -16,10 +16,10 @@ mod signed;
 pub use decimal::{Decimal, DecimalError};
 pub(crate) use demand::{DEMANDS_MAX, DemandRecord};
 pub use demand::{Demand, thresholds};
-pub(crate) use judge::{EvaluationFacts, evaluations, signed_reports};
 pub use judge::{Evaluated, EvaluationFault, Evaluations, evaluator};
+pub(crate) use judge::{EvaluationFacts, evaluations, signed_reports};
 pub use report::{
-    EngineRef, EvaluatedModel, GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report, ReportFile,
-    SuiteKind, SuiteRef, Threshold, Tool,
+    EngineRef, EvaluatedModel, GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report,
+    ReportFile, SuiteKind, SuiteRef, Threshold, Tool,
 };
 pub use signed::SignedReport;

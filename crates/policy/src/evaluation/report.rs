@@ -346,7 +346,9 @@ impl Report {
         ];
         let names = self.model.files.iter().map(|file| &file.name);
         if texts.into_iter().chain(names).any(|text| !is_short_text(text)) {
-            return Err(format!("a text is blank, has control characters or more than {TEXT_BYTES_MAX} bytes"));
+            return Err(format!(
+                "a text is blank, has control characters or more than {TEXT_BYTES_MAX} bytes"
+            ));
         }
         Ok(())
     }
@@ -369,9 +371,7 @@ impl Report {
             ]);
         }
         match digests.into_iter().find(|(_, sha256)| !is_sha256(sha256)) {
-            Some((name, _)) => {
-                Err(format!("{name} is not a SHA-256: 64 lowercase hexadecimal digits"))
-            }
+            Some((name, _)) => Err(format!("{name} is not a SHA-256: 64 lowercase hexadecimal digits")),
             None => Ok(()),
         }
     }

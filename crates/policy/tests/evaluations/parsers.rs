@@ -72,26 +72,44 @@ fn what_is_not_a_signed_report_is_refused_by_name() {
         ("_type", stating(|s| s["_type"] = json!("https://in-toto.io/Statement/v0.1"))),
         ("predicateType", stating(|s| s["predicateType"] = json!("x"))),
         ("subject", stating(|s| s["subject"][0]["name"] = json!("other.gguf"))),
-        ("before the run had finished", stating(|s| s["predicate"]["signed"] = json!("2020-01-01T00:00:00Z"))),
+        (
+            "before the run had finished",
+            stating(|s| s["predicate"]["signed"] = json!("2020-01-01T00:00:00Z")),
+        ),
         ("later than signed", stating(|s| s["predicate"]["expires"] = s["predicate"]["signed"].clone())),
-        ("does not follow", stating(|s| s["predicate"]["report"]["metrics"]["perplexity"]["value"] = json!("99"))),
-        ("does not follow", stating(|s| {
-            s["predicate"]["report"]["metrics"]["perplexity_se"]["verdict"] = json!("pass");
-        })),
-        ("no number", stating(|s| s["predicate"]["report"]["metrics"]["perplexity"]["value"] = json!("1.50"))),
+        (
+            "does not follow",
+            stating(|s| s["predicate"]["report"]["metrics"]["perplexity"]["value"] = json!("99")),
+        ),
+        (
+            "does not follow",
+            stating(|s| {
+                s["predicate"]["report"]["metrics"]["perplexity_se"]["verdict"] = json!("pass");
+            }),
+        ),
+        (
+            "no number",
+            stating(|s| s["predicate"]["report"]["metrics"]["perplexity"]["value"] = json!("1.50")),
+        ),
         ("version", stating(|s| s["predicate"]["report"]["version"] = json!(2))),
         ("unknown field `prompt`", stating(|s| s["predicate"]["report"]["prompt"] = json!("x"))),
         ("SHA-256", stating(|s| s["predicate"]["report"]["suite"]["sha256"] = json!("A".repeat(64)))),
-        ("finished comes before", stating(|s| {
-            s["predicate"]["report"]["started"] = json!("2099-01-01T00:00:00Z");
-        })),
+        (
+            "finished comes before",
+            stating(|s| {
+                s["predicate"]["report"]["started"] = json!("2099-01-01T00:00:00Z");
+            }),
+        ),
         ("gate", stating(|s| s["predicate"]["report"]["suite"]["kind"] = json!("leakage"))),
         ("seed", stating(|s| s["predicate"]["report"]["suite"]["seed"] = json!("01"))),
-        ("RFC 8785", envelope(|e| {
-            let payload = STANDARD.decode(e["payload"].as_str().unwrap()).unwrap();
-            let spaced = String::from_utf8(payload).unwrap().replacen(':', ": ", 1);
-            e["payload"] = json!(STANDARD.encode(spaced));
-        })),
+        (
+            "RFC 8785",
+            envelope(|e| {
+                let payload = STANDARD.decode(e["payload"].as_str().unwrap()).unwrap();
+                let spaced = String::from_utf8(payload).unwrap().replacen(':', ": ", 1);
+                e["payload"] = json!(STANDARD.encode(spaced));
+            }),
+        ),
         ("longer than", " ".repeat(200_000)),
     ];
     for (word, text) in cases {
