@@ -142,7 +142,7 @@ fn run_all(story: &Story, url: &str, key: &str) {
     assert_eq!(report["refusals"]["key-revoked"], 1);
     for suite in ["perplexity", "leakage", "gate-refusal"] {
         let text = std::fs::read_to_string(story.path(&format!("{suite}.json"))).unwrap();
-        for secret in [key, "ptk_", "Herhaal", "tulip", "voorbeeld.example", "9999"] {
+        for secret in [key, "ptk_", "Herhaal", "tulip", "voorbeeld.nl", "9999"] {
             assert!(!text.contains(secret), "{suite} holds {secret}");
         }
     }

@@ -16,7 +16,7 @@ const COPIES: usize = 16;
 const SPECIALS: [&str; 5] = ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "</s>"];
 
 macro_rules! cases {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal: $status:literal $codes:tt,)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal: $expected:tt,)*) => {
         /// A request that is to be refused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
         #[serde(rename_all = "kebab-case")]
@@ -31,9 +31,9 @@ macro_rules! cases {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The status, and the rules or codes that are meant for it.
-            fn expected(self) -> (u16, &'static [&'static str]) {
-                match self { $(Self::$variant => ($status, &$codes),)* }
+            /// Status and rule or code of what is meant for it: one, or one of several that stand one behind the other.
+            fn expected(self) -> &'static [(u16, &'static str)] {
+                match self { $(Self::$variant => &$expected,)* }
             }
         }
     };
@@ -41,39 +41,39 @@ macro_rules! cases {
 
 cases! {
     /// No key at all.
-    MissingKey = "missing-key": 401 ["missing-key"],
+    MissingKey = "missing-key": [(401, "missing-key")],
     /// A key that nobody issued.
-    UnknownKey = "unknown-key": 401 ["unknown-key"],
+    UnknownKey = "unknown-key": [(401, "unknown-key")],
     /// What has not the shape of a key.
-    MalformedKey = "malformed-key": 401 ["unknown-key"],
+    MalformedKey = "malformed-key": [(401, "unknown-key")],
     /// A key that was revoked.
-    RevokedKey = "revoked-key": 401 ["key-revoked"],
+    RevokedKey = "revoked-key": [(401, "key-revoked")],
     /// A key of a use case whose period is over.
-    EndedWindow = "ended-window": 403 ["window-ended"],
+    EndedWindow = "ended-window": [(403, "window-ended")],
     /// A model that the record does not name.
-    OtherModel = "other-model": 403 ["model-not-allowed"],
+    OtherModel = "other-model": [(403, "model-not-allowed")],
     /// A field that is misspelt.
-    UnknownField = "unknown-field": 400 ["invalid_value"],
+    UnknownField = "unknown-field": [(400, "invalid_value")],
     /// A body that is no JSON.
-    BrokenJson = "broken-json": 400 ["invalid_value"],
+    BrokenJson = "broken-json": [(400, "invalid_value")],
     /// A conversation of no messages.
-    NoMessages = "no-messages": 400 ["invalid_value"],
+    NoMessages = "no-messages": [(400, "invalid_value")],
     /// A body of more than 4 MiB.
-    OverSize = "over-size": 413 ["body_too_large"],
-    /// An answer longer than any context.
-    OverContext = "over-context": 400 ["context_length_exceeded"],
+    OverSize = "over-size": [(413, "body_too_large")],
+    /// An answer longer than any context, or than the record allows.
+    OverContext = "over-context": [(400, "context_length_exceeded"), (403, "limit-tokens-per-request")],
     /// More answers at once than are given.
-    TooManyChoices = "too-many-choices": 400 ["invalid_value"],
+    TooManyChoices = "too-many-choices": [(400, "invalid_value")],
     /// Tools, which are not offered.
-    Tools = "tools": 400 ["invalid_value"],
+    Tools = "tools": [(400, "invalid_value")],
     /// A conversation that is to be kept.
-    StoredConversation = "stored-conversation": 400 ["invalid_value"],
+    StoredConversation = "stored-conversation": [(400, "invalid_value")],
     /// An endpoint that does not exist.
-    UnknownEndpoint = "unknown-endpoint": 404 ["unknown_endpoint"],
+    UnknownEndpoint = "unknown-endpoint": [(404, "unknown_endpoint")],
     /// A national number in a field that is never rewritten.
-    IdentifierInFixedField = "identifier-in-fixed-field": 403 ["personal-data-in-fixed-field"],
+    IdentifierInFixedField = "identifier-in-fixed-field": [(403, "personal-data-in-fixed-field")],
     /// Ends of turns, typed by a user: taken as text, not as control.
-    SpecialTokensStayText = "special-tokens-stay-text": 200 [],
+    SpecialTokensStayText = "special-tokens-stay-text": [],
 }
 
 /// Keys that a case may need beside the use case's own.
@@ -156,12 +156,11 @@ fn judge(case: Case, gate: &Gate, keys: &ExtraKeys) -> Result<Came, Error> {
 }
 
 fn compare(case: Case, reply: &Reply) -> Came {
-    let (status, codes) = case.expected();
     let code = reply.code().unwrap_or_default();
     let id = |code: &str| if code.is_empty() { format!("status-{}", reply.status) } else { code.to_owned() };
     if reply.answered() || reply.body.get("choices").is_some() {
         Came::LetThrough
-    } else if reply.status == status && codes.contains(&code) {
+    } else if case.expected().contains(&(reply.status, code)) {
         Came::Held(Some(id(code)))
     } else {
         Came::OtherRule(id(code))
