@@ -13,7 +13,7 @@ use crate::approval::Approvals;
 use crate::assessment::Assessments;
 use crate::error::{Place, toml_error};
 use crate::files::FileKind;
-use crate::informed::Asked;
+use crate::informed::{Asked, Informed};
 use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, Principal, QuotaFacts};
 use crate::set::PolicySet;
 use crate::use_case::UseCase;
