@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use self::entry::{Ask, AssessedEntry, Facts, GuidanceEntry, ModelEntry, SignedEntry, moment};
+use self::entry::{
+    Ask, AssessedEntry, EvaluatedEntry, Facts, GuidanceEntry, ModelEntry, SignedEntry, evaluated, moment,
+};
 use crate::approval::Approvals;
 use crate::assessment::Assessments;
 use crate::error::{Place, toml_error};
+use crate::evaluation::Evaluations;
 use crate::files::FileKind;
 use crate::informed::{Asked, Informed};
 use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, Principal, QuotaFacts};
@@ -41,6 +44,9 @@ struct Base {
     /// The guidance that the record names, as the folder would have it.
     #[serde(default)]
     guidance: Table,
+    /// What becomes of the evaluations that its record demands, by suite; the same for each of its models.
+    #[serde(default)]
+    evaluated: Table,
     facts: Table,
 }
 
@@ -58,7 +64,7 @@ struct Case {
 }
 
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments, Asked);
+type Judged = (UseCase, Approvals, Assessments, Asked, Evaluations);
 
 impl PolicySet {
     /// Runs all decision tables of the folder and says how many cases held.
@@ -139,6 +145,7 @@ impl PolicySet {
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
         tree.insert("guidance".into(), Value::Table(base.guidance.clone()));
+        tree.insert("evaluated".into(), Value::Table(base.evaluated.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -164,11 +171,14 @@ impl PolicySet {
             part("guidance")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let asked = guidance.asked(&use_case);
         let approvals = signed.approvals(&use_case)?;
-        Ok(((use_case, approvals, assessed.assessments(), asked), facts))
+        let entries: BTreeMap<String, EvaluatedEntry> =
+            part("evaluated")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let evaluations = evaluated(&use_case, &entries)?;
+        Ok(((use_case, approvals, assessed.assessments(), asked, evaluations), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments, asked) = judged;
+        let (use_case, approvals, assessments, asked, evaluations) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -197,7 +207,8 @@ impl PolicySet {
                 Some(entry) => entry.informed(&use_case)?,
             },
         };
-        let loaded = self.fit(use_case, approvals, assessments, asked).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments, asked, evaluations);
+        let loaded = loaded.map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {

@@ -8,6 +8,7 @@ use toml::value::Datetime;
 
 use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
 use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
+use crate::evaluation::{Demand, Evaluated, EvaluationFault, Evaluations};
 use crate::informed::{Acknowledged, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::request::{DossierFacts, ModelFacts, ModelSignature};
 use crate::use_case::{DataClass, Outcome, Status, UseCase};
@@ -294,4 +295,49 @@ pub(super) fn moment(datetime: &Datetime) -> Result<i64, String> {
         format!("{datetime} is not a moment; write date, time and offset: 2026-01-31T09:00:00+01:00")
     })?;
     Ok(moment.as_millisecond())
+}
+
+/// What becomes of a demanded evaluation, written out: reports are verified and judged elsewhere.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct EvaluatedEntry {
+    faults: Vec<String>,
+    signed: Option<Datetime>,
+    expires: Option<Datetime>,
+    too_old: Option<Datetime>,
+}
+
+impl EvaluatedEntry {
+    fn evaluated(&self, demand: &Demand, model: &str) -> Result<Evaluated, String> {
+        let fault = |code: &String| {
+            let fault = EvaluationFault::ALL.iter().find(|fault| fault.code() == code.as_str());
+            Ok::<_, String>((*fault.ok_or_else(|| format!("there is no fault {code}"))?, code.clone()))
+        };
+        let date = |date: &Option<Datetime>| date.as_ref().map(moment).transpose();
+        Ok(Evaluated {
+            demand: demand.clone(),
+            model: model.to_owned(),
+            path: None,
+            report_sha256: None,
+            by: None,
+            signed_ms: date(&self.signed)?,
+            expires_ms: date(&self.expires)?,
+            too_old_ms: date(&self.too_old)?,
+            faults: self.faults.iter().map(fault).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// What the record demands, each as the table has it; what the table leaves out is missing.
+pub(super) fn evaluated(
+    case: &UseCase,
+    table: &BTreeMap<String, EvaluatedEntry>,
+) -> Result<Evaluations, String> {
+    let missing =
+        EvaluatedEntry { faults: vec![EvaluationFault::Missing.code().into()], ..EvaluatedEntry::default() };
+    let pairs =
+        case.evaluations.iter().flat_map(|demand| case.models.iter().map(move |model| (demand, model)));
+    let evaluated =
+        pairs.map(|(demand, model)| table.get(&demand.suite).unwrap_or(&missing).evaluated(demand, model));
+    Ok(Evaluations { evaluated: evaluated.collect::<Result<_, _>>()? })
 }
