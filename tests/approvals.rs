@@ -119,8 +119,7 @@ fn roster(signers: &[(&str, &str, &str)]) -> String {
 }
 
 fn record() -> String {
-    let registry = registry::Registry::embedded().unwrap();
-    let pinned = hex::encode(registry.entry(MODEL).unwrap().sha256());
+    let [pinned, dossier] = crate::harness::policy::pinned(MODEL);
     format!(
         r#"id = "letters"
 kind = "pilot"
@@ -142,6 +141,10 @@ window = {{ not_before = 2020-01-01T00:00:00Z, not_after = 2099-01-01T00:00:00Z 
 limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
 [model_sha256]
 {MODEL} = "{pinned}"
+[model_dossier_sha256]
+{MODEL} = "{dossier}"
+[model_motivation]
+{MODEL} = "It is small, and these are tests."
 [evidence]
 dpia = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}
 iama = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}

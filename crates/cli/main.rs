@@ -45,6 +45,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Chat(chat) => commands::chat::run(&places, &chat),
         Command::Models(models) => commands::models::run(&places, &models),
         Command::Keys(keys) => commands::keys::run(&places, keys),
+        Command::Identity(identity) => commands::identity::run(&places, &identity),
         Command::UseCase(use_case) => commands::use_case::run(&places, &use_case),
         Command::Roster(roster) => commands::roster::run(&places, &roster),
         Command::Policy(policy) => commands::policy::run(&places, &policy),

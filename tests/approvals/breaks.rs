@@ -236,6 +236,41 @@ const BREAKS: &[Break] = &[
     ("signed-model-changed", |a| a.change(RECORD, &pinned(), &"4".repeat(64)), None),
     ("signed-redaction-changed", |a| a.write("redaction/default.toml", "# another\n"), None),
     ("model-not-as-signed", |a| a.models(|text| *text = text.replace(&pinned(), &"4".repeat(64))), None),
+    ("signed-model-changed", |a| a.change(RECORD, &dossier(), &"4".repeat(64)), None),
+    (
+        "model-dossier-not-as-signed",
+        |a| a.models(|text| *text = text.replace("training_data = \"part\"", "training_data = \"closed\"")),
+        None,
+    ),
+    (
+        "model-dossier-missing",
+        |a| a.models(|text| text.truncate(text.find("[model.dossier]").unwrap())),
+        None,
+    ),
+    (
+        "model-review-lapsed",
+        |a| {
+            let review =
+                "legal_review = { by = \"Legal\", date = \"2020-01-01\", review_by = \"2020-12-31\" }";
+            a.models(|text| *text = text.replace("legal_review = \"unknown\"", review));
+        },
+        None,
+    ),
+    ("model-openness-unmotivated", |a| a.without(&format!("{MODEL} = \"It is small")), None),
+    (
+        "model-signature-missing",
+        |a| a.change(RECORD, "restore_placeholders", "model_signature_required = true\nrestore_placeholders"),
+        None,
+    ),
+    (
+        "model-signature-not-genuine",
+        |a| {
+            let key = include_str!("../../crates/registry/tests/signatures/p256.pub").replace('\n', "\\n");
+            let line = format!("signature = {{ bundle = \"nobody.sig\", key = \"{key}\" }}\nlicense = ");
+            a.models(|text| *text = text.replace("license = ", &line));
+        },
+        None,
+    ),
     ("model-not-approved", |a| a.models(|text| *text = text.replace("\"approved\"", "\"suspended\"")), None),
     ("model-not-approved", |a| a.models(|text| *text = text.replace(MODEL, "another")), None),
     // Advice and decision.
@@ -274,8 +309,13 @@ const BREAKS: &[Break] = &[
 ];
 
 fn pinned() -> String {
-    let registry = registry::Registry::embedded().unwrap();
-    hex::encode(registry.entry(MODEL).unwrap().sha256())
+    let [pinned, _] = crate::harness::policy::pinned(MODEL);
+    pinned
+}
+
+fn dossier() -> String {
+    let [_, dossier] = crate::harness::policy::pinned(MODEL);
+    dossier
 }
 
 #[test]

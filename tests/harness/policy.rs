@@ -87,14 +87,17 @@ fn read(from: &Path, prefix: &str, folder: &mut Folder) {
     }
 }
 
-/// The hash that the built-in list pins, or any for a model that it does not have.
-fn pinned(model: &str) -> String {
+/// The hashes of a model and its dossier in the built-in list, or any for a model that it does not have.
+pub fn pinned(model: &str) -> [String; 2] {
     let registry = registry::Registry::embedded().expect("the built-in list");
-    registry.entry(model).map_or_else(|_| "9".repeat(64), |model| hex::encode(model.sha256()))
+    registry.entry(model).map_or_else(
+        |_| ["9".repeat(64), "9".repeat(64)],
+        |model| [model.sha256(), model.dossier_sha256().expect("a dossier")].map(hex::encode),
+    )
 }
 
 fn record(case: &UseCase) -> String {
-    let pinned = pinned(case.model);
+    let [pinned, dossier] = pinned(case.model);
     let UseCase { id, model, not_after, restore, evidence } = case;
     format!(
         r#"id = "{id}"
@@ -125,6 +128,10 @@ tokens_per_day = 50_000_000
 
 [model_sha256]
 {model} = "{pinned}"
+[model_dossier_sha256]
+{model} = "{dossier}"
+[model_motivation]
+{model} = "It is small, and these are tests."
 {evidence}{ACCOUNTABILITY}"#
     )
 }

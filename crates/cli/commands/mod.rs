@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod chat;
 pub(crate) mod evidence;
 pub(crate) mod guidance;
+pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;

@@ -36,6 +36,16 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
     } else {
         println!("approved  NO: every request is denied, as rules-not-approved");
     }
+    if !set.identity().is_empty() {
+        println!(
+            "tokens    {}",
+            if set.identity().approved() {
+                "of the issuers that the roster names"
+            } else {
+                "NONE: identity-not-approved; see identity check"
+            }
+        );
+    }
     let models = models(places)?;
     let notes: Vec<_> = set.use_cases().flat_map(|case| attention(&set, case, &models, now_ms())).collect();
     for note in &notes {
@@ -56,7 +66,14 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
             Some(known) if known.status != "approved" => {
                 notes.push(format!("{}: model {model} is {}", case.id, known.status));
             }
-            Some(_) => {}
+            Some(known) => {
+                let lapses = known.dossier.as_ref().and_then(|dossier| dossier.review_lapses_ms);
+                if let Some(end) = lapses.filter(|end| end.saturating_sub(now_ms) < SOON_MS) {
+                    let verb = if end <= now_ms { "lapsed on" } else { "lapses on" };
+                    let at = super::use_case::date(end);
+                    notes.push(format!("{}: the legal review of model {model} {verb} {at}", case.id));
+                }
+            }
         }
     }
     if let (Some(id), None) = (&case.informed.guidance, set.guidance_of(&case.id)) {
@@ -193,12 +210,7 @@ pub(crate) fn moment(at: Option<&str>) -> anyhow::Result<i64> {
 /// The models of `models.toml`, as if each were loaded as pinned.
 pub(crate) fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
     let registry = places.registry()?;
-    let facts = registry.models().iter().map(|model| ModelFacts {
-        id: model.id.clone(),
-        status: model.status.name().to_owned(),
-        pinned_sha256: Some(model.sha256()),
-        loaded_sha256: Some(model.sha256()),
-        is_default: model.is_default,
-    });
+    let facts = registry.models().iter();
+    let facts = facts.map(|model| gateway::model_facts(&registry, model, Some(model.sha256())));
     Ok(facts.collect())
 }

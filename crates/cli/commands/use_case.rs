@@ -81,6 +81,9 @@ fn sign(places: &Places, sign: &Sign) -> anyhow::Result<ExitCode> {
     for (name, sha256) in &dossier.covers().models {
         println!("  model       sha256 {sha256}  {name}");
     }
+    for (name, sha256) in &dossier.covers().dossiers {
+        println!("  dossier     sha256 {sha256}  {name}");
+    }
     println!("  redaction   sha256 {}", dossier.covers().redaction);
     if let Some(to) = sign.to.map(state).filter(|to| *to != dossier.use_case().status) {
         println!("now set status = \"{}\" in use-cases/{}.toml", to.name(), sign.id);

@@ -1,6 +1,7 @@
 //! The dossier: everything about one use case on one page that prints, holds no script and loads nothing.
 
 mod approval;
+mod model;
 mod record;
 mod runtime;
 

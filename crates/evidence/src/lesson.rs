@@ -246,8 +246,8 @@ fn model(entry: &registry::Model, veil: &Veil<'_>) -> Result<LessonModel, Error>
         sha256: hex::encode(entry.sha256()),
         package: public.then(|| purl::package(entry)),
         license: entry.license.clone(),
-        weights_open: entry.weights_open,
-        training_data: veil.text("training_data", &entry.training_data)?,
+        weights_open: entry.weights_open(),
+        training_data: veil.text("training_data", entry.training_data())?,
         evaluations,
     })
 }

@@ -17,6 +17,10 @@ pub struct NamedModel<'a> {
     pub id: &'a str,
     /// Its hash as the signers saw it, 64 hexadecimal digits.
     pub signed_sha256: Option<&'a str>,
+    /// The hash of its dossier as the signers saw it.
+    pub signed_dossier_sha256: Option<&'a str>,
+    /// Why the use case takes it although something of it is closed or unknown.
+    pub motivation: Option<&'a str>,
     /// Its entry in `models.toml`, if there is one.
     pub entry: Option<&'a Model>,
 }
@@ -137,6 +141,8 @@ impl<'a> Subject<'a> {
         let model = |id: &'a String| NamedModel {
             id,
             signed_sha256: case.model_sha256.get(id).map(String::as_str),
+            signed_dossier_sha256: case.model_dossier_sha256.get(id).map(String::as_str),
+            motivation: case.model_motivation.get(id).map(String::as_str),
             entry: registry.entry(id).ok(),
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use policy::{Check, DataClass, Fault, Finding, Language, Outcome, Role, SpecialCategoryAction, Status};
+use registry::Openness;
 
 use crate::{ConditionState, Subject};
 
@@ -154,7 +155,7 @@ pub(crate) fn fault(finding: &Finding, language: Language) -> &str {
         Fault::OtherUseCase => "gaat over een andere toepassing",
         Fault::RecordChanged => "het dossier is niet wat is ondertekend",
         Fault::AssessmentChanged => "een toets is niet wat is ondertekend",
-        Fault::ModelChanged => "de vastgelegde hash van een model is niet wat is ondertekend",
+        Fault::ModelChanged => "de vastgelegde hash of het dossier van een model is niet wat is ondertekend",
         Fault::RedactionChanged => "het redactieprofiel is niet wat is ondertekend",
         Fault::AdviceChanged => "het advies is niet waarop de eigenaar besloot",
         Fault::TransitionIllegal => "een stap in de besluiten bestaat niet of ontbreekt",
@@ -266,22 +267,30 @@ pub(crate) fn technique(subject: &Subject<'_>, language: Language) -> Vec<String
             said.push(format!("Model {}.", model.id));
             continue;
         };
-        let weights = if entry.weights_open {
-            say(language, "open weights", "open gewichten")
-        } else {
-            say(language, "closed weights", "gesloten gewichten")
-        };
+        let weights = entry.dossier.as_ref().map_or(Openness::Unknown, |dossier| dossier.weights);
         said.push(format!(
-            "Model {}: {} {}, {weights}; {} {}; SHA-256 {}.",
+            "Model {}: {} {}, {} {}; {} {}; SHA-256 {}.",
             model.id,
             say(language, "licence", "licentie"),
             entry.license,
+            say(language, "weights", "gewichten"),
+            openness(weights, language),
             say(language, "training data:", "trainingsdata:"),
-            training_data(&entry.training_data, language),
+            training_data(entry.training_data(), language),
             hex::encode(entry.sha256()),
         ));
     }
     said
+}
+
+/// How much of something is published.
+pub(crate) fn openness(openness: Openness, language: Language) -> &'static str {
+    match openness {
+        Openness::Open => say(language, "open", "open"),
+        Openness::Part => say(language, "published in part", "deels gepubliceerd"),
+        Openness::Closed => say(language, "closed", "gesloten"),
+        Openness::Unknown => say(language, "unknown", "onbekend"),
+    }
 }
 
 /// `unknown` in words; anything else as `models.toml` has it.

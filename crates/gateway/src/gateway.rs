@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
-use crate::caller::{self, Caller};
+use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
 use crate::controls::{self, Seen};
 use crate::endpoint::EndpointId;
@@ -140,18 +140,19 @@ impl Gateway {
         self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
     }
 
-    /// Finds who calls. A missing or wrong key is counted, a revoked or expired one is sealed.
+    /// Finds who calls. What is missing or wrong is counted; a key that was revoked or has expired is sealed, and so is a
+    /// person whose token holds and opens nothing.
     ///
     /// # Errors
     /// A denial, or a closed gate.
-    pub async fn authenticate(
+    pub async fn authenticate<'a>(
         &self,
-        key: Option<&str>,
+        shown: impl Into<Credentials<'a>>,
         endpoint: EndpointId,
         origin: Origin,
     ) -> Result<Caller, Refusal> {
         self.open_gate()?;
-        caller::authenticate(self, key, endpoint, origin).await
+        caller::authenticate(self, shown.into(), endpoint, origin).await
     }
 
     /// The one path: enter, strip, clear, admit, answer. Each stage consumes the last.

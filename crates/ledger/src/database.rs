@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x5054_4c47;
 const PAGE_BYTES_MIN: u64 = 512;
 
 /// Migrations in order; `user_version` counts how many were applied. Never edit one that was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE keys (
         id         TEXT    NOT NULL PRIMARY KEY,
@@ -57,6 +57,14 @@ const MIGRATIONS: [&str; 3] = [
     CREATE TABLE clock (
         only      INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
         latest_ms INTEGER NOT NULL
+    ) STRICT;
+",
+    // Where this gateway counts, and what it is called where several count together.
+    "
+    CREATE TABLE quota_store (
+        only    INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+        gateway TEXT    NOT NULL,
+        place   TEXT    NOT NULL
     ) STRICT;
 ",
     // What people acknowledged and learnt: the last of each.

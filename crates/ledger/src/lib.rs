@@ -8,8 +8,11 @@ mod fault;
 mod informed;
 mod keys;
 mod ledger;
+mod postgres;
 mod quota;
 mod secret;
+mod sqlite;
+mod store;
 mod writer;
 
 pub use counters::{Recovered, Standing};
@@ -18,4 +21,6 @@ pub use fault::{Failure, Faults, Point};
 pub use informed::{Acknowledgement, Attestation, Person};
 pub use keys::{IssuedKey, KeyRecord, KeyStatus, NewKey, SecretRecord};
 pub use ledger::Ledger;
+pub use postgres::Postgres;
 pub use quota::{Counter, Demand, Exceeded, Measure, Reservation, Reserve, Scope, Usage, Window};
+pub use store::QuotaStore;

@@ -6,7 +6,7 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
-use ledger::{Acknowledgement, Attestation, Error, Failure, Faults, Ledger, Person, Point};
+use ledger::{Acknowledgement, Attestation, Error, Failure, Faults, Ledger, Person, Point, QuotaStore};
 
 fn acknowledged(version: &str, byte: u8, at_ms: i64) -> Acknowledgement {
     Acknowledgement { version: version.into(), sha256: [byte; 32], at_ms }
@@ -61,7 +61,7 @@ fn a_failing_disk_grants_nothing_and_takes_away_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.sqlite");
     let faults = Faults::default();
-    let ledger = Ledger::open_with(&path, faults.clone()).unwrap();
+    let ledger = Ledger::open_with(&path, QuotaStore::Sqlite, faults.clone()).unwrap();
     ledger.acknowledge("ann", "staff", acknowledged("1", 1, 5)).unwrap();
     ledger.attest("ann", "basics", attested("bea", 20)).unwrap();
     for point in [Point::Begin, Point::Step, Point::Commit] {

@@ -8,7 +8,9 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 use crate::approval::{Advised, Approvals, Decided};
 use crate::assessment::Assessments;
 use crate::informed::Asked;
-use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+use crate::request::{
+    ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+};
 use crate::use_case::{Assessment, UseCase};
 
 /// Facts that Cedar cannot hold. Always ends in a denial; the text is for loading, never holds a value.
@@ -82,7 +84,11 @@ impl Names {
         let mut attributes = HashMap::from([
             ("status".to_owned(), text(&model.status)),
             ("is_default".to_owned(), Expression::new_bool(model.is_default)),
+            ("signature".to_owned(), text(model.signature.name())),
         ]);
+        if let Some(dossier) = &model.dossier {
+            attributes.insert("dossier".into(), self::dossier(dossier)?);
+        }
         if let Some(sha256) = model.pinned_sha256 {
             attributes.insert("pinned_sha256".into(), text(&hex::encode(sha256)));
         }
@@ -108,6 +114,11 @@ impl Names {
             ("organisation".into(), text(&case.organisation)),
             ("status".into(), text(case.status.name())),
             ("models".into(), entities(&self.model, &case.models)),
+            (
+                "motivated_models".into(),
+                entities(&self.model, &case.model_motivation.keys().cloned().collect()),
+            ),
+            ("model_signature_required".into(), Expression::new_bool(case.model_signature_required)),
             ("allowed_roles".into(), entities(&self.role, &case.allowed_roles)),
             ("max_data_class".into(), Expression::new_long(case.max_data_class.rank())),
             ("redaction_profile".into(), text(&case.redaction_profile)),
@@ -142,9 +153,11 @@ impl Names {
             let model = ("model".to_owned(), Expression::new_entity_uid(uid(&self.model, id)));
             Expression::new_record([model, ("sha256".to_owned(), text(sha256))]).map_err(Fault::of)
         };
-        let models: Vec<_> = approvals.models.iter().map(signed_model).collect::<Result<_, _>>()?;
         let mut pairs = optional_evidence(case, approvals)?;
-        pairs.push(("models".into(), Expression::new_set(models)));
+        for (name, signed) in [("models", &approvals.models), ("dossiers", &approvals.dossiers)] {
+            let signed: Vec<_> = signed.iter().map(signed_model).collect::<Result<_, _>>()?;
+            pairs.push((name.into(), Expression::new_set(signed)));
+        }
         pairs.push(("faults".into(), texts(approvals.fault_codes())));
         pairs.push(("conditions".into(), texts(approvals.conditions.iter().map(|c| c.name()))));
         let open = approvals.open_conditions.iter().map(String::as_str);
@@ -194,6 +207,17 @@ impl Names {
         }
         Ok(pairs)
     }
+}
+
+fn dossier(facts: &DossierFacts) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = vec![
+        ("sha256".into(), text(&hex::encode(facts.sha256))),
+        ("open_points".into(), texts(facts.open_points.iter().map(String::as_str))),
+    ];
+    if let Some(lapses_ms) = facts.review_lapses_ms {
+        pairs.push(("review_lapses_ms".into(), Expression::new_long(lapses_ms)));
+    }
+    Expression::new_record(pairs).map_err(Fault::of)
 }
 
 /// Where each assessment stands, by its name.

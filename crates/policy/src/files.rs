@@ -11,6 +11,9 @@ use crate::assessment::AssessmentKind;
 /// Path of the schema inside the policy folder.
 pub const SCHEMA_PATH: &str = "schema.cedarschema";
 
+/// Path of the file inside the policy folder that says whose tokens are taken.
+pub const IDENTITY_PATH: &str = "identity.toml";
+
 /// The policy folder this program was built with, as `(path, text)`.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
@@ -25,6 +28,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
+    ("rules/31-dossier.cedar", include_str!("../../../policy/rules/31-dossier.cedar")),
     ("rules/35-informed.cedar", include_str!("../../../policy/rules/35-informed.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
@@ -33,6 +37,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/accountability.toml", include_str!("../../../policy/tests/accountability.toml")),
     ("tests/assessments.toml", include_str!("../../../policy/tests/assessments.toml")),
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
+    ("tests/dossier.toml", include_str!("../../../policy/tests/dossier.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
     ("tests/informed.toml", include_str!("../../../policy/tests/informed.toml")),
@@ -57,6 +62,8 @@ pub(crate) enum FileKind {
     /// What users read and acknowledge: version and titles, and the texts.
     Guidance,
     Roster,
+    /// Whose tokens are taken, and with which keys.
+    Identity,
     /// A root key's signature on the roster.
     RosterSeal,
     Test,
@@ -139,6 +146,14 @@ impl PolicyFiles {
         }))
     }
 
+    /// SHA-256 over what makes a token good: `identity.toml` and the keys that it names, listed as in [`PolicyFiles::digest`];
+    /// `None` where there are none. Who is blocked is left out: that only takes away, and must not wait for a signature.
+    #[must_use]
+    pub fn identity_digest(&self) -> Option<[u8; 32]> {
+        self.of_kind(FileKind::Identity).next()?;
+        Some(listing(self.of_kind(FileKind::Identity)))
+    }
+
     /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
     /// bytes little-endian, the path, and the SHA-256 of the text. No two folders share a listing.
     #[must_use]
@@ -179,6 +194,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
         return match path {
             SCHEMA_PATH => Some(FileKind::Schema),
             ROSTER_PATH => Some(FileKind::Roster),
+            IDENTITY_PATH => Some(FileKind::Identity),
             "README.md" | "server.toml" => Some(FileKind::Other),
             _ => None,
         };
@@ -194,6 +210,8 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
+        "identity" if name == "blocked.toml" => Some(FileKind::Other),
+        "identity" => stem_of(".jwks.json").map(|_| FileKind::Identity),
         // Lessons of other organisations: read by people and `use-case similar`, never a use case.
         "shared" => stem_of(".json").map(|_| FileKind::Other),
         "forms" if name == "requirements.toml" => Some(FileKind::Form),

@@ -14,6 +14,7 @@ mod record;
 mod request;
 mod rules;
 mod set;
+mod settled;
 mod survey;
 mod table;
 mod use_case;
@@ -34,10 +35,13 @@ pub use decision::{
     Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
-pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
+pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
 pub use guidance::Guidance;
 pub use informed::{Acknowledged, Acknowledgement, Informed, InformedFacts, tell_informed_changes};
-pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+pub use request::{
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
+    Principal, QuotaFacts,
+};
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{

@@ -34,6 +34,12 @@ struct Record {
     models: Spanned<Vec<String>>,
     #[serde(default)]
     model_sha256: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_dossier_sha256: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_motivation: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_signature_required: bool,
     allowed_roles: Spanned<Vec<String>>,
     max_data_class: Spanned<DataClass>,
     redaction_profile: Spanned<String>,
@@ -140,7 +146,20 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         owner: source.text("owner", &record.owner)?,
         status: record.status,
         models: source.names("models", &record.models)?,
-        model_sha256: source.model_sha256(&record)?,
+        model_sha256: source.by_model(&record, "model_sha256", &record.model_sha256, Source::sha256)?,
+        model_dossier_sha256: source.by_model(
+            &record,
+            "model_dossier_sha256",
+            &record.model_dossier_sha256,
+            Source::sha256,
+        )?,
+        model_motivation: source.by_model(
+            &record,
+            "model_motivation",
+            &record.model_motivation,
+            Source::text,
+        )?,
+        model_signature_required: record.model_signature_required,
         allowed_roles: source.names("allowed_roles", &record.allowed_roles)?,
         max_data_class: *record.max_data_class.get_ref(),
         redaction_profile: source.text("redaction_profile", &record.redaction_profile)?,
@@ -278,15 +297,22 @@ impl Source<'_> {
         Ok(hex.clone())
     }
 
-    fn model_sha256(&self, record: &Record) -> Result<BTreeMap<String, String>, Error> {
-        let pin = |(id, sha256): (&String, &Spanned<String>)| {
-            let key = format!("model_sha256.{id}");
+    /// A table with a value for each model, of the models that the record names alone.
+    fn by_model(
+        &self,
+        record: &Record,
+        table: &str,
+        values: &BTreeMap<String, Spanned<String>>,
+        check: fn(&Self, &str, &Spanned<String>) -> Result<String, Error>,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let one = |(id, value): (&String, &Spanned<String>)| {
+            let key = format!("{table}.{id}");
             if !record.models.get_ref().contains(id) {
-                return Err(self.wrong(&key, sha256, "pins a model that models does not name"));
+                return Err(self.wrong(&key, value, "is about a model that models does not name"));
             }
-            Ok((id.clone(), self.sha256(&key, sha256)?))
+            Ok((id.clone(), check(self, &key, value)?))
         };
-        record.model_sha256.iter().map(pin).collect()
+        values.iter().map(one).collect()
     }
 
     fn assessment(&self, name: &str, record: &AssessmentRecord) -> Result<Assessment, Error> {

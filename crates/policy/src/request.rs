@@ -34,6 +34,47 @@ pub struct ModelFacts {
     pub loaded_sha256: Option<[u8; 32]>,
     /// Whether it is the default model of `models.toml`.
     pub is_default: bool,
+    /// What is known of it beyond its bytes, where `models.toml` says it.
+    pub dossier: Option<DossierFacts>,
+    /// Whether somebody vouches for its files.
+    pub signature: ModelSignature,
+}
+
+/// What rules ask of a model's dossier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DossierFacts {
+    /// SHA-256 of the dossier: what signers sign.
+    pub sha256: [u8; 32],
+    /// What is closed or unknown, one word each.
+    pub open_points: Vec<String>,
+    /// When its legal review lapses, in milliseconds since 1970 UTC; `None` without one.
+    pub review_lapses_ms: Option<i64>,
+}
+
+/// The signature over a model's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelSignature {
+    /// `models.toml` pins none.
+    Absent,
+    /// By the pinned key, over the pinned hashes.
+    Genuine,
+    /// One is pinned, and it does not hold.
+    NotGenuine,
+}
+
+impl ModelSignature {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Absent, Self::Genuine, Self::NotGenuine];
+
+    /// Its name in the schema.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Genuine => "genuine",
+            Self::NotGenuine => "not-genuine",
+        }
+    }
 }
 
 impl ModelFacts {
@@ -46,6 +87,8 @@ impl ModelFacts {
             pinned_sha256: None,
             loaded_sha256: None,
             is_default: false,
+            dossier: None,
+            signature: ModelSignature::Absent,
         }
     }
 }

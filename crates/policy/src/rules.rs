@@ -11,6 +11,7 @@ use crate::decision::{
 };
 use crate::error::{Place, line_at};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
+use crate::settled::looks_at_use_case_alone;
 
 const ANNOTATIONS: [&str; 5] = ["id", "remedy", "remedy_nl", "class", "link"];
 const WITHOUT_ID: &str = "a rule without id";
@@ -27,7 +28,10 @@ pub(crate) struct Rule {
 /// All rules, by id.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    pub cedar: CedarSet,
+    /// Those that each use case is judged by when it is loaded.
+    pub settled: CedarSet,
+    /// Those that each request is judged by.
+    pub asked: CedarSet,
     pub by_id: BTreeMap<String, Rule>,
 }
 
@@ -44,7 +48,7 @@ pub(crate) fn parse_schema(text: &str) -> Result<Schema, Error> {
 
 /// Parses all rule files and validates them strictly against the schema.
 pub(crate) fn parse_rules(files: &PolicyFiles, schema: &Schema) -> Result<Rules, Error> {
-    let mut rules = Rules { cedar: CedarSet::new(), by_id: BTreeMap::new() };
+    let mut rules = Rules { settled: CedarSet::new(), asked: CedarSet::new(), by_id: BTreeMap::new() };
     let validator = Validator::new(schema.clone());
     for (path, text) in files.of_kind(FileKind::Rules) {
         for statement in statements(text) {
@@ -55,7 +59,9 @@ pub(crate) fn parse_rules(files: &PolicyFiles, schema: &Schema) -> Result<Rules,
                 return Err(Error::DuplicateRule { id, first, second: place });
             }
             validate(&validator, &policy, statement, path)?;
-            rules.cedar.add(policy).map_err(|error| Error::Rule {
+            let settled = looks_at_use_case_alone(&policy);
+            let part = if settled { &mut rules.settled } else { &mut rules.asked };
+            part.add(policy).map_err(|error| Error::Rule {
                 place,
                 rule: named(&id),
                 detail: error.to_string(),

@@ -16,9 +16,10 @@ use crate::guidance::{self, Guidance};
 use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::record;
 use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
 use crate::rules::{Rules, parse_rules, parse_schema};
+use crate::settled::{Ruling, settle};
 use crate::use_case::UseCase;
 
 /// Name of the action that is judged after redaction.
@@ -32,6 +33,8 @@ pub(crate) struct Loaded {
     assessments: Assessments,
     asked: Asked,
     entities: Entities,
+    /// What the rules that look at the use case alone say of it.
+    settled: Ruling,
 }
 
 /// A policy folder that was found sound. Immutable: a new one replaces it whole.
@@ -39,10 +42,11 @@ pub(crate) struct Loaded {
 pub struct PolicySet {
     names: Names,
     schema: Schema,
-    rules: Rules,
+    pub(crate) rules: Rules,
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
     rules_approved: bool,
+    identity_approved: bool,
     roster_version: Option<u32>,
     guidance: BTreeMap<String, Guidance>,
     files: PolicyFiles,
@@ -78,6 +82,7 @@ impl PolicySet {
             use_cases: BTreeMap::new(),
             digest: files.digest(),
             rules_approved: rules_approved(files, &trust)?,
+            identity_approved: identity_approved(files, &trust),
             roster_version: match &trust {
                 Trust::Roster(roster) => Some(roster.version),
                 Trust::None(_) => None,
@@ -168,6 +173,13 @@ impl PolicySet {
         self.rules_approved
     }
 
+    /// Whether the root keys vouch for whose tokens are taken: the roster names the digest of the issuers and keys that are
+    /// here. Where it does not, no token may be taken: whoever edits the folder could make himself a user.
+    #[must_use]
+    pub fn identity_approved(&self) -> bool {
+        self.identity_approved
+    }
+
     /// Signatures, assessments or measures beside which no record lies: perhaps one was renamed.
     fn no_strays(&self) -> Result<(), Error> {
         let kinds = [
@@ -243,7 +255,7 @@ impl PolicySet {
         let Some(loaded) = loaded else { return Decision::Deny(Denial::one(Reason::use_case_unknown())) };
         let response = context.and_then(|context| self.ask(loaded, request, action, context));
         match response {
-            Ok(response) => self.translate(&response),
+            Ok(response) => self.translate(&loaded.settled, &response),
             Err(Fault(_)) => Decision::Deny(Denial::one(Reason::policy_error())),
         }
     }
@@ -265,7 +277,7 @@ impl PolicySet {
         let key = self.names.key(&request.principal.key_id);
         let resource = self.names.use_case(&loaded.case.id);
         let question = Request::new(key, self.names.action(action), resource, context, Some(&self.schema));
-        Ok(Authorizer::new().is_authorized(&question.map_err(Fault::of)?, &self.rules.cedar, &entities))
+        Ok(Authorizer::new().is_authorized(&question.map_err(Fault::of)?, &self.rules.asked, &entities))
     }
 
     /// A request and its entities, both checked against the schema.
@@ -283,27 +295,25 @@ impl PolicySet {
         Ok((request, entities))
     }
 
-    /// Cedar's answer → ours. Cedar skips a rule that errs, so a forbid that errs would not forbid:
-    /// any error denies.
-    fn translate(&self, response: &Response) -> Decision {
-        let mut erring: Vec<String> = response
-            .diagnostics()
-            .errors()
-            .map(|error| match error {
-                cedar_policy::AuthorizationError::PolicyEvaluationError(error) => {
-                    error.policy_id().to_string()
-                }
-            })
-            .collect();
-        erring.sort();
-        let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-        ids.sort_by_key(|id| self.rules.by_id.get(id).map(|rule| rule.precedence));
-        if response.decision() == CedarDecision::Allow && erring.is_empty() {
-            return Decision::Permit(Permit { determining: ids });
+    /// Cedar's answer and what was settled before → ours. Cedar skips a rule that errs, so a forbid that errs would not
+    /// forbid: any error denies.
+    fn translate(&self, settled: &Ruling, response: &Response) -> Decision {
+        let mut asked = Ruling::of(response);
+        if response.decision() == CedarDecision::Allow && asked.erring.is_empty() && settled.is_empty() {
+            self.sort(&mut asked.reasons);
+            return Decision::Permit(Permit { determining: asked.reasons });
         }
+        let mut ids: Vec<String> = settled.reasons.iter().cloned().chain(asked.reasons).collect();
+        let mut erring: Vec<String> = settled.erring.iter().cloned().chain(asked.erring).collect();
+        self.sort(&mut ids);
+        erring.sort();
         let forbids = ids.iter().filter_map(|id| self.rules.by_id.get(id)).filter(|rule| rule.forbids);
         let reasons = forbids.map(|rule| rule.reason.clone()).collect();
         Decision::Deny(Denial::from_reasons(reasons, erring))
+    }
+
+    fn sort(&self, ids: &mut [String]) {
+        ids.sort_by_key(|id| self.rules.by_id.get(id).map(|rule| rule.precedence));
     }
 
     /// The files the set was loaded from.
@@ -323,7 +333,9 @@ impl PolicySet {
         let entity = self.names.use_case_entity(&case, &approvals, &assessments, &asked).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
-        Ok(Loaded { case, approvals, assessments, asked, entities })
+        let settled =
+            settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
+        Ok(Loaded { case, approvals, assessments, asked, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -347,6 +359,11 @@ impl PolicySet {
             model: Some(ModelFacts {
                 pinned_sha256: Some([0; 32]),
                 loaded_sha256: Some([0; 32]),
+                dossier: Some(DossierFacts {
+                    sha256: [0; 32],
+                    open_points: vec!["probe".into()],
+                    review_lapses_ms: Some(0),
+                }),
                 ..ModelFacts::unknown("probe")
             }),
             now_ms: 0,
@@ -405,6 +422,13 @@ fn rules_approved(files: &PolicyFiles, trust: &Trust) -> Result<bool, Error> {
         Some(named) => named == digest,
         None => hex::encode(PolicyFiles::embedded()?.rules_digest()) == digest,
     })
+}
+
+/// Unlike rules, issuers and keys have no built-in form that could stand in where nobody is trusted.
+fn identity_approved(files: &PolicyFiles, trust: &Trust) -> bool {
+    let Trust::Roster(roster) = trust else { return false };
+    let digest = files.identity_digest().map(hex::encode);
+    digest.is_some() && digest == roster.identity_sha256
 }
 
 fn misfit(fault: Fault) -> Error {

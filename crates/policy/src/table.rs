@@ -14,7 +14,8 @@ use crate::error::{Place, toml_error};
 use crate::files::FileKind;
 use crate::informed::{Acknowledged, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
+    Principal, QuotaFacts,
 };
 use crate::set::PolicySet;
 use crate::use_case::{DataClass, Outcome, Status, UseCase};
@@ -155,6 +156,42 @@ struct ModelEntry {
     default: bool,
     pinned: Option<u8>,
     loaded: Option<u8>,
+    /// In order and as signed where a case does not say.
+    #[serde(default)]
+    dossier: DossierEntry,
+    signature: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct DossierEntry {
+    missing: bool,
+    /// One byte of the hash, repeated.
+    sha256: u8,
+    open_points: Vec<String>,
+    review_by: Option<Datetime>,
+}
+
+impl ModelEntry {
+    fn facts(self) -> Result<ModelFacts, String> {
+        let DossierEntry { missing, sha256, open_points, review_by } = self.dossier;
+        let dossier = DossierFacts {
+            sha256: [sha256; 32],
+            open_points,
+            review_lapses_ms: review_by.map(|day| moment(&day)).transpose()?,
+        };
+        let name = self.signature.as_deref().unwrap_or(ModelSignature::Absent.name());
+        let signature = ModelSignature::ALL.into_iter().find(|known| known.name() == name);
+        Ok(ModelFacts {
+            id: self.id,
+            status: self.status,
+            pinned_sha256: self.pinned.map(|byte| [byte; 32]),
+            loaded_sha256: self.loaded.map(|byte| [byte; 32]),
+            is_default: self.default,
+            dossier: (!missing).then_some(dossier),
+            signature: signature.ok_or_else(|| format!("there is no signature {name}"))?,
+        })
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -187,6 +224,8 @@ struct SignedEntry {
     owner_decision: Option<DecisionEntry>,
     /// One byte of the hash, repeated, by model.
     models: BTreeMap<String, u8>,
+    /// The same of the dossiers; zero for each model of the record where a base does not say.
+    dossiers: Option<BTreeMap<String, u8>>,
     conditions: BTreeSet<Check>,
     open_conditions: BTreeSet<String>,
     sign_offs: Option<SignOffsEntry>,
@@ -258,7 +297,7 @@ struct SignOffsEntry {
 type Judged = (UseCase, Approvals, Assessments, Asked);
 
 impl SignedEntry {
-    fn approvals(self) -> Result<Approvals, String> {
+    fn approvals(self, case: &UseCase) -> Result<Approvals, String> {
         let advised = |entry: AdviceEntry| {
             let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
             Ok::<_, String>(Advised { verdict: entry.verdict, by: entry.by, date_ms, expires_ms })
@@ -284,13 +323,20 @@ impl SignedEntry {
             cio_advice: self.cio_advice.map(advised).transpose()?,
             fg_advice: self.fg_advice.map(advised).transpose()?,
             owner_decision: self.owner_decision.map(decided).transpose()?,
-            models: self.models.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect(),
+            dossiers: hashes(
+                self.dossiers.unwrap_or_else(|| case.models.iter().map(|id| (id.clone(), 0)).collect()),
+            ),
+            models: hashes(self.models),
             conditions: self.conditions,
             open_conditions: self.open_conditions,
             sign_offs: self.sign_offs.map(sign_offs).transpose()?,
             findings: self.faults.iter().map(finding).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn hashes(bytes: BTreeMap<String, u8>) -> BTreeMap<String, String> {
+    bytes.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect()
 }
 
 impl PolicySet {
@@ -396,7 +442,8 @@ impl PolicySet {
         let guidance: GuidanceEntry =
             part("guidance")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let asked = guidance.asked(&use_case);
-        Ok(((use_case, signed.approvals()?, assessed.assessments(), asked), facts))
+        let approvals = signed.approvals(&use_case)?;
+        Ok(((use_case, approvals, assessed.assessments(), asked), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
@@ -415,13 +462,7 @@ impl PolicySet {
                 expires_ms: facts.key.expires.map(|expires| moment(&expires)).transpose()?,
             },
             action,
-            model: facts.model.map(|model| ModelFacts {
-                id: model.id,
-                status: model.status,
-                pinned_sha256: model.pinned.map(|byte| [byte; 32]),
-                loaded_sha256: model.loaded.map(|byte| [byte; 32]),
-                is_default: model.default,
-            }),
+            model: facts.model.map(ModelEntry::facts).transpose()?,
             now_ms: moment(&facts.now)?,
             loopback: facts.loopback,
             quota: QuotaFacts {

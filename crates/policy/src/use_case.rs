@@ -283,6 +283,12 @@ pub struct UseCase {
     pub models: BTreeSet<String>,
     /// The pinned SHA-256 of each of them, as `models.toml` has it: what the signers saw. Needed to be signed.
     pub model_sha256: BTreeMap<String, String>,
+    /// The SHA-256 of the dossier of each of them, as `models.toml` has it: what the signers saw. Needed to be signed.
+    pub model_dossier_sha256: BTreeMap<String, String>,
+    /// Why a model is taken of which something is closed or unknown, by model.
+    pub model_motivation: BTreeMap<String, String>,
+    /// Whether its models must be signed by whoever made or packed them.
+    pub model_signature_required: bool,
     /// Roles that may use it.
     pub allowed_roles: BTreeSet<String>,
     /// Heaviest class of data that may occur in a request.

@@ -4,6 +4,8 @@
 
 #[path = "approvals/breaking.rs"]
 mod breaking;
+#[path = "approvals/identity.rs"]
+mod identity;
 #[path = "approvals/mutations.rs"]
 mod mutations;
 #[path = "approvals/parsers.rs"]
@@ -252,7 +254,7 @@ fn the_form_of_what_is_signed() {
     let hash = |name: &str| covers[name].as_str().unwrap().to_owned();
     let body = format!(
         "{{\"act\":{{\"advice\":{{\"conditions\":[],\"verdict\":\"positive\"}}}},\"covers\":{{\"assessments\":\
-         {{\"dpia\":\"{d}\",\"iama\":\"{d}\"}},\"models\":{{\"open-model\":\"{m}\"}},\"record\":\"{}\",\
+         {{\"dpia\":\"{d}\",\"iama\":\"{d}\"}},\"dossiers\":{{\"open-model\":\"{o}\"}},\"models\":{{\"open-model\":\"{m}\"}},\"record\":\"{}\",\
          \"redaction\":\"{}\"}},\"date\":\"2026-01-15T00:00:00Z\",\"expires\":{},\"role\":\"cio\",\
          \"roster_version\":1,\"use_case\":\"letters\"}}",
         hash("record"),
@@ -260,6 +262,7 @@ fn the_form_of_what_is_signed() {
         json["statement"]["expires"],
         d = "1".repeat(64),
         m = "07".repeat(32),
+        o = "0d".repeat(32),
     );
     let kind = "application/vnd.proeftuin.approval.v1+json";
     let message = format!("DSSEv1 {} {kind} {} {body}", kind.len(), body.len());

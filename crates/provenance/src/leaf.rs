@@ -126,6 +126,38 @@ pub enum UnauthenticatedReason {
     UnknownKey,
     /// The store of keys failed, so that nobody could be told apart.
     KeyStoreFailed,
+    /// A token was sent, and the root keys do not vouch for the issuers in the policy.
+    IdentityNotApproved,
+    /// A token with more bytes than one may have.
+    TokenTooLong,
+    /// What looks like a token and cannot be read as one.
+    TokenMalformed,
+    /// A token whose header brings its own key, or makes demands.
+    TokenHeaderRefused,
+    /// A token of another type than access tokens have.
+    TokenWrongType,
+    /// A token signed in a way that is not taken, or not at all.
+    TokenAlgorithmRefused,
+    /// A token of an issuer that the policy does not name.
+    TokenIssuerUnknown,
+    /// A token by a key that is not pinned.
+    TokenKeyUnknown,
+    /// A token by a key that is not for its kind of signature.
+    TokenKeyMismatch,
+    /// A token whose signature does not hold.
+    TokenSignatureWrong,
+    /// A token that lacks a claim.
+    TokenClaimsIncomplete,
+    /// A token for another service.
+    TokenAudienceWrong,
+    /// A token that has ended.
+    TokenExpired,
+    /// A token that has not begun.
+    TokenNotYetValid,
+    /// A token that lives too long.
+    TokenLifetimeTooLong,
+    /// A token by keys whose pin has ended.
+    TokenKeysOutdated,
     /// The administration socket was used by a user without the right.
     AdminPeer,
 }

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Error;
+use crate::dossier_keys::DossierKeys;
 use crate::model::{Approval, Evaluation, Limits, Status};
 
 #[derive(Deserialize)]
@@ -25,9 +26,9 @@ pub(crate) struct Entry {
     pub files: Spanned<Vec<Spanned<FileKeys>>>,
     pub chat_template: Option<Spanned<TemplateKeys>>,
     pub license: Spanned<String>,
-    pub weights_open: bool,
-    pub training_data: Spanned<String>,
+    pub signature: Option<Spanned<SignatureKeys>>,
     pub limits: Spanned<Limits>,
+    pub dossier: Option<DossierKeys>,
     #[serde(default)]
     pub evaluation: Vec<Spanned<Evaluation>>,
     #[serde(default)]
@@ -61,6 +62,13 @@ pub(crate) struct TemplateKeys {
     pub embedded: Option<bool>,
     pub path: Option<String>,
     pub sha256: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignatureKeys {
+    pub bundle: String,
+    pub key: String,
 }
 
 /// A text with its name, for messages with lines.

@@ -29,6 +29,7 @@ struct Details {
     link: Option<String>,
     retry_after_s: Option<u64>,
     quota: Option<Box<Quota>>,
+    challenge: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -69,6 +70,7 @@ impl ApiError {
             link: None,
             retry_after_s: None,
             quota: None,
+            challenge: None,
         }))
     }
 
@@ -150,7 +152,9 @@ impl From<Refusal> for ApiError {
                     DeniedKind::Forbidden => (StatusCode::FORBIDDEN, "permission_error"),
                     DeniedKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota"),
                 };
+                let challenge = challenge(denied.kind, &denied.rule);
                 let mut error = Self::new(status, kind, denied.rule, message);
+                error.0.challenge = challenge;
                 error.0.remedy_nl = Some(denied.remedy_nl);
                 error.0.receipt = denied.receipt_id;
                 error.0.link = denied.link;
@@ -191,6 +195,17 @@ impl From<Refusal> for ApiError {
     }
 }
 
+/// What a client is told of its credentials (RFC 6750, 3.1): nothing where it sent none, that they are not valid, or that they
+/// are and open nothing here.
+fn challenge(kind: DeniedKind, rule: &str) -> Option<&'static str> {
+    match kind {
+        DeniedKind::Unauthenticated if rule == "missing-key" => Some("Bearer"),
+        DeniedKind::Unauthenticated => Some("Bearer error=\"invalid_token\""),
+        DeniedKind::Forbidden if rule.starts_with("token-") => Some("Bearer error=\"insufficient_scope\""),
+        _ => None,
+    }
+}
+
 /// The headers of OpenAI's API that say how much of a quota there is, is left, and when it is whole again.
 fn rate_limits(quota: &Quota, headers: &mut HeaderMap) {
     let [limit, remaining, reset] = if quota.tokens {
@@ -216,8 +231,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = self.0.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(quota) = &self.0.quota {
             rate_limits(quota, headers);

@@ -67,7 +67,7 @@ impl Signers {
         TrustRoot::parse("trust-root.toml", &self.trust_root_toml()).expect("a trust root")
     }
 
-    /// A roster with the three, which vouches for the rules of `folder`.
+    /// A roster with the three, which vouches for the rules of `folder`, and for its issuers of tokens.
     pub fn roster(&self, folder: &Folder) -> String {
         let rules = files(folder).rules_digest().map(|byte| format!("{byte:02x}")).concat();
         let time =
@@ -75,6 +75,10 @@ impl Signers {
         let (from, until) = (time(self.term.date), time(self.term.expires));
         let mut text =
             format!("version = 1\nissued = {from}\nexpires = {until}\nrules_sha256 = \"{rules}\"\n");
+        if let Some(digest) = files(folder).identity_digest() {
+            let digest = digest.map(|byte| format!("{byte:02x}")).concat();
+            text.push_str(&format!("identity_sha256 = \"{digest}\"\n"));
+        }
         let lines = [("c.io", "cio", &self.cio), ("f.g", "fg", &self.fg), ("o.wner", "owner", &self.owner)];
         for (person, role, key) in lines {
             text.push_str(&format!(

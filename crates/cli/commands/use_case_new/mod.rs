@@ -52,8 +52,9 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
         text.push_str(&format!("{} = {}\n", question.key, quoted(&talk.needed(question)?)));
     }
     text.push_str("status = \"draft\"\n");
-    let (model, sha256) = model(places, talk)?;
-    text.push_str(&format!("models = [{}]\n", quoted(&model)));
+    let registry = places.registry()?;
+    let model = model(&registry, talk)?;
+    text.push_str(&format!("models = [{}]\n", quoted(&model.id)));
     text.push_str(&format!(
         "allowed_roles = {}\n",
         list(&talk.or_default(
@@ -65,11 +66,8 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
     text.push_str(&window(talk)?);
     text.push_str(&limits(talk)?);
     text.push_str(&informed(places, talk)?);
-    text.push_str(&format!(
-        "\n[model_sha256]\n{} = {}\n\n[accountability]\n",
-        quoted(&model),
-        quoted(&sha256)
-    ));
+    text.push_str(&signed_of(model, talk));
+    text.push_str("\n[accountability]\n");
     for question in ACCOUNTABILITY {
         text.push_str(&line(question, &quoted(&talk.open(question)?), talk));
     }
@@ -118,17 +116,33 @@ fn line(question: &Question, value: &str, talk: &Talk) -> String {
     format!("# {}\n{} = {value}\n", talk.word(question.ask), question.key)
 }
 
-/// One of the approved models, and its pinned hash.
-fn model(places: &Places, talk: &mut Talk) -> anyhow::Result<(String, String)> {
-    let registry = places.registry()?;
+/// What of a model is signed with the record, and what its dossier leaves open.
+fn signed_of(model: &registry::Model, talk: &Talk) -> String {
+    let id = quoted(&model.id);
+    let mut text = format!("\n[model_sha256]\n{id} = {}\n", quoted(&hex::encode(model.sha256())));
+    if let Some(sha256) = model.dossier_sha256() {
+        text.push_str(&format!("\n[model_dossier_sha256]\n{id} = {}\n", quoted(&hex::encode(sha256))));
+    }
+    let open = model.open_points();
+    if !open.is_empty() {
+        let ask = talk.word([
+            "Gesloten of onbekend; waarom wordt het toch gebruikt? Haal de hekjes weg en vul in:",
+            "Closed or unknown; why is it taken all the same? Take the hashes out and fill in:",
+        ]);
+        text.push_str(&format!("\n# {}. {ask}\n# [model_motivation]\n# {id} = \"\"\n", open.join(", ")));
+    }
+    text
+}
+
+/// One of the approved models.
+fn model<'a>(registry: &'a registry::Registry, talk: &mut Talk) -> anyhow::Result<&'a registry::Model> {
     let approved: Vec<_> = registry.models().iter().filter(|model| model.approved().is_ok()).collect();
     let choices: Vec<_> = approved
         .iter()
         .map(|model| (model.id.as_str(), model.description.as_deref().unwrap_or("")))
         .collect();
     let chosen = talk.choose(["Welk model?", "Which model?"], &choices, 0)?;
-    let model = approved.get(chosen).context("models.toml has no approved model")?;
-    Ok((model.id.clone(), hex::encode(model.sha256())))
+    approved.get(chosen).copied().context("models.toml has no approved model")
 }
 
 /// Data, redaction and mark.

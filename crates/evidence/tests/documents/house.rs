@@ -35,9 +35,22 @@ description = "An open model for Dutch."
 source = { hf = "example/open-model", revision = "0123456789abcdef0123456789abcdef01234567" }
 files = [{ path = "open model.gguf", sha256 = "0707070707070707070707070707070707070707070707070707070707070707", size_bytes = 7 }]
 license = "EUPL-1.2"
-weights_open = true
-training_data = "unknown"
 limits = { context_tokens = 8192, languages = ["nl", "en"] }
+[model.dossier]
+weights = "open"
+code = "part"
+training_data = "unknown"
+developer = "Voorbeeld B.V."
+country = "NL"
+packed_by = "Voorbeeld B.V."
+trained_on = "unknown"
+trained_until = "2025-06"
+training_kwh = 1200
+opt_outs = "yes"
+opt_outs_evidence = "https://example.org/opt-outs"
+legal_review = { by = "Juridische Zaken", date = "2026-01-05", review_by = "2027-01-05" }
+lineage = [{ name = "example/base-model", step = "afgestemd op brieven" }]
+limitations = "Verzint soms een verwijzing."
 [[model.evaluation]]
 suite = "dutch-letters"
 report_sha256 = "4444444444444444444444444444444444444444444444444444444444444444"
@@ -56,8 +69,9 @@ pub struct House {
 pub fn record(id: &str, title: &str, purpose: &str, accountability: &str) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let registry = Registry::parse(&models(), "models.toml").unwrap();
-    let pinned: String =
-        registry.entry("open-model").unwrap().sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = registry.entry("open-model").unwrap();
+    let [pinned, dossier] = [entry.sha256(), entry.dossier_sha256().unwrap()]
+        .map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     format!(
         r#"
 id = "{id}"
@@ -83,6 +97,10 @@ dpia = {{ sha256 = "{}", date = 2025-11-03T09:00:00Z, review_by = 2028-11-03T09:
 iama = {{ sha256 = "{}", date = 2025-11-10T09:00:00Z, review_by = 2026-05-10T09:00:00Z }}
 [model_sha256]
 open-model = "{pinned}"
+[model_dossier_sha256]
+open-model = "{dossier}"
+[model_motivation]
+open-model = "Geen open model kent zijn hele trainingsdata."
 {accountability}
 "#,
         quoted(title),

@@ -20,7 +20,9 @@ mod receipts;
 mod reload;
 mod sealing;
 mod seeds;
+mod shared_quota;
 mod stores;
+mod tokens;
 
 use gateway::{Denied, Refusal};
 

@@ -22,6 +22,9 @@ pub struct Covers {
     pub assessments: BTreeMap<String, String>,
     /// The pinned hash of each model that the record allows.
     pub models: BTreeMap<String, String>,
+    /// The dossier of each model that the record allows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dossiers: BTreeMap<String, String>,
     /// The redaction profile; `none` where its file is not there.
     pub redaction: String,
     /// The measures against risks, where their file is there.
@@ -41,6 +44,10 @@ struct View<'a> {
     organisation: &'a str,
     owner: &'a str,
     models: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    model_motivation: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    model_signature_required: bool,
     allowed_roles: &'a BTreeSet<String>,
     max_data_class: &'a str,
     redaction_profile: &'a str,
@@ -74,6 +81,7 @@ impl Covers {
             record: digest(&record),
             assessments: assessments.iter().map(|(name, a)| ((*name).to_owned(), a.sha256.clone())).collect(),
             models: case.model_sha256.clone(),
+            dossiers: case.model_dossier_sha256.clone(),
             mitigations: files
                 .text(&format!("use-cases/{}.mitigations.toml", case.id))
                 .map(|text| digest(text.as_bytes())),
@@ -92,6 +100,9 @@ impl Covers {
         }
         for name in differing(&self.models, &now.models) {
             changed.push((Fault::ModelChanged, format!("the pinned hash of model {name}")));
+        }
+        for name in differing(&self.dossiers, &now.dossiers) {
+            changed.push((Fault::ModelChanged, format!("the dossier of model {name}")));
         }
         if self.mitigations != now.mitigations {
             changed.push((Fault::RecordChanged, "the file of measures".to_owned()));
@@ -132,7 +143,10 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         models,
         // Parts of their own.
         model_sha256: _,
+        model_dossier_sha256: _,
         evidence: _,
+        model_motivation,
+        model_signature_required,
         allowed_roles,
         max_data_class,
         redaction_profile,
@@ -160,6 +174,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         organisation,
         owner,
         models,
+        model_motivation,
+        model_signature_required: *model_signature_required,
         allowed_roles,
         max_data_class: max_data_class.name(),
         redaction_profile,

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
-use ledger::{Acknowledgement, Faults, Ledger, NewKey};
+use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
@@ -54,6 +54,7 @@ pub struct HouseBuilder {
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
     serve: bool,
+    quota_store: QuotaStore,
     informed: bool,
 }
 
@@ -72,6 +73,7 @@ impl Default for HouseBuilder {
             facts: Box::new(|_| {}),
             generator: None,
             serve: true,
+            quota_store: QuotaStore::Sqlite,
             informed: true,
         }
     }
@@ -134,6 +136,12 @@ impl HouseBuilder {
         })
     }
 
+    /// Counters in the database of a URL.
+    pub fn quota_store(mut self, url: &str) -> Self {
+        self.quota_store = QuotaStore::parse(url).expect("the address of a database");
+        self
+    }
+
     /// Nobody has read the guidance yet.
     pub fn uninformed(mut self) -> Self {
         self.informed = false;
@@ -155,10 +163,10 @@ impl HouseBuilder {
         let verifier = log.verifier_key().clone();
         let store = Faults::default();
         let path = folder.path().join("ledger.sqlite");
-        let ledger = Ledger::open_with(path, store.clone()).expect("a new ledger");
+        let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
-        let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
+        let policy = policy_folder(&mut self, &serving.facts);
         let active_policy = active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy");
         if self.informed {
             inform(&ledger, &active_policy, &self);
@@ -200,6 +208,7 @@ impl HouseBuilder {
             policy,
             unserved: Mutex::new(Some(serving)),
             keys,
+            quota_store: self.quota_store,
             folder,
         };
         if self.serve {
@@ -247,7 +256,7 @@ fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
     }
 }
 
-fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex<Folder>> {
+fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Folder>> {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
     let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
     for (language, text) in [("nl", GUIDANCE_NL), ("en", GUIDANCE_EN)] {
@@ -257,7 +266,10 @@ fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex
         folder.insert(format!("redaction/{id}.toml"), text.clone());
     }
     for (id, text) in &house.use_cases {
-        folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
+        let pinned = hex::encode(model.pinned_sha256.expect("a pinned model"));
+        let dossier = hex::encode(model.dossier.as_ref().expect("a dossier").sha256);
+        let text = text.replace("PINNED", &pinned).replace("DOSSIER", &dossier);
+        folder.insert(format!("use-cases/{id}.toml"), text);
     }
     let signers = house_signers();
     signers.sign_all(&mut folder);
