@@ -18,7 +18,7 @@ pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
-pub use guidance::{Acknowledge, Guidance};
+pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 
