@@ -70,6 +70,12 @@ fn help_of_every_command() {
         &["bench", "server"],
         &["bench", "fidelity"],
         &["bench", "report"],
+        &["eval"],
+        &["eval", "suites"],
+        &["eval", "run"],
+        &["eval", "sign"],
+        &["eval", "verify"],
+        &["eval", "schema"],
         &["completions"],
         &["man"],
     ];
