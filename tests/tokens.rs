@@ -38,6 +38,10 @@ fn place() -> Option<Place> {
     write(&place, "identity.toml", &Provider::config(&[("pilot-test", "tester"), ("each-test", "tester")]));
     write(&place, KEYS_PATH, &provider().jwks());
     policy::sign_again(&place.policy());
+    for subject in [SUBJECT, "jansen", "pietersen", "third"] {
+        let who = ["--issuer", "login", "--subject", subject];
+        place.run(&[&["guidance", "acknowledge", "ambtenaren"][..], &who].concat()).ok();
+    }
     Some(place)
 }
 

@@ -20,7 +20,7 @@ pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
 pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
-pub use guidance::{Acknowledge, Guidance};
+pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 

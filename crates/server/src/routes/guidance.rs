@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use gateway::{Caller, GuidancePage, Language};
 use serde::Serialize;
 
-use super::bearer;
+use super::credentials;
 use crate::error::ApiError;
 use crate::router::{App, Call};
 use crate::wire::body::Body;
@@ -34,13 +34,15 @@ const PAGE: &str = concat!(
 );
 
 /// What the page may do: run its own script and style, by their hashes, and ask this server. A test keeps the hashes true.
-const PAGE_MAY: &str = "default-src 'none'; script-src 'sha256-SMNGVrUdBhGC+zs1142kqYXKD02wEkpHrm9XBqyHN7Q='; \
-     style-src 'sha256-ZRsQAe1n0wie7KUv333kzKuvqvlRwEfAUYSh1cWLSCc='; connect-src 'self'; \
+const PAGE_MAY: &str = "default-src 'none'; script-src 'sha256-iUao5zmmxQM4g5nc2wpgSwnSk+aq/VTHosZ946c4OEQ='; \
+     style-src 'sha256-cyHALoGSKL+wo7RVfKnmRz16CW0Rjqo87NOq/9FU/9c='; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(Serialize)]
 struct WireGuidance<'a> {
     object: &'static str,
+    /// The caller, as whoever records a training names them.
+    person: &'a str,
     id: &'a str,
     version: &'a str,
     sha256: &'a str,
@@ -123,7 +125,7 @@ pub(crate) fn page() -> Response {
 }
 
 async fn caller(app: &App, call: &Call) -> Result<Caller, ApiError> {
-    Ok(app.gateway.authenticate(bearer(&call.headers), call.endpoint.id, call.origin).await?)
+    Ok(app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?)
 }
 
 fn json(page: &GuidancePage, language: Language) -> Response {
@@ -135,6 +137,7 @@ fn json(page: &GuidancePage, language: Language) -> Response {
     });
     let body = WireGuidance {
         object: "guidance",
+        person: &page.person,
         id: &page.id,
         version: &page.version,
         sha256: &page.sha256,
