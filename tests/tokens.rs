@@ -38,6 +38,10 @@ fn place() -> Option<Place> {
     write(&place, "identity.toml", &Provider::config(&[("pilot-test", "tester"), ("each-test", "tester")]));
     write(&place, KEYS_PATH, &provider().jwks());
     policy::sign_again(&place.policy());
+    for subject in [SUBJECT, "jansen", "pietersen", "third"] {
+        let actor = identity::actor_of(testkit::tokens::ISSUER, subject);
+        place.run(&["guidance", "acknowledge", "ambtenaren", "--actor", &actor]).ok();
+    }
     Some(place)
 }
 
@@ -142,6 +146,30 @@ fn the_official_client_names_the_use_case() {
         .env_remove("OPENAI_PROJECT_ID");
     let ran = finish(&mut client, "");
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+}
+
+/// The person of a token acknowledges the guidance for themselves, from their own command line, and chats there.
+#[test]
+fn a_user_acknowledges_the_guidance_with_a_token() {
+    let Some(place) = place() else { return };
+    let server = place.serve();
+    let both = token("newcomer", &["pilot-test", "each-test"]);
+    assert!(ask_for(&server, &both, "pilot-test").text().contains("guidance-not-acknowledged"));
+    let url = format!("http://{}/v1", server.address);
+    let command = |args: &[&str], input: &str| {
+        let mut command = place.command(args);
+        finish(command.env("PROEFTUIN_URL", &url).env("PROEFTUIN_KEY", &both), input)
+    };
+    assert!(command(&["guidance", "acknowledge"], "ja\n").refused().contains("token-use-case-ambiguous"));
+    let said = command(&["guidance", "acknowledge", "--use-case", "pilot-test"], "ja\n").ok();
+    assert!(said.contains("acknowledged: ambtenaren"), "{said}");
+    ask_for(&server, &both, "pilot-test").ok();
+    let said = command(&["chat", "--use-case", "pilot-test", "--max-tokens", "4"], "Hello\n");
+    assert!(said.code == 0 && !said.out.trim().is_empty(), "{}\n{}", said.out, said.err);
+    server.stop();
+    let acknowledged = place.leaves();
+    let leaf = acknowledged.of("guidance_acknowledged").pop().unwrap().to_string();
+    assert!(leaf.contains("oidc:login/key-1") && !leaf.contains("newcomer"), "{leaf}");
 }
 
 #[test]

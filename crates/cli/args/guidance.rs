@@ -67,9 +67,12 @@ pub struct Acknowledge {
     /// The running server's base URL, on this machine
     #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
     pub url: Option<String>,
-    /// Your key
+    /// Your key or token
     #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub key: Option<String>,
+    /// Use case, where --key is a token that opens several (header OpenAI-Project)
+    #[arg(long, value_name = "ID", requires = "url")]
+    pub use_case: Option<String>,
     /// Language of the text
     #[arg(long, value_enum, default_value_t = Lang::Nl)]
     pub lang: Lang,

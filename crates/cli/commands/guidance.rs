@@ -120,7 +120,7 @@ fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
              the server in a browser instead"
         );
     }
-    let server = Server::new(&url, key, args.lang);
+    let server = Server::new(&url, key, args.use_case.unwrap_or_default(), args.lang);
     let sha256 = match args.sha256 {
         Some(sha256) => sha256,
         None => match server.read_and_ask()? {
@@ -147,14 +147,16 @@ struct Server {
     agent: ureq::Agent,
     base: String,
     key: String,
+    /// Empty where the key or token says it.
+    use_case: String,
     lang: Lang,
 }
 
 impl Server {
-    fn new(url: &str, key: String, lang: Lang) -> Self {
+    fn new(url: &str, key: String, use_case: String, lang: Lang) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build();
         let base = url.trim_end_matches('/').trim_end_matches("/v1").to_owned();
-        Self { agent: ureq::Agent::new_with_config(config), base, key, lang }
+        Self { agent: ureq::Agent::new_with_config(config), base, key, use_case, lang }
     }
 
     /// Shows the text; its hash when the user confirms.
@@ -186,11 +188,13 @@ impl Server {
                 .agent
                 .get(format!("{}/v1/proeftuin/guidance?lang={lang}", self.base))
                 .header("Authorization", bearer)
+                .header("OpenAI-Project", &self.use_case)
                 .call(),
             Some(body) => self
                 .agent
                 .post(format!("{}/v1/proeftuin/guidance/acknowledge?lang={lang}", self.base))
                 .header("Authorization", bearer)
+                .header("OpenAI-Project", &self.use_case)
                 .header("Content-Type", "application/json")
                 .send(body.to_string()),
         };

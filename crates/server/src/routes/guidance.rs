@@ -1,5 +1,5 @@
 //! `/v1/proeftuin/guidance` and its page: whoever has a key reads what their use case asks them to, and says that they
-//! did. The page is the same for everybody and holds nothing: its script sends the key that is pasted there in the header
+//! did. The page is the same for everybody and holds nothing: its script sends the key or token that is pasted there in the header
 //! of its requests, so that no key is ever part of an address.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use gateway::{Caller, GuidancePage, Language};
 use serde::Serialize;
 
-use super::bearer;
+use super::credentials;
 use crate::error::ApiError;
 use crate::router::{App, Call};
 use crate::wire::body::Body;
@@ -34,8 +34,8 @@ const PAGE: &str = concat!(
 );
 
 /// What the page may do: run its own script and style, by their hashes, and ask this server. A test keeps the hashes true.
-const PAGE_MAY: &str = "default-src 'none'; script-src 'sha256-SMNGVrUdBhGC+zs1142kqYXKD02wEkpHrm9XBqyHN7Q='; \
-     style-src 'sha256-ZRsQAe1n0wie7KUv333kzKuvqvlRwEfAUYSh1cWLSCc='; connect-src 'self'; \
+const PAGE_MAY: &str = "default-src 'none'; script-src 'sha256-thFmC8Aj+r7Zs6DlzzMftMRBB19Ool85HXHdMwhnqdk='; \
+     style-src 'sha256-cyHALoGSKL+wo7RVfKnmRz16CW0Rjqo87NOq/9FU/9c='; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 #[derive(Serialize)]
@@ -123,7 +123,7 @@ pub(crate) fn page() -> Response {
 }
 
 async fn caller(app: &App, call: &Call) -> Result<Caller, ApiError> {
-    Ok(app.gateway.authenticate(bearer(&call.headers), call.endpoint.id, call.origin).await?)
+    Ok(app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?)
 }
 
 fn json(page: &GuidancePage, language: Language) -> Response {

@@ -3,7 +3,7 @@ const WORDS = {
   nl: {
     title: "Gebruiksafspraken lezen en bevestigen",
     intro: "Plak hieronder de sleutel van uw toepassing. De sleutel gaat alleen mee in de kop van het verzoek aan deze server, en wordt op deze pagina niet bewaard.",
-    key: "Uw sleutel", read: "Lees de afspraken",
+    key: "Uw sleutel of token", useCase: "Toepassing (alleen bij een token dat er meer opent)", read: "Lees de afspraken",
     check: "Ik heb deze afspraken gelezen en houd mij eraan.", confirm: "Bevestig",
     version: "versie", training: "Trainingen", until: "geldt tot",
     states: {
@@ -18,7 +18,7 @@ const WORDS = {
   en: {
     title: "Read and acknowledge the guidance",
     intro: "Paste the key of your use case below. The key travels only in the header of the request to this server, and this page does not keep it.",
-    key: "Your key", read: "Read the guidance",
+    key: "Your key or token", useCase: "Use case (only with a token that opens several)", read: "Read the guidance",
     check: "I have read this guidance and will keep to it.", confirm: "Confirm",
     version: "version", training: "Trainings", until: "counts until",
     states: {
@@ -76,6 +76,7 @@ function show() {
   document.title = words.title;
   for (const id of ["title", "intro", "read", "confirm"]) at(id).textContent = words[id];
   at("key-label").textContent = words.key;
+  at("use-case-label").textContent = words.useCase;
   at("check-label").textContent = words.check;
   for (const one of ["nl", "en"]) at(one).setAttribute("aria-pressed", String(one === lang));
   at("guidance").hidden = page === null;
@@ -98,6 +99,8 @@ function show() {
 async function ask(method, path, body) {
   at("error").hidden = true;
   const headers = { Accept: "application/json", Authorization: "Bearer " + at("key").value.trim() };
+  const useCase = at("use-case").value.trim();
+  if (useCase) headers["OpenAI-Project"] = useCase;
   if (body) headers["Content-Type"] = "application/json";
   try {
     const options = { method, headers, cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer" };
