@@ -18,6 +18,7 @@ mod busy;
 mod clients;
 mod command_line;
 mod crash;
+mod eval;
 mod evidence;
 mod gate;
 mod guidance;

@@ -39,8 +39,8 @@ fn place() -> Option<Place> {
     write(&place, KEYS_PATH, &provider().jwks());
     policy::sign_again(&place.policy());
     for subject in [SUBJECT, "jansen", "pietersen", "third"] {
-        let actor = identity::actor_of(testkit::tokens::ISSUER, subject);
-        place.run(&["guidance", "acknowledge", "ambtenaren", "--actor", &actor]).ok();
+        let who = ["--issuer", "login", "--subject", subject];
+        place.run(&[&["guidance", "acknowledge", "ambtenaren"][..], &who].concat()).ok();
     }
     Some(place)
 }

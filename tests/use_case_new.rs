@@ -65,6 +65,7 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "",
         "burgers, medewerkers",
         "",
+        "",
     ]);
     let ran = new(dir.path(), &answers);
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -89,6 +90,8 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "proportionality = \"\"",
         "affected_groups = [\"burgers\", \"medewerkers\"]",
         "data_categories = []",
+        "suite = \"leakage\"",
+        "needed_for = \"accepted\"",
     ] {
         assert!(text.lines().any(|other| other == line), "no {line} in:\n{text}");
     }
@@ -115,7 +118,7 @@ fn answers_that_end_too_early_write_nothing() {
     let mut command = proeftuin();
     command.args(["use-case", "new", "Brieven!", "--policy"]).arg(dir.path());
     let mut answers = NEEDED.to_vec();
-    answers.extend([""; 13]);
+    answers.extend([""; 14]);
     let said = finish(&mut command, &(answers.join("\n") + "\n")).refused();
     assert!(said.contains("use-cases/Brieven!.toml") || said.contains("lowercase letters"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path().join("use-cases")).unwrap().count(), 1);

@@ -3,6 +3,7 @@
 mod approval;
 mod assess;
 mod bench;
+mod eval;
 mod evidence;
 mod guidance;
 mod identity;
@@ -17,8 +18,9 @@ use gateway::{Device, KvType};
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
-pub use guidance::{Acknowledge, Guidance};
+pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 
@@ -103,6 +105,9 @@ pub enum Command {
     /// Measure speed and fidelity, alone and against peers
     #[command(subcommand)]
     Bench(Bench),
+    /// Evaluate a model with a suite, sign the report, and check a signed one
+    #[command(subcommand)]
+    Eval(Eval),
     /// Print shell completions
     Completions {
         /// The shell to complete for.

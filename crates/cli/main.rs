@@ -55,6 +55,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Redact(redact) => commands::redact::run(&redact),
         Command::Log(log) => commands::log::run(&places, &log),
         Command::Bench(bench) => commands::bench::run(&places, &bench),
+        Command::Eval(eval) => commands::eval::run(&places, &eval),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man => commands::shell::man(),
     }

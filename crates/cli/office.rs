@@ -97,7 +97,7 @@ fn origin(places: &Places) -> anyhow::Result<String> {
 }
 
 /// SHA-256 of the running program, so that the log says which build did what.
-fn build_sha256() -> anyhow::Result<[u8; 32]> {
+pub(crate) fn build_sha256() -> anyhow::Result<[u8; 32]> {
     let path = std::env::current_exe().context("the program's own file")?;
     let mut file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
     let mut hash = Sha256::new();

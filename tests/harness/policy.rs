@@ -1,6 +1,8 @@
 //! The policy folder of the tests: the repository's own, and use cases beside its demo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use policy::Status;
 
 use testkit::signers::{ACCOUNTABILITY, Folder, Signers};
 
@@ -60,6 +62,25 @@ pub fn sign_again(dir: &Path) {
     read(dir, "", &mut folder);
     folder.retain(|path, _| !path.contains(".signatures/"));
     sign(dir, folder);
+}
+
+/// Has the owner decide that a use case is accepted, and its record say so.
+pub fn accept(dir: &Path, id: &str) {
+    let mut folder = Folder::new();
+    read(dir, "", &mut folder);
+    let record = folder.get_mut(&format!("use-cases/{id}.toml")).expect("a record");
+    *record = record.replace("status = \"pilot\"", "status = \"accepted\"");
+    signers().decide(&mut folder, id, Status::Accepted, &[]);
+    for (path, text) in folder {
+        std::fs::write(dir.join(path), text).expect("a file of the policy is written");
+    }
+}
+
+/// The key file of the roster's evaluator, written below `dir`.
+pub fn evaluator_key(dir: &Path) -> PathBuf {
+    let path = dir.join("evaluator.key");
+    std::fs::write(&path, signers().evaluator.to_secret_text().as_str()).expect("a key file is written");
+    path
 }
 
 fn signers() -> Signers {

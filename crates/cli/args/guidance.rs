@@ -20,9 +20,9 @@ pub enum Guidance {
     Acknowledge(Acknowledge),
     /// Record that somebody followed a training
     Attest {
-        /// The person, as their keys have it (keys list)
-        #[arg(long, value_name = "NAME")]
-        actor: String,
+        /// Who
+        #[command(flatten)]
+        who: Holder,
         /// Training, as use cases ask for it or a guidance describes it
         #[arg(long, value_name = "ID")]
         training: String,
@@ -36,9 +36,9 @@ pub enum Guidance {
     /// Have an acknowledgement or training count no longer, at once
     #[command(group(ArgGroup::new("what").required(true).args(["guidance", "training"])))]
     Withdraw {
-        /// The person, as their keys have it
-        #[arg(long, value_name = "NAME")]
-        actor: String,
+        /// Who
+        #[command(flatten)]
+        who: Holder,
         /// The guidance whose acknowledgement is withdrawn
         #[arg(long, value_name = "ID")]
         guidance: Option<String>,
@@ -54,23 +54,37 @@ pub enum Guidance {
     },
 }
 
+/// Whose keys or tokens they are.
+#[derive(Debug, Args)]
+pub struct Holder {
+    /// The person, as their keys have it (keys list), or as identity explain prints it (oidc:…)
+    #[arg(long, value_name = "NAME")]
+    pub actor: Option<String>,
+    /// Name of the issuer of the person's tokens
+    #[arg(long, value_name = "NAME", requires = "subject", conflicts_with = "actor")]
+    pub issuer: Option<String>,
+    /// The person, as the issuer's claim has it; only a digest is kept
+    #[arg(long, value_name = "SUBJECT", requires = "issuer", conflicts_with = "actor")]
+    pub subject: Option<String>,
+}
+
 /// `guidance acknowledge`
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("who").required(true).args(["url", "actor"])))]
+#[command(group(ArgGroup::new("how").required(true).multiple(true).args(["url", "actor", "subject"])))]
 pub struct Acknowledge {
     /// Guidance of the policy that somebody acknowledged on paper
-    #[arg(requires = "actor")]
+    #[arg(required_unless_present = "url")]
     pub id: Option<String>,
-    /// The person, as their keys have it
-    #[arg(long, value_name = "NAME", requires = "id")]
-    pub actor: Option<String>,
+    /// Who did so on paper
+    #[command(flatten)]
+    pub who: Holder,
     /// The running server's base URL, on this machine
     #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
     pub url: Option<String>,
-    /// Your key or token
+    /// Your key, or your token
     #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub key: Option<String>,
-    /// Use case, where --key is a token that opens several (header OpenAI-Project)
+    /// The use case, where a token opens several
     #[arg(long, value_name = "ID", requires = "url")]
     pub use_case: Option<String>,
     /// Language of the text

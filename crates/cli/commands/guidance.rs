@@ -8,8 +8,9 @@ use anyhow::{Context, bail};
 use gateway::{AdminCommand, AdminOutcome, GuidanceCommand, GuidanceOutcome, PersonRow, WithdrawnFrom};
 use serde_json::{Value, json};
 
-use crate::args::{Acknowledge, Guidance, Lang};
+use crate::args::{Acknowledge, Guidance, Holder, Lang};
 use crate::commands::chat::{error_of, is_local};
+use crate::commands::identity::issuer;
 use crate::commands::keys::{administer, date};
 use crate::places::Places;
 
@@ -18,13 +19,15 @@ pub(crate) fn run(places: &Places, command: Guidance) -> anyhow::Result<ExitCode
         Guidance::Show { id: None, lang } => list_texts(places, lang)?,
         Guidance::Show { id: Some(id), lang } => show(places, &id, lang)?,
         Guidance::Acknowledge(args) => return acknowledge(places, args),
-        Guidance::Attest { actor, training, by, until } => {
+        Guidance::Attest { who, training, by, until } => {
+            let actor = actor(places, &who)?;
             let until_ms = end_of(&until)?;
             let kept = format!("{actor} holds {training}");
             let command = GuidanceCommand::Attest { actor, training, given_by: by, until_ms };
             say_kept(&kept, change(places, command)?);
         }
-        Guidance::Withdraw { actor, guidance, training } => {
+        Guidance::Withdraw { who, guidance, training } => {
+            let actor = actor(places, &who)?;
             let from = match (guidance, training) {
                 (Some(id), _) => WithdrawnFrom::Guidance(id),
                 (None, Some(id)) => WithdrawnFrom::Training(id),
@@ -58,6 +61,15 @@ fn say_kept(what: &str, outcome: GuidanceOutcome) {
             println!("{what}, until {}", date(Some(until_ms)));
         }
         _ => println!("{what}, as long as the text stays"),
+    }
+}
+
+/// The person, as the ledger has them.
+fn actor(places: &Places, who: &Holder) -> anyhow::Result<String> {
+    match (&who.actor, &who.issuer, &who.subject) {
+        (Some(actor), _, _) => Ok(actor.clone()),
+        (None, Some(name), Some(subject)) => Ok(identity::actor_of(&issuer(places, name)?.url, subject)),
+        _ => bail!("name the person: --actor NAME, or --issuer NAME --subject SUBJECT"),
     }
 }
 
@@ -105,7 +117,9 @@ fn show(places: &Places, id: &str, lang: Lang) -> anyhow::Result<()> {
 
 fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
     // What was typed counts before what the environment says.
-    if let (Some(id), Some(actor)) = (args.id, args.actor) {
+    let by_name = args.who.actor.is_some() || args.who.subject.is_some();
+    if let (Some(id), true) = (args.id, by_name) {
+        let actor = actor(places, &args.who)?;
         let kept = format!("{actor} acknowledged {id}");
         let command = GuidanceCommand::Acknowledge { actor, guidance: id };
         say_kept(&kept, change(places, command)?);
@@ -147,7 +161,7 @@ struct Server {
     agent: ureq::Agent,
     base: String,
     key: String,
-    /// Empty where the key or token says it.
+    /// Empty where none is named.
     use_case: String,
     lang: Lang,
 }

@@ -164,7 +164,7 @@ fn pin(places: &Places, name: &str, file: &std::path::Path) -> anyhow::Result<Ex
 }
 
 /// The issuer of this name in `identity.toml`, which may name keys that are not here yet.
-fn issuer(places: &Places, name: &str) -> anyhow::Result<Issuer> {
+pub(crate) fn issuer(places: &Places, name: &str) -> anyhow::Result<Issuer> {
     let files = places.policy_files()?;
     let text = files.text(CONFIG_PATH).with_context(|| {
         format!("there is no {CONFIG_PATH} in the policy folder; write the issuer's entry first (policy/README.md has one)")

@@ -92,6 +92,15 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
         ends.extend(approvals.owner_decision.iter().map(|d| ("the decision of the owner", d.expires_ms)));
         ends.extend(approvals.roster.iter().map(|(_, _, expires_ms)| ("the roster", *expires_ms)));
     }
+    for evaluated in set.evaluations(&case.id).into_iter().flat_map(|evaluations| &evaluations.evaluated) {
+        let end = evaluated.expires_ms.into_iter().chain(evaluated.too_old_ms).min();
+        ends.extend(end.map(|end| ("an evaluation", end)));
+        if let Some((_, detail)) =
+            evaluated.faults.first().filter(|_| evaluated.demand.is_needed(case.status))
+        {
+            notes.push(format!("{}: {} of {}: {detail}", case.id, evaluated.demand.suite, evaluated.model));
+        }
+    }
     let soon = |end: i64| end.saturating_sub(now_ms) < SOON_MS;
     notes.extend(ends.into_iter().filter(|(_, end)| soon(*end)).map(|(what, end)| {
         let verb = if end <= now_ms { "ended on" } else { "ends on" };

@@ -5,6 +5,7 @@ use policy::{Assessment, Language};
 use registry::Model;
 use serde::Serialize;
 
+use crate::dossier::state;
 use crate::words::{iso_date, rfc3339, safeguards, say, status, technique};
 use crate::{Answers, Error, Subject, purl};
 
@@ -248,6 +249,12 @@ fn labels(subject: &Subject<'_>) -> Vec<Label> {
         label("max-data-class", case.max_data_class.name().to_owned()),
         label("runs-now", subject.standing.is_permit().to_string()),
     ];
+    for evaluated in &subject.evaluations.evaluated {
+        let state = state(evaluated, subject.made_ms, Language::English).text;
+        let report = evaluated.report_sha256.as_deref().unwrap_or("none");
+        let (suite, model) = (&evaluated.demand.suite, &evaluated.model);
+        labels.push(label("evaluation", format!("{suite} of {model}: {state}; report sha256 {report}")));
+    }
     if let Some(totals) = &subject.totals {
         let denied = totals.denied.values().fold(0u64, |sum, count| sum.saturating_add(*count));
         labels.push(label("requests-admitted", totals.admitted.to_string()));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicySet, PublicKey,
-    Reason, Role, Signed, Statement, Status, UseCase,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Evaluations, Outcome, PolicySet,
+    PublicKey, Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -111,6 +111,8 @@ pub struct Subject<'a> {
     pub accountability: &'a Accountability,
     /// What of its signatures holds.
     pub approvals: Approvals,
+    /// What became of the evaluations that it demands of its models.
+    pub evaluations: Evaluations,
     /// Its statements whose signature is genuine, in order of date.
     pub signed: Vec<Signed<Statement>>,
     /// The roster's people, by key.
@@ -149,6 +151,7 @@ impl<'a> Subject<'a> {
             case,
             accountability: &case.accountability,
             approvals: set.approvals(id).cloned().unwrap_or_default(),
+            evaluations: set.evaluations(id).cloned().unwrap_or_default(),
             signed,
             people: policy::roster_people(set.files())?,
             models: case.models.iter().map(model).collect(),

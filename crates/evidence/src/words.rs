@@ -114,6 +114,7 @@ pub(crate) fn role(role: Role, language: Language) -> &'static str {
         Role::Cio => "CIO",
         Role::Fg => "FG",
         Role::Owner => say(language, "owner", "eigenaar"),
+        Role::Evaluator => "evaluator",
     }
 }
 

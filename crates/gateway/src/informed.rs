@@ -128,6 +128,8 @@ pub struct TrainingRow {
 /// What the caller has to read, and where they stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuidancePage {
+    /// The caller, as an administrator names them.
+    pub person: String,
     /// Id of the guidance.
     pub id: String,
     /// Its version, as people call it.
@@ -199,6 +201,7 @@ impl Gateway {
         let use_case = policy.use_case(&caller.principal.use_case);
         let asked = use_case.map(|case| &case.informed.training).into_iter().flatten();
         Ok(GuidancePage {
+            person: caller.principal.actor.clone(),
             id: guidance.id.clone(),
             version: guidance.version.clone(),
             sha256: hex::encode(guidance.sha256),

@@ -7,6 +7,7 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 
 use crate::approval::{Advised, Approvals, Decided};
 use crate::assessment::Assessments;
+use crate::evaluation::EvaluationFacts;
 use crate::informed::Asked;
 use crate::request::{
     ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
@@ -28,6 +29,16 @@ impl Fault {
         }
         Self(text)
     }
+}
+
+/// What was judged beforehand and concerns this request: controls that are off, evaluations of its model, what is asked of
+/// users.
+#[derive(Debug, Default)]
+pub(crate) struct Judged<'a> {
+    pub controls_off: Vec<&'a str>,
+    pub evaluations: EvaluationFacts,
+    /// `None` for a use case without a record, which is denied for that.
+    pub asked: Option<&'a Asked>,
 }
 
 type Expression = RestrictedExpression;
@@ -133,6 +144,10 @@ impl Names {
             ("unanswered".into(), Expression::new_set(case.accountability.missing().into_iter().map(text))),
             ("evidence".into(), self.evidence(case, approvals)?),
             ("assessments".into(), standings(assessments)?),
+            (
+                "evaluations_demanded".into(),
+                texts(case.evaluations.iter().map(|demand| demand.suite.as_str())),
+            ),
             ("open_measures".into(), texts(assessments.measures.open.iter().map(String::as_str))),
         ];
         pairs.extend(asked.attributes()?);
@@ -169,34 +184,29 @@ impl Names {
     pub(crate) fn entry_context(
         &self,
         request: &EntryRequest,
-        asked: &Asked,
-        controls_off: Vec<&str>,
+        judged: &Judged<'_>,
     ) -> Result<Context, Fault> {
-        Context::from_pairs(self.entry_pairs(request, asked, controls_off)?).map_err(Fault::of)
+        Context::from_pairs(self.entry_pairs(request, judged)?).map_err(Fault::of)
     }
 
     /// Context of `clear`: the door's, and what was found.
     pub(crate) fn clearance_context(
         &self,
         request: &ClearanceRequest,
-        asked: &Asked,
-        controls_off: Vec<&str>,
+        judged: &Judged<'_>,
     ) -> Result<Context, Fault> {
-        let mut pairs = self.entry_pairs(&request.entry, asked, controls_off)?;
+        let mut pairs = self.entry_pairs(&request.entry, judged)?;
         pairs.extend(finding_pairs(&request.findings)?);
         Context::from_pairs(pairs).map_err(Fault::of)
     }
 
-    fn entry_pairs(
-        &self,
-        request: &EntryRequest,
-        asked: &Asked,
-        controls_off: Vec<&str>,
-    ) -> Result<Pairs, Fault> {
+    fn entry_pairs(&self, request: &EntryRequest, judged: &Judged<'_>) -> Result<Pairs, Fault> {
+        let nothing = Asked::default();
+        let asked = judged.asked.unwrap_or(&nothing);
         let mut pairs: Pairs = vec![
             ("now_ms".into(), Expression::new_long(request.now_ms)),
             ("loopback".into(), Expression::new_bool(request.loopback)),
-            ("controls_off".into(), texts(controls_off)),
+            ("controls_off".into(), texts(judged.controls_off.iter().copied())),
             ("informed".into(), asked.context(&request.informed, request.now_ms)?),
         ];
         if request.action.generates() {
@@ -204,6 +214,7 @@ impl Names {
                 pairs.push(("model".into(), Expression::new_entity_uid(uid(&self.model, &model.id))));
             }
             pairs.extend(quota_pairs(&request.quota)?);
+            pairs.push(("evaluations".into(), evaluations(&judged.evaluations)?));
         }
         Ok(pairs)
     }
@@ -223,6 +234,14 @@ fn dossier(facts: &DossierFacts) -> Result<Expression, Fault> {
 /// Where each assessment stands, by its name.
 fn standings(assessments: &Assessments) -> Result<Expression, Fault> {
     let pairs = assessments.standings.iter().map(|(kind, standing)| (kind.name().to_owned(), text(standing)));
+    Expression::new_record(pairs).map_err(Fault::of)
+}
+
+fn evaluations(facts: &EvaluationFacts) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = vec![("faults".into(), texts(facts.faults.iter().copied()))];
+    let dates =
+        [("last_ms", facts.last_ms), ("expires_ms", facts.expires_ms), ("too_old_ms", facts.too_old_ms)];
+    pairs.extend(dates.into_iter().filter_map(|(name, ms)| Some((name.into(), Expression::new_long(ms?)))));
     Expression::new_record(pairs).map_err(Fault::of)
 }
 

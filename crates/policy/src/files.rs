@@ -29,6 +29,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
     ("rules/31-dossier.cedar", include_str!("../../../policy/rules/31-dossier.cedar")),
+    ("rules/32-evaluation.cedar", include_str!("../../../policy/rules/32-evaluation.cedar")),
     ("rules/35-informed.cedar", include_str!("../../../policy/rules/35-informed.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
@@ -39,6 +40,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
     ("tests/dossier.toml", include_str!("../../../policy/tests/dossier.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
+    ("tests/evaluation.toml", include_str!("../../../policy/tests/evaluation.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
     ("tests/informed.toml", include_str!("../../../policy/tests/informed.toml")),
     ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
@@ -59,6 +61,8 @@ pub(crate) enum FileKind {
     Mitigations,
     /// A signature on a use case.
     Signature,
+    /// A report of a suite that an evaluator signed.
+    Evaluation,
     /// What users read and acknowledge: version and titles, and the texts.
     Guidance,
     Roster,
@@ -208,6 +212,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
             stem_of(".mitigations.toml").map(|_| FileKind::Mitigations)
         }
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
+        "evaluations" => stem_of(".json").map(|_| FileKind::Evaluation),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
         "identity" if name == "blocked.toml" => Some(FileKind::Other),

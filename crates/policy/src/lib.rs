@@ -6,6 +6,7 @@ mod approval;
 mod assessment;
 mod decision;
 mod error;
+mod evaluation;
 mod facts;
 mod files;
 mod guidance;
@@ -35,6 +36,11 @@ pub use decision::{
     Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
+pub use evaluation::{
+    Decimal, DecimalError, Demand, EngineRef, Evaluated, EvaluatedModel, EvaluationFault, Evaluations,
+    GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile,
+    SignedReport, SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
+};
 pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
 pub use guidance::Guidance;
 pub use informed::{Acknowledged, Acknowledgement, Informed, InformedFacts, tell_informed_changes};

@@ -11,6 +11,7 @@ use toml::value::Datetime;
 use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
+use crate::evaluation::{DEMANDS_MAX, Demand, DemandRecord};
 use crate::use_case::{
     Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Share, SpecialCategoryAction,
     Status, UseCase, Window,
@@ -54,6 +55,8 @@ struct Record {
     evidence: EvidenceRecord,
     #[serde(default)]
     accountability: Accountability,
+    #[serde(default)]
+    evaluation: Vec<Spanned<DemandRecord>>,
     #[serde(default)]
     informed: InformedRecord,
 }
@@ -173,6 +176,7 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         evidence: source.evidence(&record.evidence)?,
         accountability: record.accountability.clone(),
         informed: source.informed(&record.informed)?,
+        evaluations: source.evaluations(&record.evaluation)?,
         sha256: Sha256::digest(text.as_bytes()).into(),
     };
     source.consistent(&record, &case)?;
@@ -358,6 +362,25 @@ impl Source<'_> {
             }
         }
         Ok(InformedUsers { guidance, training })
+    }
+
+    fn evaluations(&self, records: &[Spanned<DemandRecord>]) -> Result<Vec<Demand>, Error> {
+        let mut demands: Vec<Demand> = Vec::new();
+        for record in records {
+            let wrong = |key: &str, detail: String| self.wrong(&format!("evaluation.{key}"), record, detail);
+            let demand = record.get_ref().demand().map_err(|(key, detail)| wrong(key, detail))?;
+            if demands.iter().any(|other| other.suite == demand.suite) {
+                return Err(wrong("suite", "is demanded twice".into()));
+            }
+            if demands.len() == DEMANDS_MAX {
+                return Err(wrong(
+                    "suite",
+                    format!("is one too many; a record demands at most {DEMANDS_MAX}"),
+                ));
+            }
+            demands.push(demand);
+        }
+        Ok(demands)
     }
 
     /// What no single key can tell: keys that contradict each other.

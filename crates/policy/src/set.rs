@@ -1,6 +1,6 @@
 //! The set: everything an administrator decided, loaded whole or not at all, and the two questions to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use cedar_policy::{
     Authorizer, Context, Decision as CedarDecision, Entities, Entity, EntityUid, Request, Response, Schema,
@@ -10,7 +10,8 @@ use crate::Error;
 use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
-use crate::facts::{Fault, Names};
+use crate::evaluation::{Evaluations, evaluations, signed_reports};
+use crate::facts::{Fault, Judged, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::guidance::{self, Guidance};
 use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
@@ -32,6 +33,7 @@ pub(crate) struct Loaded {
     approvals: Approvals,
     assessments: Assessments,
     asked: Asked,
+    evaluations: Evaluations,
     entities: Entities,
     /// What the rules that look at the use case alone say of it.
     settled: Ruling,
@@ -92,12 +94,14 @@ impl PolicySet {
         };
         set.probe()?;
         let forms = Forms::read(files.of_kind(FileKind::Form))?;
+        let reports = signed_reports(files)?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
             let assessed = assessments(&case, files, &forms)?;
             let asked = Asked::of(&case.informed, &set.guidance);
-            let loaded = set.fit(case, approvals, assessed, asked)?;
+            let evaluated = evaluations(&case, files, &reports, &trust, &approvals)?;
+            let loaded = set.fit(case, approvals, assessed, asked, evaluated)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         set.no_strays()?;
@@ -158,6 +162,12 @@ impl PolicySet {
             None => Acknowledgement::NoGuidance,
             Some(guidance) => Acknowledgement::of(guidance, known.acknowledged.get(named), now_ms),
         })
+    }
+
+    /// What became of the evaluations that a use case demands.
+    #[must_use]
+    pub fn evaluations(&self, id: &str) -> Option<&Evaluations> {
+        self.use_cases.get(id).map(|loaded| &loaded.evaluations)
     }
 
     /// Version of the roster, if the root keys vouch for it.
@@ -236,12 +246,12 @@ impl PolicySet {
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
-        let context = self.names.entry_context(request, asked(loaded), off(loaded, request));
+        let context = self.names.entry_context(request, &judged(loaded, request));
         self.decide(loaded, request, request.action.name(), context)
     }
 
     pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
-        let context = self.names.clearance_context(request, asked(loaded), off(loaded, &request.entry));
+        let context = self.names.clearance_context(request, &judged(loaded, &request.entry));
         self.decide(loaded, &request.entry, CLEAR, context)
     }
 
@@ -329,13 +339,14 @@ impl PolicySet {
         approvals: Approvals,
         assessments: Assessments,
         asked: Asked,
+        evaluations: Evaluations,
     ) -> Result<Loaded, Error> {
         let entity = self.names.use_case_entity(&case, &approvals, &assessments, &asked).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
         let settled =
             settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
-        Ok(Loaded { case, approvals, assessments, asked, entities, settled })
+        Ok(Loaded { case, approvals, assessments, asked, evaluations, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -343,6 +354,7 @@ impl PolicySet {
     fn probe(&self) -> Result<(), Error> {
         let guidance = AskedGuidance { id: "probe".into(), found: Some(([0; 32], Some(0))) };
         let asked = Asked { guidance: Some(guidance), training: ["probe".to_owned()].into() };
+        let judged = Judged { asked: Some(&asked), ..Judged::default() };
         let known = InformedFacts {
             acknowledged: [("probe".to_owned(), Acknowledged { sha256: [0; 32], at_ms: 0 })].into(),
             training: [("probe".to_owned(), 0)].into(),
@@ -374,11 +386,11 @@ impl PolicySet {
         };
         for action in [Action::Chat, Action::Complete, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
-            let context = self.names.entry_context(&entry, &asked, Vec::new());
+            let context = self.names.entry_context(&entry, &judged);
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;
         }
         let request = ClearanceRequest { entry, findings: FindingFacts::default() };
-        let context = self.names.clearance_context(&request, &asked, Vec::new());
+        let context = self.names.clearance_context(&request, &judged);
         self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
     }
 
@@ -398,10 +410,15 @@ impl PolicySet {
     }
 }
 
-/// What the use case asks of its users; of one that has no record, nothing: it is denied for that.
-fn asked(loaded: Option<&Loaded>) -> &Asked {
-    static NOTHING: Asked = Asked { guidance: None, training: BTreeSet::new() };
-    loaded.map_or(&NOTHING, |loaded| &loaded.asked)
+/// What was judged beforehand of the use case, as far as it concerns this request.
+fn judged<'a>(loaded: Option<&'a Loaded>, request: &EntryRequest) -> Judged<'a> {
+    let model = request.model.as_ref().map_or("", |model| model.id.as_str());
+    let facts = loaded.map(|loaded| loaded.evaluations.facts(loaded.case.status, model));
+    Judged {
+        controls_off: off(loaded, request),
+        evaluations: facts.unwrap_or_default(),
+        asked: loaded.map(|loaded| &loaded.asked),
+    }
 }
 
 /// The controls behind measures of the use case that are not in force for this request.

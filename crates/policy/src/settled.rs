@@ -70,6 +70,7 @@ mod tests {
     use super::*;
     use crate::approval::Approvals;
     use crate::assessment::Assessments;
+    use crate::evaluation::Evaluations;
     use crate::informed::Asked;
     use crate::{EntryRequest, ModelFacts, PolicyFiles, PolicySet, record};
 
@@ -130,7 +131,13 @@ mod tests {
                     set.rules = rules.clone();
                     let case = record::parse("demo.toml", &demo.replace(from, to)).unwrap();
                     let loaded = set
-                        .fit(case, Approvals::default(), Assessments::default(), Asked::default())
+                        .fit(
+                            case,
+                            Approvals::default(),
+                            Assessments::default(),
+                            Asked::default(),
+                            Evaluations::default(),
+                        )
                         .unwrap();
                     set.enter_as(Some(&loaded), request)
                 });

@@ -1,24 +1,25 @@
 //! Decision tables: `tests/*.toml` in the policy folder, requests and the decisions they must get. An
 //! administrator who changes a rule sees which requests are decided otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod entry;
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use toml::value::Datetime;
 use toml::{Table, Value};
 
-use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
-use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
-use crate::error::{Place, toml_error};
-use crate::files::FileKind;
-use crate::informed::{Acknowledged, Asked, AskedGuidance, Informed, InformedFacts};
-use crate::request::{
-    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
-    Principal, QuotaFacts,
+use self::entry::{
+    Ask, AssessedEntry, EvaluatedEntry, Facts, GuidanceEntry, ModelEntry, SignedEntry, evaluated, moment,
 };
+use crate::approval::Approvals;
+use crate::assessment::Assessments;
+use crate::error::{Place, toml_error};
+use crate::evaluation::Evaluations;
+use crate::files::FileKind;
+use crate::informed::{Asked, Informed};
+use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, Principal, QuotaFacts};
 use crate::set::PolicySet;
-use crate::use_case::{DataClass, Outcome, Status, UseCase};
+use crate::use_case::UseCase;
 use crate::{Decision, Error, record};
 
 #[derive(Deserialize)]
@@ -43,6 +44,9 @@ struct Base {
     /// The guidance that the record names, as the folder would have it.
     #[serde(default)]
     guidance: Table,
+    /// What becomes of the evaluations that its record demands, by suite; the same for each of its models.
+    #[serde(default)]
+    evaluated: Table,
     facts: Table,
 }
 
@@ -59,285 +63,8 @@ struct Case {
     deny: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Facts {
-    ask: Ask,
-    now: Datetime,
-    loopback: bool,
-    key: KeyFacts,
-    model: Option<ModelEntry>,
-    #[serde(default)]
-    quota: QuotaEntry,
-    #[serde(default)]
-    findings: FindingEntry,
-    /// What is true of the server; everything as it should be where a base does not say.
-    #[serde(default = "Live::in_force")]
-    live: Live,
-    /// What is kept of whoever asks; everything that the use case asks where a base does not say.
-    informed: Option<InformedEntry>,
-}
-
-/// The guidance as a table has it; by default it is there, and acknowledgements do not lapse.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GuidanceEntry {
-    present: bool,
-    version: u8,
-    valid_days: Option<u32>,
-}
-
-impl Default for GuidanceEntry {
-    fn default() -> Self {
-        Self { present: true, version: 7, valid_days: None }
-    }
-}
-
-impl GuidanceEntry {
-    fn asked(self, case: &UseCase) -> Asked {
-        let valid_ms = self.valid_days.map(|days| i64::from(days).saturating_mul(24 * 3_600_000));
-        let found = self.present.then_some(([self.version; 32], valid_ms));
-        let guidance = case.informed.guidance.as_ref().map(|id| AskedGuidance { id: id.clone(), found });
-        Asked { guidance, training: case.informed.training.clone() }
-    }
-}
-
-/// What is kept of a person: the version of the guidance that they acknowledged, and until when trainings count.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct InformedEntry {
-    acknowledged: Option<AcknowledgedEntry>,
-    training: BTreeMap<String, Datetime>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AcknowledgedEntry {
-    version: u8,
-    date: Datetime,
-}
-
-impl InformedEntry {
-    fn informed(self, case: &UseCase) -> Result<Informed, String> {
-        let mut facts = InformedFacts::default();
-        if let (Some(entry), Some(id)) = (self.acknowledged, &case.informed.guidance) {
-            let (sha256, at_ms) = ([entry.version; 32], moment(&entry.date)?);
-            facts.acknowledged.insert(id.clone(), Acknowledged { sha256, at_ms });
-        }
-        for (id, until) in self.training {
-            facts.training.insert(id, moment(&until)?);
-        }
-        Ok(Informed::Known(facts))
-    }
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Ask {
-    Chat,
-    Complete,
-    ListModels,
-    Clear,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFacts {
-    roles: Vec<String>,
-    expires: Option<Datetime>,
-    use_case: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelEntry {
-    id: String,
-    status: String,
-    default: bool,
-    pinned: Option<u8>,
-    loaded: Option<u8>,
-    /// In order and as signed where a case does not say.
-    #[serde(default)]
-    dossier: DossierEntry,
-    signature: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct DossierEntry {
-    missing: bool,
-    /// One byte of the hash, repeated.
-    sha256: u8,
-    open_points: Vec<String>,
-    review_by: Option<Datetime>,
-}
-
-impl ModelEntry {
-    fn facts(self) -> Result<ModelFacts, String> {
-        let DossierEntry { missing, sha256, open_points, review_by } = self.dossier;
-        let dossier = DossierFacts {
-            sha256: [sha256; 32],
-            open_points,
-            review_lapses_ms: review_by.map(|day| moment(&day)).transpose()?,
-        };
-        let name = self.signature.as_deref().unwrap_or(ModelSignature::Absent.name());
-        let signature = ModelSignature::ALL.into_iter().find(|known| known.name() == name);
-        Ok(ModelFacts {
-            id: self.id,
-            status: self.status,
-            pinned_sha256: self.pinned.map(|byte| [byte; 32]),
-            loaded_sha256: self.loaded.map(|byte| [byte; 32]),
-            is_default: self.default,
-            dossier: (!missing).then_some(dossier),
-            signature: signature.ok_or_else(|| format!("there is no signature {name}"))?,
-        })
-    }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct QuotaEntry {
-    tokens_reserved: u64,
-    tokens_today: u64,
-    requests_this_minute: u64,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct FindingEntry {
-    counts: BTreeMap<String, u64>,
-    data_class: DataClass,
-    special_categories: Vec<String>,
-    unresolved: u64,
-    refused: u64,
-    failed: bool,
-    profile: String,
-}
-
-/// What holds of the signatures, written out: a table tests rules, and signatures are verified elsewhere.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct SignedEntry {
-    roster: Option<RosterEntry>,
-    cio_advice: Option<AdviceEntry>,
-    fg_advice: Option<AdviceEntry>,
-    owner_decision: Option<DecisionEntry>,
-    /// One byte of the hash, repeated, by model.
-    models: BTreeMap<String, u8>,
-    /// The same of the dossiers; zero for each model of the record where a base does not say.
-    dossiers: Option<BTreeMap<String, u8>>,
-    conditions: BTreeSet<Check>,
-    open_conditions: BTreeSet<String>,
-    sign_offs: Option<SignOffsEntry>,
-    faults: Vec<String>,
-}
-
-/// What the assessments come to, written out: files are read and judged elsewhere.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct AssessedEntry {
-    prescan: Option<String>,
-    dpia: Option<String>,
-    iama: Option<String>,
-    open_measures: BTreeSet<String>,
-    controls: BTreeSet<Control>,
-}
-
-impl AssessedEntry {
-    fn assessments(self) -> Assessments {
-        let standings = [
-            (AssessmentKind::Prescan, self.prescan),
-            (AssessmentKind::Dpia, self.dpia),
-            (AssessmentKind::Iama, self.iama),
-        ];
-        Assessments {
-            standings: standings.into_iter().filter_map(|(kind, standing)| Some((kind, standing?))).collect(),
-            measures: Measures { controls: self.controls, open: self.open_measures },
-            ..Assessments::default()
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RosterEntry {
-    version: u32,
-    issued: Datetime,
-    expires: Datetime,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdviceEntry {
-    verdict: Outcome,
-    by: String,
-    date: Datetime,
-    expires: Datetime,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DecisionEntry {
-    state: Status,
-    by: String,
-    date: Datetime,
-    expires: Datetime,
-    #[serde(default)]
-    deviates_from: BTreeSet<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignOffsEntry {
-    last: Datetime,
-    expires: Datetime,
-}
-
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments, Asked);
-
-impl SignedEntry {
-    fn approvals(self, case: &UseCase) -> Result<Approvals, String> {
-        let advised = |entry: AdviceEntry| {
-            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
-            Ok::<_, String>(Advised { verdict: entry.verdict, by: entry.by, date_ms, expires_ms })
-        };
-        let decided = |entry: DecisionEntry| {
-            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
-            let DecisionEntry { state, by, deviates_from, .. } = entry;
-            Ok::<_, String>(Decided { state, by, date_ms, expires_ms, deviates_from })
-        };
-        let roster = |entry: RosterEntry| {
-            Ok::<_, String>((entry.version, moment(&entry.issued)?, moment(&entry.expires)?))
-        };
-        let sign_offs = |entry: SignOffsEntry| {
-            Ok::<_, String>(SignOffs { last_ms: moment(&entry.last)?, expires_ms: moment(&entry.expires)? })
-        };
-        let finding = |code: &String| {
-            let fault = Fault::ALL.iter().find(|fault| fault.code() == code.as_str());
-            let fault = *fault.ok_or_else(|| format!("there is no fault {code}"))?;
-            Ok::<_, String>(Finding { path: "the table".into(), fault, detail: code.clone() })
-        };
-        Ok(Approvals {
-            roster: self.roster.map(roster).transpose()?,
-            cio_advice: self.cio_advice.map(advised).transpose()?,
-            fg_advice: self.fg_advice.map(advised).transpose()?,
-            owner_decision: self.owner_decision.map(decided).transpose()?,
-            dossiers: hashes(
-                self.dossiers.unwrap_or_else(|| case.models.iter().map(|id| (id.clone(), 0)).collect()),
-            ),
-            models: hashes(self.models),
-            conditions: self.conditions,
-            open_conditions: self.open_conditions,
-            sign_offs: self.sign_offs.map(sign_offs).transpose()?,
-            findings: self.faults.iter().map(finding).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-fn hashes(bytes: BTreeMap<String, u8>) -> BTreeMap<String, String> {
-    bytes.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect()
-}
+type Judged = (UseCase, Approvals, Assessments, Asked, Evaluations);
 
 impl PolicySet {
     /// Runs all decision tables of the folder and says how many cases held.
@@ -418,6 +145,7 @@ impl PolicySet {
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
         tree.insert("guidance".into(), Value::Table(base.guidance.clone()));
+        tree.insert("evaluated".into(), Value::Table(base.evaluated.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -443,11 +171,14 @@ impl PolicySet {
             part("guidance")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let asked = guidance.asked(&use_case);
         let approvals = signed.approvals(&use_case)?;
-        Ok(((use_case, approvals, assessed.assessments(), asked), facts))
+        let entries: BTreeMap<String, EvaluatedEntry> =
+            part("evaluated")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let evaluations = evaluated(&use_case, &entries)?;
+        Ok(((use_case, approvals, assessed.assessments(), asked, evaluations), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments, asked) = judged;
+        let (use_case, approvals, assessments, asked, evaluations) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -476,7 +207,8 @@ impl PolicySet {
                 Some(entry) => entry.informed(&use_case)?,
             },
         };
-        let loaded = self.fit(use_case, approvals, assessments, asked).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments, asked, evaluations);
+        let loaded = loaded.map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {
@@ -506,13 +238,6 @@ fn parent_of<'t, 'p>(tree: &'t mut Table, path: &'p str) -> Result<(&'t mut Tabl
         rest = tail;
     }
     Ok((table, rest))
-}
-
-fn moment(datetime: &Datetime) -> Result<i64, String> {
-    let moment: Timestamp = datetime.to_string().parse().map_err(|_| {
-        format!("{datetime} is not a moment; write date, time and offset: 2026-01-31T09:00:00+01:00")
-    })?;
-    Ok(moment.as_millisecond())
 }
 
 fn line_of_case(text: &str, name: &str) -> usize {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::accountability::Accountability;
+use crate::evaluation::Demand;
 
 /// What kind of use case it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -315,6 +316,8 @@ pub struct UseCase {
     pub accountability: Accountability,
     /// What its users have read and learnt.
     pub informed: InformedUsers,
+    /// The evaluations that it demands of its models, in the order of the record.
+    pub evaluations: Vec<Demand>,
     /// SHA-256 of the record's text.
     pub sha256: [u8; 32],
 }

@@ -67,14 +67,10 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
     let limits_at = entry.limits.span().start;
     let limits = entry.limits.into_inner();
     limits_hold(&limits).map_err(|message| text.error(limits_at, format!("limits: {message}")))?;
-    for evaluation in &entry.evaluation {
-        let at = evaluation.span().start;
-        let evaluation = evaluation.get_ref();
-        sha256(&evaluation.report_sha256).map_err(|why| text.error(at, format!("report_sha256: {why}")))?;
-        date(&evaluation.expires).map_err(|why| text.error(at, format!("expires: {why}")))?;
-        if evaluation.min.is_some_and(|min| !min.is_finite()) {
-            return Err(text.error(at, "min: must be a finite number"));
-        }
+    if let Some(evaluation) = entry.evaluation.first() {
+        let why = "evaluation: reports lie signed in the policy folder (evaluations/*.json), and records of use cases \
+                   demand them under [[evaluation]]; take it out";
+        return Err(text.error(evaluation.span().start, why));
     }
     for approval in &entry.approval {
         let at = approval.span().start;
@@ -92,7 +88,6 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
         signature,
         dossier: entry.dossier.map(|keys| keys.check(text)).transpose()?,
         limits,
-        evaluations: entry.evaluation.into_iter().map(Spanned::into_inner).collect(),
         approvals: entry.approval.into_iter().map(Spanned::into_inner).collect(),
     })
 }

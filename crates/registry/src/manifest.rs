@@ -5,7 +5,7 @@ use toml::Spanned;
 
 use crate::Error;
 use crate::dossier_keys::DossierKeys;
-use crate::model::{Approval, Evaluation, Limits, Status};
+use crate::model::{Approval, Limits, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,7 +30,8 @@ pub(crate) struct Entry {
     pub limits: Spanned<Limits>,
     pub dossier: Option<DossierKeys>,
     #[serde(default)]
-    pub evaluation: Vec<Spanned<Evaluation>>,
+    // They stood here before they were signed; named so that the complaint can say where they went.
+    pub evaluation: Vec<Spanned<toml::Value>>,
     #[serde(default)]
     pub approval: Vec<Spanned<Approval>>,
 }

@@ -108,20 +108,6 @@ pub struct Limits {
     pub languages: Vec<String>,
 }
 
-/// A report that approval leans on.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evaluation {
-    /// Name of the suite.
-    pub suite: String,
-    /// SHA-256 of the signed report, in hexadecimal.
-    pub report_sha256: String,
-    /// Lowest score that is acceptable.
-    pub min: Option<f64>,
-    /// Last day of validity, `YYYY-MM-DD`.
-    pub expires: String,
-}
-
 /// A signed approval. Its signature is not checked here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -162,8 +148,6 @@ pub struct Model {
     pub dossier: Option<Dossier>,
     /// What it is fit for.
     pub limits: Limits,
-    /// Evaluations.
-    pub evaluations: Vec<Evaluation>,
     /// Approvals.
     pub approvals: Vec<Approval>,
 }

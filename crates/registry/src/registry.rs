@@ -119,9 +119,17 @@ impl Registry {
     /// # Errors
     /// [`Error::UnknownModel`], [`Error::NotApproved`], [`Error::Signature`], [`Error::NotFetched`].
     pub fn pinned(&self, id: &str, store_dir: &Path) -> Result<Vec<weights::PinnedFile>, Error> {
-        let model = self.entry(id)?.approved()?;
+        self.entry(id)?.approved()?;
+        self.to_evaluate(id, store_dir)
+    }
+
+    /// The files of a model of any status, to be evaluated, which comes before approval: it is served to nobody by that.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::NotFetched`].
+    pub fn to_evaluate(&self, id: &str, store_dir: &Path) -> Result<Vec<weights::PinnedFile>, Error> {
         self.signature(id)?;
-        let files = model.places(store_dir);
+        let files = self.entry(id)?.places(store_dir);
         if let Some(missing) = files.iter().find(|file| std::fs::symlink_metadata(&file.path).is_err()) {
             return Err(Error::NotFetched { id: id.to_owned(), path: missing.path.clone() });
         }

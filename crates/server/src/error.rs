@@ -79,6 +79,11 @@ impl ApiError {
         self
     }
 
+    fn in_dutch(mut self, remedy_nl: &str) -> Self {
+        self.0.remedy_nl = Some(remedy_nl.to_owned());
+        self
+    }
+
     /// 400 for one field.
     pub(crate) fn invalid(param: impl Into<String>, reason: impl Into<String>) -> Self {
         let (param, reason) = (param.into(), reason.into());
@@ -158,11 +163,15 @@ impl From<Refusal> for ApiError {
                 error
             }
             Refusal::NoGuidance => {
-                Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "no_guidance", message)
+                Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "no_guidance", message).in_dutch(
+                    "de toepassing van deze sleutel noemt geen gebruiksafspraken; er valt niets te lezen of te bevestigen",
+                )
             }
             Refusal::OtherGuidance => {
                 let code = "guidance_not_current";
-                Self::new(StatusCode::CONFLICT, "invalid_request_error", code, message).about("sha256")
+                Self::new(StatusCode::CONFLICT, "invalid_request_error", code, message)
+                    .about("sha256")
+                    .in_dutch("de gebruiksafspraken zijn intussen gewijzigd; lees ze opnieuw en bevestig wat er nu staat")
             }
             Refusal::UnknownModel { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)

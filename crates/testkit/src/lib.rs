@@ -9,6 +9,8 @@
     reason = "test support: it tells what it skips, and may stop a test"
 )]
 
+#[cfg(feature = "policy")]
+pub mod evaluations;
 mod gguf;
 #[cfg(feature = "gateway")]
 mod house;

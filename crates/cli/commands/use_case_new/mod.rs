@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use jiff::civil::Date;
 use policy::{PolicySet, Status};
 
-use self::questions::{ACCOUNTABILITY, CLASSES, LISTS, NEEDED, NEXT, Question, Words};
+use self::questions::{ACCOUNTABILITY, CLASSES, EVALUATIONS, LISTS, NEEDED, NEXT, Question, Words};
 use crate::args::{Lang, New};
 use crate::commands::keys::now_ms;
 use crate::places::{Places, write_whole};
@@ -74,10 +74,38 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
     for question in LISTS {
         text.push_str(&line(question, &list(&talk.open(question)?), talk));
     }
+    let demands = evaluations(talk)?;
     text.push_str("\n[evidence]\n");
     for name in ["dpia", "iama"] {
         text.push_str(&format!(
             "# {name} = {{ sha256 = \"…\", date = 2026-01-31T09:00:00+01:00, review_by = 2027-01-31T09:00:00+01:00 }}\n"
+        ));
+    }
+    text.push_str(&demands);
+    Ok(text)
+}
+
+/// From when on the suites that are built in have to be met.
+fn evaluations(talk: &mut Talk) -> anyhow::Result<String> {
+    let choices: Vec<_> = EVALUATIONS.iter().map(|(name, words)| (*name, talk.word(*words))).collect();
+    let chosen = talk.choose(
+        [
+            "Vanaf wanneer moeten evaluaties van het model er liggen, door een evaluator ondertekend?",
+            "From when on must evaluations of the model lie there, signed by an evaluator?",
+        ],
+        &choices,
+        0,
+    )?;
+    let needed_for = EVALUATIONS.get(chosen).map_or("accepted", |(name, _)| name);
+    let mut text = String::new();
+    if needed_for == "none" {
+        return Ok(text);
+    }
+    for suite in eval::Suite::embedded()? {
+        text.push_str(&format!(
+            "\n[[evaluation]]\nsuite = {}\nsuite_sha256 = {}\nneeded_for = \"{needed_for}\"\nmax_age_days = 365\n",
+            quoted(&suite.name),
+            quoted(&suite.sha256)
         ));
     }
     Ok(text)

@@ -61,12 +61,6 @@ fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language:
     if let Some(why) = model.motivation {
         page.pair(say(language, "Why this model", "Waarom dit model"), why);
     }
-    for evaluation in &entry.evaluations {
-        let text = format!("{} {}", say(language, "valid until", "geldig tot"), evaluation.expires);
-        let term = format!("{} {}", say(language, "Evaluation", "Evaluatie"), evaluation.suite);
-        page.pair(&term, &text)
-            .pair_code(say(language, "Its report", "Het rapport"), &evaluation.report_sha256);
-    }
     page.raw("</dl>");
 }
 

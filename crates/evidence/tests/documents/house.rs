@@ -51,11 +51,6 @@ opt_outs_evidence = "https://example.org/opt-outs"
 legal_review = { by = "Juridische Zaken", date = "2026-01-05", review_by = "2027-01-05" }
 lineage = [{ name = "example/base-model", step = "afgestemd op brieven" }]
 limitations = "Verzint soms een verwijzing."
-[[model.evaluation]]
-suite = "dutch-letters"
-report_sha256 = "4444444444444444444444444444444444444444444444444444444444444444"
-min = 0.8
-expires = "2027-01-01"
 "#;
 
 /// What belongs to the documents.
@@ -102,6 +97,15 @@ open-model = "{dossier}"
 [model_motivation]
 open-model = "Geen open model kent zijn hele trainingsdata."
 {accountability}
+[[evaluation]]
+suite = "perplexity"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+max_age_days = 365
+[[evaluation]]
+suite = "dutch-letters"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+needed_for = "accepted"
+max_age_days = 90
 "#,
         quoted(title),
         quoted(purpose),
@@ -148,7 +152,20 @@ fn folder(text: &str, id: &str) -> Folder {
     folder.insert(policy::ROSTER_PATH.into(), roster);
     let seal = policy::seal_roster(&files(&folder), &signers.root).unwrap();
     folder.extend([seal]);
+    evaluate(&mut folder, &signers);
     folder
+}
+
+/// Two reports, of which the one of January is too old by June.
+fn evaluate(folder: &mut Folder, signers: &Signers) {
+    let registry = Registry::parse(&models(), "models.toml").unwrap();
+    let pinned: String =
+        registry.entry("open-model").unwrap().sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let report = testkit::evaluations::report("open-model", &pinned, SIGNED_MS);
+    signers.evaluate(folder, report.clone());
+    let mut other = report;
+    other.suite.name = "dutch-letters".into();
+    signers.evaluate(folder, other);
 }
 
 /// Signed: a positive CIO, an FG with a check and two conditions in words of which one is met, pilot, then accepted.

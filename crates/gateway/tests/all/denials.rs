@@ -38,6 +38,7 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("record-exit-plan-missing", "exit_plan =", "# exit_plan ="),
     ("record-affected-groups-missing", "[\"people who get a letter\"]", "[]"),
     ("record-data-categories-missing", "data_categories =", "# data_categories ="),
+    ("evaluation-missing", "\n[accountability]", DEMANDED),
     ("guidance-not-named", "guidance = \"ambtenaren\"", ""),
     ("guidance-missing", "guidance = \"ambtenaren\"", "guidance = \"nobodys\""),
     ("training-missing", "guidance = \"ambtenaren\"", "guidance = \"ambtenaren\"\ntraining = [\"ai-basis\"]"),
@@ -54,6 +55,14 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("data-class-too-high", "max_data_class = \"identifier\"", "max_data_class = \"personal\""),
     ("redaction-failed", "redaction_profile = \"default\"", "redaction_profile = \"short\""),
 ];
+
+/// An evaluation that nobody made.
+const DEMANDED: &str = "
+[[evaluation]]
+suite = \"perplexity\"
+suite_sha256 = \"5555555555555555555555555555555555555555555555555555555555555555\"
+max_age_days = 365
+[accountability]";
 
 /// What happens to the folder of a use case with this id.
 type Change = fn(&mut Folder, &str);
@@ -125,6 +134,18 @@ const BROKEN_ELSEWHERE: &[&str] = &[
     "condition-keys-expire",
     "condition-no-personal-data",
     "model-not-as-signed",
+    // Evaluations: `policy/tests/evaluations.rs`.
+    "evaluation-not-demanded",
+    "evaluation-not-genuine",
+    "evaluation-not-by-evaluator",
+    "evaluation-other-suite",
+    "evaluation-other-model",
+    "evaluation-other-gate",
+    "evaluation-below-threshold",
+    "evaluation-by-owner",
+    "evaluation-expired",
+    "evaluation-too-old",
+    "evaluation-dated-ahead",
     // Assessments and measures: `policy/tests/assessments.rs`, and `controls.rs` here.
     "prescan-incomplete",
     "dpia-incomplete",

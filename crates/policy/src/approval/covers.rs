@@ -9,6 +9,7 @@ use super::judge::Fault;
 use super::statement::{Moment, canonical};
 use crate::Error;
 use crate::accountability::Accountability;
+use crate::evaluation::Demand;
 use crate::files::PolicyFiles;
 use crate::use_case::{Assessment, Exemption, InformedUsers, Limits, Share, UseCase, Window};
 
@@ -64,6 +65,20 @@ struct View<'a> {
     guidance: Option<&'a str>,
     training: &'a BTreeSet<String>,
     assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
+    /// Left out where there are none, so that older signatures keep their meaning.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evaluations: Vec<DemandView<'a>>,
+}
+
+/// A demanded evaluation as JSON.
+#[derive(Serialize)]
+struct DemandView<'a> {
+    suite: &'a str,
+    suite_sha256: &'a str,
+    needed_for: &'static str,
+    max_age_days: u32,
+    /// Least and most, by metric.
+    thresholds: BTreeMap<&'a str, [Option<String>; 2]>,
 }
 
 impl Covers {
@@ -159,6 +174,7 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         exemption,
         accountability,
         informed: InformedUsers { guidance, training },
+        evaluations,
         // The text, with its layout.
         sha256: _,
     } = case;
@@ -191,6 +207,21 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         guidance: guidance.as_deref(),
         training,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
+        evaluations: evaluations.iter().map(demanded).collect(),
+    }
+}
+
+/// Every field is named here too.
+fn demanded(demand: &Demand) -> DemandView<'_> {
+    let Demand { suite, suite_sha256, needed_for, max_age_days, thresholds } = demand;
+    let text = |number: Option<crate::evaluation::Decimal>| number.map(|number| number.to_string());
+    let thresholds = thresholds.iter();
+    DemandView {
+        suite,
+        suite_sha256,
+        needed_for: needed_for.name(),
+        max_age_days: *max_age_days,
+        thresholds: thresholds.map(|(name, t)| (name.as_str(), [text(t.min), text(t.max)])).collect(),
     }
 }
 

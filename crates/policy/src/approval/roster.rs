@@ -165,7 +165,7 @@ impl fmt::Display for Signer {
         let (from, until) = (date(self.from_ms), date(self.until_ms));
         write!(
             f,
-            "{:<6}{} for {} ({scope}), {from} to {until}",
+            "{:<10}{} for {} ({scope}), {from} to {until}",
             self.role.name(),
             self.person,
             self.organisation

@@ -206,6 +206,7 @@ fn short(s: &Signers, folder: &mut Folder, role: Role) {
         Role::Owner => return redecide(s, folder, until_now),
         Role::Cio => forge(folder, role, Act::Advice(positive()), &s.cio, until_now),
         Role::Fg => forge(folder, role, Act::Advice(positive()), &s.fg, until_now),
+        Role::Evaluator => panic!("an evaluator signs no statement"),
     }
     redecide(s, folder, |_| ());
 }

@@ -247,7 +247,9 @@ fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
 fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
     let ids = house.use_cases.iter().map(|(id, _)| id).chain(&house.strays);
     let actors = ids.map(|id| format!("actor of {id}"));
-    for actor in actors.chain(["someone", "somebody", "one", "two"].map(str::to_owned)) {
+    let tokens = ["jansen", "pietersen"].map(|subject| identity::actor_of(crate::tokens::ISSUER, subject));
+    let others = ["someone", "somebody", "one", "two"].map(str::to_owned).into_iter().chain(tokens);
+    for actor in actors.chain(others) {
         for guidance in policy.guidance() {
             let given =
                 Acknowledgement { version: guidance.version.clone(), sha256: guidance.sha256, at_ms: NOW_MS };

@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("server", &["gateway"]),
-    ("eval", &["gateway", "engine"]),
+    ("eval", &["gateway", "policy", "engine"]),
     ("gateway", &["policy", "identity", "redact", "provenance", "ledger", "tokenizer", "registry", "engine"]),
     ("engine", &["weights", "kernels"]),
     ("evidence", &["policy", "registry"]),

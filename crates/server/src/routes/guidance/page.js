@@ -2,10 +2,10 @@
 const WORDS = {
   nl: {
     title: "Gebruiksafspraken lezen en bevestigen",
-    intro: "Plak hieronder de sleutel van uw toepassing. De sleutel gaat alleen mee in de kop van het verzoek aan deze server, en wordt op deze pagina niet bewaard.",
-    key: "Uw sleutel of token", useCase: "Toepassing (alleen bij een token dat er meer opent)", read: "Lees de afspraken",
+    intro: "Plak hieronder de sleutel van uw toepassing, of uw token. Die gaat alleen mee in de kop van het verzoek aan deze server, en wordt op deze pagina niet bewaard.",
+    key: "Uw sleutel of token", "case": "Toepassing (alleen nodig bij een token dat er meer opent)", read: "Lees de afspraken",
     check: "Ik heb deze afspraken gelezen en houd mij eraan.", confirm: "Bevestig",
-    version: "versie", training: "Trainingen", until: "geldt tot",
+    person: "U staat bekend als", version: "versie", training: "Trainingen", until: "geldt tot",
     states: {
       never: "U hebt deze afspraken nog niet bevestigd.",
       older: "De afspraken zijn gewijzigd sinds u ze bevestigde. Lees ze opnieuw.",
@@ -13,14 +13,14 @@ const WORDS = {
       current: "U hebt deze afspraken bevestigd.",
     },
     trainings: { missing: "niet vastgelegd", expired: "verlopen", current: "vastgelegd" },
-    failed: "De server is niet te bereiken, of de sleutel bevat tekens die niet in een sleutel horen.",
+    failed: "De server is niet te bereiken, of wat u plakte bevat tekens die niet in een sleutel horen.",
   },
   en: {
     title: "Read and acknowledge the guidance",
-    intro: "Paste the key of your use case below. The key travels only in the header of the request to this server, and this page does not keep it.",
-    key: "Your key or token", useCase: "Use case (only with a token that opens several)", read: "Read the guidance",
+    intro: "Paste the key of your use case, or your token, below. It travels only in the header of the request to this server, and this page does not keep it.",
+    key: "Your key or token", "case": "Use case (needed only with a token that opens several)", read: "Read the guidance",
     check: "I have read this guidance and will keep to it.", confirm: "Confirm",
-    version: "version", training: "Trainings", until: "counts until",
+    person: "You are known as", version: "version", training: "Trainings", until: "counts until",
     states: {
       never: "You have not acknowledged this guidance yet.",
       older: "The guidance has changed since you acknowledged it. Read it again.",
@@ -28,7 +28,7 @@ const WORDS = {
       current: "You have acknowledged this guidance.",
     },
     trainings: { missing: "not recorded", expired: "lapsed", current: "recorded" },
-    failed: "The server cannot be reached, or the key holds characters that no key has.",
+    failed: "The server cannot be reached, or what you pasted holds characters that no key has.",
   },
 };
 const at = (id) => document.getElementById(id);
@@ -76,7 +76,7 @@ function show() {
   document.title = words.title;
   for (const id of ["title", "intro", "read", "confirm"]) at(id).textContent = words[id];
   at("key-label").textContent = words.key;
-  at("use-case-label").textContent = words.useCase;
+  at("case-label").textContent = words.case;
   at("check-label").textContent = words.check;
   for (const one of ["nl", "en"]) at(one).setAttribute("aria-pressed", String(one === lang));
   at("guidance").hidden = page === null;
@@ -88,7 +88,10 @@ function show() {
   at("state").className = page.acknowledged ? "box good" : "box bad";
   at("give").hidden = page.acknowledged;
   at("training").replaceChildren();
-  if (page.training.length > 0) put(at("training"), "h2", words.training);
+  if (page.training.length > 0) {
+    put(at("training"), "h2", words.training);
+    put(at("training"), "p", `${words.person}: ${page.person}`);
+  }
   for (const one of page.training) {
     const until = one.valid_until ? `, ${words.until} ${day(one.valid_until)}` : "";
     const box = put(at("training"), "div", `${one.id}: ${words.trainings[one.state]}${until}. ${one.about || ""}`);
@@ -99,7 +102,7 @@ function show() {
 async function ask(method, path, body) {
   at("error").hidden = true;
   const headers = { Accept: "application/json", Authorization: "Bearer " + at("key").value.trim() };
-  const useCase = at("use-case").value.trim();
+  const useCase = at("case").value.trim();
   if (useCase) headers["OpenAI-Project"] = useCase;
   if (body) headers["Content-Type"] = "application/json";
   try {
