@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "server",
             "gateway",
+            "identity",
             "policy",
             "redact",
             "provenance",

@@ -22,7 +22,7 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("candle-nn", &["engine"], "devices and tensors are the engine's"),
     ("candle-transformers", &["engine"], "devices and tensors are the engine's"),
     ("cedar-policy", &["policy"], "rules are judged in one place"),
-    ("ring", &["identity"], "signatures of tokens are verified in one place"),
+    ("ring", &["identity", "registry"], "signatures of tokens and of models are each verified in one place"),
     ("rusqlite", &["ledger"], "while serving, only provenance and ledger write durable state"),
     ("tokio-postgres", &["ledger"], "while serving, only provenance and ledger write durable state"),
     ("tokenizers", &["tokenizer"], "text becomes tokens in one place"),
