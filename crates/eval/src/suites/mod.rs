@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use policy::{
     Decimal, EngineRef, EvaluatedModel, EvaluationReport, GateRef, MachineClass, Metric, Moment, SuiteKind,
-    SuiteRef, Threshold, Tool,
+    SuiteRef, Tool,
 };
 
 pub use gate::{Gate, GateAddress};
@@ -84,7 +84,7 @@ pub fn report(suite: &Suite, measured: Measured, about: About) -> Result<Evaluat
         )));
     }
     let judged = |(name, value): (String, Decimal)| {
-        let threshold = suite.thresholds.get(&name).copied().unwrap_or(Threshold::default());
+        let threshold = suite.thresholds.get(&name).copied().unwrap_or_default();
         (name, Metric::new(value, threshold))
     };
     let report = EvaluationReport {
