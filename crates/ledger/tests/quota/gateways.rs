@@ -144,7 +144,7 @@ fn kill_at_work(kept: &Kept) {
 #[test]
 fn a_gateway_killed_under_load_is_charged_by_another_once_its_lease_has_lapsed() {
     let Some(alive) = Kept::in_postgres() else { return };
-    let alive = Kept::at(&format!("{}?lease_s=1", alive.url));
+    let alive = Kept::at(&format!("{}?lease_s=4", alive.url));
     let killed = Kept::at(&alive.url);
     let ledger = alive.open();
     kill_at_work(&killed);
