@@ -148,6 +148,30 @@ fn the_official_client_names_the_use_case() {
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
 }
 
+/// The person of a token acknowledges the guidance for themselves, from their own command line, and chats there.
+#[test]
+fn a_user_acknowledges_the_guidance_with_a_token() {
+    let Some(place) = place() else { return };
+    let server = place.serve();
+    let both = token("newcomer", &["pilot-test", "each-test"]);
+    assert!(ask_for(&server, &both, "pilot-test").text().contains("guidance-not-acknowledged"));
+    let url = format!("http://{}/v1", server.address);
+    let command = |args: &[&str], input: &str| {
+        let mut command = place.command(args);
+        finish(command.env("PROEFTUIN_URL", &url).env("PROEFTUIN_KEY", &both), input)
+    };
+    assert!(command(&["guidance", "acknowledge"], "ja\n").refused().contains("token-use-case-ambiguous"));
+    let said = command(&["guidance", "acknowledge", "--use-case", "pilot-test"], "ja\n").ok();
+    assert!(said.contains("acknowledged: ambtenaren"), "{said}");
+    ask_for(&server, &both, "pilot-test").ok();
+    let said = command(&["chat", "--use-case", "pilot-test", "--max-tokens", "4"], "Hello\n");
+    assert!(said.code == 0 && !said.out.trim().is_empty(), "{}\n{}", said.out, said.err);
+    server.stop();
+    let acknowledged = place.leaves();
+    let leaf = acknowledged.of("guidance_acknowledged").pop().unwrap().to_string();
+    assert!(leaf.contains("oidc:login/key-1") && !leaf.contains("newcomer"), "{leaf}");
+}
+
 #[test]
 fn each_person_has_a_quota_to_the_last_request() {
     let Some(place) = place() else { return };

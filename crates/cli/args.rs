@@ -212,9 +212,12 @@ pub struct Chat {
     /// A running server's base URL; without it a private server is started for this chat
     #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
     pub url: Option<String>,
-    /// Key for --url
+    /// Key or token for --url
     #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub key: Option<String>,
+    /// Use case, where --key is a token that opens several (header OpenAI-Project)
+    #[arg(long, value_name = "ID", requires = "url")]
+    pub use_case: Option<String>,
     /// System message
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,

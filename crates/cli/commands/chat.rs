@@ -64,6 +64,8 @@ struct Session {
     agent: ureq::Agent,
     url: String,
     key: String,
+    /// Empty where the key or token says it.
+    use_case: String,
     model: String,
     system: Option<String>,
     messages: Vec<Value>,
@@ -82,6 +84,7 @@ impl Session {
             agent,
             url,
             key: key.to_owned(),
+            use_case: args.use_case.clone().unwrap_or_default(),
             model: String::new(),
             system: args.system.clone(),
             messages: Vec::new(),
@@ -101,6 +104,7 @@ impl Session {
             .agent
             .get(format!("{}/models", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
+            .header("OpenAI-Project", &self.use_case)
             .call()
             .context("the server cannot be reached")?;
         let body: Value =
@@ -141,6 +145,7 @@ impl Session {
             .agent
             .post(format!("{}/chat/completions", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
+            .header("OpenAI-Project", &self.use_case)
             .header("Content-Type", "application/json")
             .send(body.to_string())
             .context("the server cannot be reached")?;

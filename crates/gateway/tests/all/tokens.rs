@@ -1,6 +1,6 @@
 //! Tokens of an identity provider: who is let in by one, what is counted, what is sealed, and that nobody is named.
 
-use gateway::{AdminCommand, Credentials, Denied, DeniedKind, EndpointId, Origin, Refusal};
+use gateway::{AdminCommand, Credentials, Denied, DeniedKind, EndpointId, GuidanceCommand, Origin, Refusal};
 use provenance::{Leaf, Stage, UnauthenticatedReason};
 use serde_json::{Value, json};
 use testkit::tokens::{KEYS_PATH, Provider};
@@ -28,6 +28,17 @@ fn builder() -> HouseBuilder {
         })
 }
 
+/// The same, whose users have read the guidance.
+async fn house() -> House {
+    let house = builder().start().await;
+    for subject in ["jansen", "pietersen", "a", "b"] {
+        let actor = identity::actor_of(testkit::tokens::ISSUER, subject);
+        let given = GuidanceCommand::Acknowledge { actor, guidance: "ambtenaren".to_owned() };
+        house.administer(AdminCommand::Guidance(given)).await;
+    }
+    house
+}
+
 fn token(subject: &str, groups: &[&str]) -> String {
     provider().sign(&Provider::claims(subject, groups, NOW_S))
 }
@@ -44,7 +55,7 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn a_user_is_let_in_and_is_a_pseudonym_in_the_log() {
-    let house = builder().start().await;
+    let house = house().await;
     for _ in 0..2 {
         let caller = show(&house, &token("jansen", &["pilot", "something-else"]), None).await.unwrap();
         assert!(collect(house.gateway.generate(caller, chat("Dag.")).await.unwrap()).await.receipt.is_some());
@@ -68,9 +79,28 @@ async fn a_user_is_let_in_and_is_a_pseudonym_in_the_log() {
     house.stop_and_verify().await;
 }
 
+/// Whoever signs in with a token acknowledges for themselves, and for all their tokens.
+#[tokio::test]
+async fn a_user_who_has_not_read_the_guidance_reads_it_first() {
+    let house = builder().start().await;
+    let caller = show(&house, &token("jansen", &["pilot"]), None).await.unwrap();
+    let said = denied(house.gateway.generate(caller.clone(), chat("Dag.")).await);
+    assert_eq!((said.rule.as_str(), said.kind), ("guidance-not-acknowledged", DeniedKind::Forbidden));
+    let page = house.gateway.guidance(&caller, gateway::Language::Dutch).unwrap();
+    let mut sha256 = [0; 32];
+    hex::decode_to_slice(&page.sha256, &mut sha256).unwrap();
+    house.gateway.acknowledge(&caller, sha256).await.unwrap();
+    for subject in ["jansen", "pietersen"] {
+        let caller = show(&house, &token(subject, &["pilot"]), None).await.unwrap();
+        let outcome = house.gateway.generate(caller, chat("Dag.")).await;
+        assert_eq!(outcome.is_ok(), subject == "jansen", "{subject}");
+    }
+    assert!(!house.leaves_text().contains("jansen"));
+}
+
 #[tokio::test]
 async fn each_user_has_a_quota() {
-    let house = builder().start().await;
+    let house = house().await;
     for (subject, granted) in [("a", true), ("a", false), ("b", true), ("b", false), ("a", false)] {
         let caller = show(&house, &token(subject, &["single"]), None).await.unwrap();
         match house.gateway.generate(caller, chat("Dag.")).await {
@@ -127,7 +157,7 @@ fn unauthenticated(said: &Denied, rule: &str) {
 
 #[tokio::test]
 async fn tokens_that_do_not_hold_are_counted_by_reason_and_leave_nothing() {
-    let house = builder().start().await;
+    let house = house().await;
     let before = house.leaves().len();
     for (rule, _, token) in bad() {
         let said = denied(show(&house, &token, None).await);
@@ -151,7 +181,7 @@ async fn tokens_that_do_not_hold_are_counted_by_reason_and_leave_nothing() {
 
 #[tokio::test]
 async fn a_person_without_a_grant_is_sealed_by_pseudonym() {
-    let house = builder().start().await;
+    let house = house().await;
     for (groups, named, rule) in [
         (vec!["nothing"], None, "token-not-granted"),
         (vec!["pilot"], Some("other"), "token-not-granted"),
@@ -188,7 +218,7 @@ async fn a_person_without_a_grant_is_sealed_by_pseudonym() {
 
 #[tokio::test]
 async fn a_token_that_ends_while_the_request_is_made_is_judged_by_the_rules() {
-    let house = builder().start().await;
+    let house = house().await;
     let caller = show(&house, &token("jansen", &["pilot"]), None).await.unwrap();
     house.clock.advance_ms(600_000);
     assert_eq!(denied(house.gateway.generate(caller, chat("Dag.")).await).rule, "key-expired");
@@ -197,7 +227,7 @@ async fn a_token_that_ends_while_the_request_is_made_is_judged_by_the_rules() {
 
 #[tokio::test]
 async fn what_is_taken_out_is_out_after_a_reload() {
-    let house = builder().start().await;
+    let house = house().await;
     let good = token("jansen", &["pilot"]);
     let reload = || house.administer(AdminCommand::ReloadPolicy);
     assert!(show(&house, &good, None).await.is_ok());
@@ -247,7 +277,7 @@ async fn what_is_taken_out_is_out_after_a_reload() {
 
 #[tokio::test]
 async fn a_clock_that_was_set_closes_the_gate_to_tokens_too() {
-    let house = builder().start().await;
+    let house = house().await;
     let good = token("jansen", &["pilot"]);
     house.clock.jump_ms(-3_600_000);
     let Err(Refusal::Closed { .. }) = show(&house, &good, None).await else { panic!("let in") };

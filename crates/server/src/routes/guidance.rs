@@ -1,5 +1,5 @@
 //! `/v1/proeftuin/guidance` and its page: whoever has a key reads what their use case asks them to, and says that they
-//! did. The page is the same for everybody and holds nothing: its script sends the key that is pasted there in the header
+//! did. The page is the same for everybody and holds nothing: its script sends the key or token that is pasted there in the header
 //! of its requests, so that no key is ever part of an address.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};

@@ -116,3 +116,45 @@ async fn the_page_is_the_same_for_everybody_and_knows_no_key() {
             .starts_with("default-src 'none'; script-src 'sha256-")
     );
 }
+
+/// A token of an identity provider opens two use cases: the request says which, here as everywhere.
+#[tokio::test]
+async fn a_user_who_signs_in_with_a_token_names_the_use_case() {
+    let provider = testkit::tokens::Provider::new("key-1", 61);
+    let keys = provider.jwks();
+    let builder = House::builder().saying("Goedendag.").uninformed().pilot("other", &[]);
+    let site = Site::start(builder.after_signing(move |signers, folder| {
+        let grants = [("pilot", "writer"), ("other", "writer")];
+        folder.insert("identity.toml".into(), testkit::tokens::Provider::config(&grants));
+        folder.insert(testkit::tokens::KEYS_PATH.into(), keys);
+        signers.sign_all(folder);
+    }))
+    .await;
+    let now_s = testkit::NOW_MS / 1000;
+    let claims = testkit::tokens::Provider::claims("jansen", &["pilot", "other"], now_s);
+    let bearer = format!("Bearer {}", provider.sign(&claims));
+    let ask = async |method: &str, path: &str, project: Option<&str>, body: &str| {
+        let mut headers = vec![("authorization", bearer.as_str()), ("content-type", "application/json")];
+        headers.extend(project.map(|id| ("OpenAI-Project", id)));
+        site.send(method, path, &headers, body.as_bytes()).await
+    };
+    let unnamed = ask("GET", READ, None, "").await;
+    assert_eq!(
+        (unnamed.status, unnamed.json()["error"]["code"].as_str()),
+        (403, Some("token-use-case-ambiguous"))
+    );
+    assert_eq!(unnamed.header("www-authenticate"), Some("Bearer error=\"insufficient_scope\""));
+    assert_eq!(ask("GET", READ, Some(""), "").await.status, 403, "an empty name names none");
+    let page = ask("GET", READ, Some("pilot"), "").await.json();
+    assert_eq!(page["state"].as_str(), Some("never"));
+    let body = json!({"sha256": page["sha256"]}).to_string();
+    assert_eq!(ask("POST", ACKNOWLEDGE, Some("pilot"), &body).await.status, 200);
+    let chat = chat("Dag.").to_string();
+    assert_eq!(ask("POST", "/v1/chat/completions", Some("pilot"), &chat).await.status, 200);
+    assert_eq!(
+        ask("POST", "/v1/chat/completions", Some("nowhere"), &chat).await.json()["error"]["code"],
+        "token-not-granted"
+    );
+    assert!(!site.house.leaves_text().contains("jansen"));
+    site.house.stop_and_verify().await;
+}
