@@ -121,7 +121,7 @@ fn a_ledger_of_the_format_before_is_taken_further() {
     let key = ledger.issue_key(new, 0).unwrap();
     drop(ledger);
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE acknowledgements; DROP TABLE attestations; PRAGMA user_version = 2;")
+    old.execute_batch("DROP TABLE quota_store; DROP TABLE acknowledgements; DROP TABLE attestations; PRAGMA user_version = 2;")
         .unwrap();
     drop(old);
     let ledger = Ledger::open(&path).unwrap();

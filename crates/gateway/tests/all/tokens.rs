@@ -82,7 +82,7 @@ async fn a_user_is_let_in_and_is_a_pseudonym_in_the_log() {
 /// Whoever signs in with a token acknowledges for themselves, and for all their tokens.
 #[tokio::test]
 async fn a_user_who_has_not_read_the_guidance_reads_it_first() {
-    let house = builder().start().await;
+    let house = builder().uninformed().start().await;
     let caller = show(&house, &token("jansen", &["pilot"]), None).await.unwrap();
     let said = denied(house.gateway.generate(caller.clone(), chat("Dag.")).await);
     assert_eq!((said.rule.as_str(), said.kind), ("guidance-not-acknowledged", DeniedKind::Forbidden));
