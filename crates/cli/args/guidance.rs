@@ -79,7 +79,7 @@ pub struct Acknowledge {
     #[command(flatten)]
     pub who: Holder,
     /// The running server's base URL, on this machine
-    #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
+    #[arg(long, env = "PROEFTUIN_URL", value_name = "URL")]
     pub url: Option<String>,
     /// Your key, or your token
     #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]

@@ -118,7 +118,8 @@ fn show(places: &Places, id: &str, lang: Lang) -> anyhow::Result<()> {
 fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
     // What was typed counts before what the environment says.
     let by_name = args.who.actor.is_some() || args.who.subject.is_some();
-    if let (Some(id), true) = (args.id, by_name) {
+    if by_name {
+        let id = args.id.context("name the guidance that was acknowledged on paper")?;
         let actor = actor(places, &args.who)?;
         let kept = format!("{actor} acknowledged {id}");
         let command = GuidanceCommand::Acknowledge { actor, guidance: id };
@@ -126,7 +127,7 @@ fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (Some(url), Some(key)) = (args.url, args.key) else {
-        bail!("name the server with --url and your key with --key")
+        bail!("name the server with --url and your key with --key; or who did so on paper, with --actor NAME")
     };
     if !is_local(&url) {
         bail!(
