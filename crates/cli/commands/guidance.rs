@@ -144,9 +144,9 @@ fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
         },
     };
     let said = server.call(Some(&json!({"sha256": sha256})))?;
-    let version = said["version"].as_str().unwrap_or_default();
-    println!("acknowledged: {} version {version}", said["id"].as_str().unwrap_or_default());
-    let open = said["training"].as_array().into_iter().flatten().filter(|row| row["state"] != "current");
+    println!("acknowledged: {} version {}", text(&said, "id"), text(&said, "version"));
+    let rows = said.get("training").and_then(Value::as_array).into_iter().flatten();
+    let open = rows.filter(|row| text(row, "state") != "current");
     for row in open {
         println!("training {}: {}", text(row, "id"), text(row, "state"));
     }
@@ -154,7 +154,7 @@ fn acknowledge(places: &Places, args: Acknowledge) -> anyhow::Result<ExitCode> {
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value[field].as_str().unwrap_or_default()
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A running server, as its user meets it.

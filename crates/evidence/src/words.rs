@@ -223,6 +223,21 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
         )
         .to_owned(),
     );
+    said.extend(informed(case, language));
+    for asked in &subject.approvals.conditions {
+        let intro = say(
+            language,
+            "Condition of an advice, checked at each request:",
+            "Voorwaarde uit een advies, getoetst bij elk verzoek:",
+        );
+        said.push(format!("{intro} {}.", check(*asked, language)));
+    }
+    said
+}
+
+/// What is asked of users before they may use it.
+fn informed(case: &policy::UseCase, language: Language) -> Vec<String> {
+    let mut said = Vec::new();
     if case.informed.guidance.is_some() {
         let sentence = say(
             language,
@@ -239,14 +254,6 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
             "Gebruikers zonder deze trainingen, of wier training is verlopen, worden geweigerd:",
         );
         said.push(format!("{intro} {list}."));
-    }
-    for asked in &subject.approvals.conditions {
-        let intro = say(
-            language,
-            "Condition of an advice, checked at each request:",
-            "Voorwaarde uit een advies, getoetst bij elk verzoek:",
-        );
-        said.push(format!("{intro} {}.", check(*asked, language)));
     }
     said
 }

@@ -142,7 +142,7 @@ pub(crate) fn stranger(
     remedy_nl: &str,
 ) -> Refusal {
     gateway.strangers().count(reason);
-    Refusal::Denied(Denied {
+    Refusal::Denied(Box::new(Denied {
         kind: DeniedKind::Unauthenticated,
         rule: rule.to_owned(),
         remedy: remedy.to_owned(),
@@ -150,5 +150,5 @@ pub(crate) fn stranger(
         receipt_id: None,
         link: None,
         quota: None,
-    })
+    }))
 }

@@ -104,7 +104,7 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
     let denied = provenance::Denied { request: facts, prev_config_event: None };
     let leaf = Leaf::Denied(Box::new(denied));
     match gateway.append(leaf).await {
-        Ok(_) => Refusal::Denied(Denied {
+        Ok(_) => Refusal::Denied(Box::new(Denied {
             kind: verdict.kind,
             rule: verdict.rule,
             remedy: verdict.remedy,
@@ -112,7 +112,7 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
             receipt_id: Some(receipt_id),
             link: verdict.link,
             quota: verdict.quota.map(Box::new),
-        }),
+        })),
         Err(closed) => closed,
     }
 }

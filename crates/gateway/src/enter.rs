@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ledger::Exceeded;
-use policy::{Decision, EntryRequest, Informed, ModelFacts, QuotaFacts, UseCase};
+use policy::{Decision, EntryRequest, Informed, InformedFacts, ModelFacts, QuotaFacts, UseCase};
 use provenance::{RequestFacts, RequestKey, Stage};
 
 use crate::active::ActivePolicy;
@@ -59,8 +59,8 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     let (mut record, key) =
         record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
     if let Err(jumped) = clock {
-        let closed = Refusal::closed(jumped);
-        return Err(deny::seal_refusal(gateway, record, Stage::Enter, "clock-jumped", closed).await);
+        let why = Refusal::closed(jumped);
+        return Err(deny::seal_refusal(gateway, record, Stage::Enter, "clock-jumped", why).await);
     }
     let known = request.model == serving.facts.id;
     let model = if known { serving.facts.clone() } else { ModelFacts::unknown(request.model.clone()) };
@@ -69,18 +69,11 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     }
     record.engine = Some(record::engine(gateway, &serving)?);
     record.input = Some(record::input(&key, &request.client_input));
-    let (quota, exceeded) = match quota(gateway, &policy, &record, &request, now_ms).await {
-        Ok(looked) => looked,
-        Err(closed) => {
-            return Err(deny::seal_refusal(gateway, record, Stage::Enter, QUOTA_STORE_FAILED, closed).await);
-        }
-    };
-    let known = match informed::known(gateway, &caller.principal) {
-        Ok(known) => known,
-        Err(closed) => {
-            let rule = informed::STORE_FAILED;
-            return Err(deny::seal_refusal(gateway, record, Stage::Enter, rule, closed).await);
-        }
+    let Stored { quota, exceeded, known } = match stored(gateway, &policy, &record, &request, &caller, now_ms)
+        .await
+    {
+        Ok(stored) => stored,
+        Err((rule, why)) => return Err(deny::seal_refusal(gateway, record, Stage::Enter, rule, why).await),
     };
     let seen = Seen {
         policy: &policy,
@@ -93,15 +86,14 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         // Counters that cannot be read have ended the request by now.
         counted: true,
     };
-    let live = controls::live(gateway, &seen);
     let entry = EntryRequest {
+        live: controls::live(gateway, &seen),
         principal: caller.principal,
         action: action(request.endpoint),
         model: Some(model),
         now_ms,
         loopback: request.origin.loopback,
         quota,
-        live,
         informed: Informed::Known(known),
     };
     record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
@@ -111,10 +103,9 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         let verdict = Verdict::of(Stage::Enter, &denial).explained(&exceeded);
         return Err(deny::seal(gateway, record, verdict).await);
     }
-    let Some(use_case) = policy.use_case(&entry.principal.use_case).cloned() else {
-        // The set permits only use cases that it knows.
-        return Err(Refusal::closed("the policy permitted a use case it does not hold"));
-    };
+    // The set permits only use cases that it knows.
+    let unknown = || Refusal::closed("the policy permitted a use case it does not hold");
+    let use_case = policy.use_case(&entry.principal.use_case).cloned().ok_or_else(unknown)?;
     let redactor = policy.redactor(&use_case.redaction_profile)?;
     Ok(Entered {
         request,
@@ -129,6 +120,29 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         now_ms,
         _let_in: LetIn,
     })
+}
+
+/// What the ledger knows of a request.
+struct Stored {
+    quota: QuotaFacts,
+    exceeded: Vec<Exceeded>,
+    known: InformedFacts,
+}
+
+/// Reads it. A part that fails is named by its rule.
+async fn stored(
+    gateway: &Gateway,
+    policy: &policy::PolicySet,
+    record: &RequestFacts,
+    request: &GenerationRequest,
+    caller: &Caller,
+    now_ms: i64,
+) -> Result<Stored, (&'static str, Refusal)> {
+    let looked = quota(gateway, policy, record, request, now_ms).await;
+    let (quota, exceeded) = looked.map_err(|closed| (QUOTA_STORE_FAILED, closed))?;
+    let known = informed::known(gateway, &caller.principal);
+    let known = known.map_err(|closed| (informed::STORE_FAILED, closed))?;
+    Ok(Stored { quota, exceeded, known })
 }
 
 /// What an endpoint is called in the policy's schema.

@@ -144,7 +144,7 @@ impl std::fmt::Display for Bound {
 pub enum Refusal {
     /// The policy, or the door, said no.
     #[error("denied by rule {}: {}", .0.rule, .0.remedy)]
-    Denied(Denied),
+    Denied(Box<Denied>),
     /// The use case asks its users to acknowledge nothing.
     #[error("the use case of this key names no guidance, so there is nothing to read or to acknowledge")]
     NoGuidance,

@@ -29,7 +29,7 @@ use gateway::{Denied, Refusal};
 /// The denial that a refusal has to be.
 fn denied<T>(outcome: Result<T, Refusal>) -> Denied {
     match outcome {
-        Err(Refusal::Denied(denied)) => denied,
+        Err(Refusal::Denied(denied)) => *denied,
         Err(other) => panic!("refused otherwise: {other}"),
         Ok(_) => panic!("let through"),
     }

@@ -151,7 +151,7 @@ pub fn configuration() -> Leaf {
 /// Every kind of leaf that [`Log::append`] takes.
 pub fn leaves() -> Vec<Leaf> {
     let by = AdminRef { uid: 1000 };
-    vec![
+    let mut leaves = vec![
         Leaf::ServerStarted(ServerStarted { build_sha256: Digest([11; 32]), version: name("0.1.0") }),
         configuration(),
         Leaf::ModelLoaded(ModelLoaded {
@@ -181,6 +181,25 @@ pub fn leaves() -> Vec<Leaf> {
         }),
         Leaf::KeyRevoked(KeyRevoked { key_id: name("k1"), by: Some(by) }),
         Leaf::AdminRead(AdminRead { by, what: name("log_show"), records: 7, pseudonym: None }),
+        Leaf::UnauthenticatedDenials(UnauthenticatedDenials {
+            from_ms: START_MS,
+            to_ms: START_MS + 60_000,
+            counts: BTreeMap::from([
+                (UnauthenticatedReason::MissingKey, 3),
+                (UnauthenticatedReason::UnknownKey, 1),
+            ]),
+        }),
+        Leaf::Denied(Box::new(denied(id(1)))),
+        Leaf::Recovery(Recovered { cut_bytes: 100, sealed_aborted: 2 }),
+        Leaf::ServerStopped(ServerStopped { reason: name("signal") }),
+    ];
+    leaves.extend(informed(by));
+    leaves
+}
+
+/// What people read and learnt.
+fn informed(by: AdminRef) -> Vec<Leaf> {
+    vec![
         Leaf::GuidanceAcknowledged(GuidanceAcknowledged {
             actor_pseudonym: Pseudonym([8; 32]),
             key_epoch: 692,
@@ -210,17 +229,6 @@ pub fn leaves() -> Vec<Leaf> {
             training: name("basics"),
             by,
         }),
-        Leaf::UnauthenticatedDenials(UnauthenticatedDenials {
-            from_ms: START_MS,
-            to_ms: START_MS + 60_000,
-            counts: BTreeMap::from([
-                (UnauthenticatedReason::MissingKey, 3),
-                (UnauthenticatedReason::UnknownKey, 1),
-            ]),
-        }),
-        Leaf::Denied(Box::new(denied(id(1)))),
-        Leaf::Recovery(Recovered { cut_bytes: 100, sealed_aborted: 2 }),
-        Leaf::ServerStopped(ServerStopped { reason: name("signal") }),
     ]
 }
 
