@@ -37,3 +37,25 @@ pub fn roster(data: &[u8]) {
         assert!(set.use_cases().all(|case| set.approvals(&case.id).unwrap().roster.is_none()));
     }
 }
+
+/// What a guidance says of itself. A folder with it loads or is refused, and other words are another text to acknowledge.
+pub fn guidance(data: &[u8]) {
+    const PATH: &str = "guidance/ambtenaren.toml";
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let embedded = PolicyFiles::embedded().unwrap();
+    let files = PolicyFiles::from_entries(others_of(&embedded, PATH).chain([(PATH, text)])).unwrap();
+    let Ok(set) = PolicySet::load(&files) else { return };
+    let guidance = set.guidance().find(|guidance| guidance.id == "ambtenaren").unwrap();
+    let title = guidance.title(policy::Language::Dutch);
+    let changed = text.replacen(title, &format!("{title}."), 1);
+    let files =
+        PolicyFiles::from_entries(others_of(&embedded, PATH).chain([(PATH, changed.as_str())])).unwrap();
+    if let Ok(other) = PolicySet::load(&files) {
+        let other = other.guidance().find(|guidance| guidance.id == "ambtenaren").unwrap();
+        assert!(other.title(policy::Language::Dutch) == title || other.sha256 != guidance.sha256);
+    }
+}
+
+fn others_of<'a>(files: &'a PolicyFiles, path: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    files.iter().filter(move |(other, _)| *other != path)
+}

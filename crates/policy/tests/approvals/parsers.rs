@@ -18,6 +18,11 @@ fn roster() {
     seeds::run("roster", 48, entries::roster);
 }
 
+#[test]
+fn fuzz_guidance() {
+    seeds::run("guidance", 24, entries::guidance);
+}
+
 /// Another program, in another language, wrote and signed these after the README's description alone.
 #[test]
 fn what_another_program_signed_is_genuine() {

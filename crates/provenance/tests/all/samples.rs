@@ -181,6 +181,9 @@ pub fn leaves() -> Vec<Leaf> {
         }),
         Leaf::KeyRevoked(KeyRevoked { key_id: name("k1"), by: Some(by) }),
         Leaf::AdminRead(AdminRead { by, what: name("log_show"), records: 7, pseudonym: None }),
+    ];
+    leaves.extend(informed(by));
+    leaves.extend([
         Leaf::UnauthenticatedDenials(UnauthenticatedDenials {
             from_ms: START_MS,
             to_ms: START_MS + 60_000,
@@ -192,8 +195,7 @@ pub fn leaves() -> Vec<Leaf> {
         Leaf::Denied(Box::new(denied(id(1)))),
         Leaf::Recovery(Recovered { cut_bytes: 100, sealed_aborted: 2 }),
         Leaf::ServerStopped(ServerStopped { reason: name("signal") }),
-    ];
-    leaves.extend(informed(by));
+    ]);
     leaves
 }
 
