@@ -8,6 +8,7 @@ mod explain;
 mod finding;
 mod json;
 mod kind;
+pub mod names;
 mod placeholder;
 mod profile;
 mod recognizers;

@@ -1,0 +1,278 @@
+//! Sentences made from templates and lists.
+
+use super::{Gold, Label, Random, Sentence};
+
+/// Names that many people have, so that their words are known as such.
+const COMMON_GIVEN: &[&str] = &[
+    "Jan", "Piet", "Kees", "Henk", "Johan", "Willem", "Hans", "Peter", "Mark", "Anna", "Maria", "Johanna", "Els", "Ria", "Wil", "Mohammed",
+    "Fatima", "Emma", "Daan", "Sem", "Lotte", "Sanne", "Tim", "Thomas", "Lars", "Femke", "Marieke", "Ingrid", "Ahmed", "Ayşe", "Mehmet",
+    "Samira", "Yusuf", "Sjoerd", "Wiebe", "Fenna", "Truus", "Gerrit", "Bas", "Joost", "Noor", "Roos", "Mei", "Storm", "Bo", "Guus", "Anouk",
+    "Priya", "Kwame", "Oksana", "Agnieszka", "Wei", "Shanti", "Rachid", "Naima", "Dirk", "Bert", "Ans", "Toos", "Corrie", "Jaap", "Arie",
+];
+const COMMON_SURNAMES: &[&str] = &[
+    "Jong", "Jansen", "Vries", "Berg", "Bakker", "Dijk", "Visser", "Janssen", "Smit", "Meijer", "Boer", "Mulder", "Groot", "Bos", "Vos",
+    "Peters", "Hendriks", "Leeuwen", "Dekker", "Brouwer", "Wit", "Dijkstra", "Smits", "Graaf", "Meer", "Linden", "Jacobs", "Haan", "Vermeulen",
+    "Heuvel", "Veen", "Broek", "Bruijn", "Bruin", "Heijden", "Schouten", "Beek", "Willems", "Vliet", "Ven", "Hoekstra", "Maas", "Verhoeven",
+    "Koster", "Dam", "Wal", "Prins", "Blom", "Huisman", "Peeters", "Kok", "Kuijpers", "Post", "Hoff", "Akker", "Yılmaz", "Kaya", "Demir",
+    "Amrani", "Idrissi", "Singh", "Nguyen", "Kowalski", "Wang", "Chen", "Mensah", "Ali", "Hassan", "Ramdin", "Pinas", "Tromp", "Zijlstra",
+];
+const PARTICLES: &[&str] = &[
+    "van", "de", "van de", "van der", "van den", "den", "der", "van 't", "'t", "ter", "ten", "op den", "op de", "van het", "in 't", "el",
+    "El", "al", "Al", "ben", "Ben", "di", "da", "dos", "von", "uit den", "aan de", "tot", "du", "la", "le", "De", "Van", "Van der", "Van den",
+];
+const STREET_ENDS: &[&str] = &[
+    "straat", "straat", "straat", "laan", "laan", "weg", "weg", "plein", "gracht", "kade", "singel", "dijk", "hof", "steeg", "pad", "dreef",
+    "plantsoen", "park", "wal", "veld", "baan", "oord", "burg", "brink", "erf", "horst", "akker", "weide", "gaarde",
+];
+const STREET_WHOLE: &[&str] = &[
+    "Dorpsstraat", "Kerkstraat", "Hoofdstraat", "Markt", "Grote Markt", "Lange Voorhout", "Nieuwe Gracht", "Oude Delft", "Plein 1944",
+    "Spui", "Coolsingel", "Stationsplein", "Burgemeester de Vlugtlaan", "Prins Hendrikkade", "Laan van Meerdervoort", "Rembrandtstraat",
+    "Oudezijds Voorburgwal", "Eerste van der Helststraat", "De Ruyterkade", "Graaf Adolfstraat", "Koningin Wilhelminalaan", "Zuideinde",
+    "Noordeinde", "Achterom", "Achter de Kerk", "Brink", "Meent", "Hof van Delft", "Van Goghlaan", "2e Dwarsstraat", "Nieuwe Binnenweg",
+];
+const ORGANISATIONS: &[&str] = &[
+    "het UWV", "UWV", "de Belastingdienst", "Belastingdienst", "de SVB", "SVB", "DUO", "het CJIB", "de IND", "het COA", "de GGD", "GGZ",
+    "de Kamer van Koophandel", "Kadaster", "Rijkswaterstaat", "ProRail", "Politie", "het Openbaar Ministerie", "de Raad voor de Kinderbescherming",
+    "Veilig Thuis", "de woningcorporatie", "Stichting Het Baken", "Ministerie van Financiën", "het ministerie van Justitie en Veiligheid",
+    "Dienst Uitvoering Onderwijs", "KPN", "Ziggo", "ING", "Rabobank", "Achmea", "Albert Heijn", "Philips", "Microsoft", "Ajax", "PSV", "Feyenoord",
+    "Radboudumc", "Erasmus MC", "Leger des Heils", "Vluchtelingenwerk", "de RDW", "het RIVM", "FNV", "D66", "VVD", "GroenLinks", "PvdA", "CDA",
+];
+
+/// Fills templates.
+pub struct Synthesis<'a> {
+    templates: Vec<&'a str>,
+    given: Vec<&'a str>,
+    surnames: Vec<&'a str>,
+    places: Vec<&'a str>,
+    random: Random,
+}
+
+impl<'a> Synthesis<'a> {
+    /// From the lists, with a seed.
+    #[must_use]
+    pub fn new(templates: &'a str, given: &'a str, surnames: &'a str, places: &'a str, seed: u64) -> Self {
+        Self {
+            templates: templates.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect(),
+            given: given.lines().collect(),
+            surnames: surnames.lines().collect(),
+            places: places.lines().collect(),
+            random: Random::new(seed),
+        }
+    }
+
+    fn one(&mut self, items: &[&'a str]) -> &'a str {
+        self.random.pick(items).copied().unwrap_or_default()
+    }
+
+    /// A sentence from some template, perhaps written carelessly.
+    pub fn sentence(&mut self) -> Sentence {
+        let template = self.random.pick(&self.templates).copied().unwrap_or_default();
+        let mut sentence = self.fill(template);
+        if self.random.chance(0.03) {
+            // A value alone under a key, as in JSON.
+            let key = self.random.pick(&["naam", "klantNaam", "name", "aanvrager", "contactpersoon", "voornaam"]);
+            let text = self.person();
+            let spans = vec![(0, text.len(), Gold::Name(Label::Person))];
+            return Sentence { text, spans, label: key.map(|&key| key.to_owned()) };
+        }
+        match self.random.below(100) {
+            0..14 => recase(&mut sentence, |c| c.to_lowercase().collect()),
+            14..18 => recase(&mut sentence, |c| c.to_uppercase().collect()),
+            _ => {}
+        }
+        sentence
+    }
+
+    fn fill(&mut self, template: &str) -> Sentence {
+        let mut sentence = Sentence { text: String::new(), spans: Vec::new(), label: None };
+        let mut rest = template;
+        while let Some(at) = rest.find(['{', '[', '\\']) {
+            let (before, after) = rest.split_at(at);
+            sentence.text.push_str(before);
+            if let Some(tail) = after.strip_prefix("\\n") {
+                sentence.text.push('\n');
+                rest = tail;
+            } else if let Some((slot, tail)) = after.strip_prefix('{').and_then(|a| a.split_once('}')).filter(|(slot, _)| slot.len() == 1) {
+                self.slot(slot, &mut sentence);
+                rest = tail;
+            } else if let Some((choices, tail)) = choice(after) {
+                let choices: Vec<&str> = choices;
+                let chosen = self.random.pick(&choices).copied().unwrap_or_default();
+                let inner = self.fill(chosen);
+                let offset = sentence.text.len();
+                sentence.text.push_str(&inner.text);
+                sentence.spans.extend(inner.spans.iter().map(|&(a, b, gold)| (a + offset, b + offset, gold)));
+                rest = tail;
+            } else {
+                let mut chars = after.chars();
+                sentence.text.extend(chars.next());
+                rest = chars.as_str();
+            }
+        }
+        sentence.text.push_str(rest);
+        sentence
+    }
+
+    fn slot(&mut self, slot: &str, sentence: &mut Sentence) {
+        let (text, gold) = match slot {
+            "P" => (self.person(), Some(Gold::Name(Label::Person))),
+            "F" => (format!("{} {}", self.given_name(), self.surname()), Some(Gold::Name(Label::Person))),
+            "S" => (self.surname(), Some(Gold::Name(Label::Person))),
+            "G" => (self.given_name(), Some(Gold::Name(Label::Person))),
+            "I" => (self.initials(), Some(Gold::Name(Label::Person))),
+            "L" => (self.place(), Some(Gold::Name(Label::Place))),
+            "A" => (self.address(), Some(Gold::Name(Label::Address))),
+            "O" => (self.organisation(), Some(Gold::Organisation)),
+            "D" => (self.date(), None),
+            "T" => (format!("{}{}{:02}", self.random.below(24), if self.random.chance(0.5) { ":" } else { "." }, self.random.below(60)), None),
+            "E" => (format!("€ {},{:02}", self.random.below(5000), self.random.below(100)), None),
+            _ => (self.number(), None),
+        };
+        let start = sentence.text.len();
+        sentence.text.push_str(&text);
+        if let Some(gold) = gold {
+            sentence.spans.push((start, sentence.text.len(), gold));
+        }
+    }
+
+    fn person(&mut self) -> String {
+        let surname = self.surname();
+        match self.random.below(100) {
+            0..36 => format!("{} {surname}", self.given_name()),
+            36..62 => format!("{} {surname}", self.initials()),
+            62..70 => format!("{} {} {surname}", self.given_name(), self.given_name()),
+            70..75 => format!("{} {} {surname}", self.given_name(), self.initials()),
+            75..82 => format!("{surname}, {}", self.initials()),
+            82..86 => format!("{surname}, {}", self.given_name()),
+            86..92 => surname,
+            92..97 => self.given_name(),
+            _ => format!("{} {surname}", self.initials().replace('.', " ").trim_end()),
+        }
+    }
+
+    fn given_name(&mut self) -> String {
+        let name = if self.random.chance(0.35) { self.one(COMMON_GIVEN) } else { let given = std::mem::take(&mut self.given); let n = self.one(&given); self.given = given; n };
+        let mut name = self.made_up(name);
+        if self.random.chance(0.04) {
+            name = format!("{name}-{}", self.one(COMMON_GIVEN));
+        }
+        name
+    }
+
+    fn surname(&mut self) -> String {
+        let name = self.bare_surname();
+        let mut name = if self.random.chance(0.38) { format!("{} {name}", self.one(PARTICLES)) } else { name };
+        if self.random.chance(0.09) {
+            let second = self.bare_surname();
+            let joint = if self.random.chance(0.7) { "-" } else { " - " };
+            name = format!("{name}{joint}{second}");
+        }
+        name
+    }
+
+    fn bare_surname(&mut self) -> String {
+        let name = if self.random.chance(0.35) { self.one(COMMON_SURNAMES) } else { let surnames = std::mem::take(&mut self.surnames); let n = self.one(&surnames); self.surnames = surnames; n };
+        self.made_up(name)
+    }
+
+    /// Now and then a name that nobody has: the head of one and the tail of another.
+    fn made_up(&mut self, name: &str) -> String {
+        if !self.random.chance(0.12) || name.contains(' ') {
+            return name.to_owned();
+        }
+        let surnames = std::mem::take(&mut self.surnames);
+        let other = self.one(&surnames).to_lowercase();
+        self.surnames = surnames;
+        let (head, tail) = (name.chars().count().div_ceil(2), other.chars().count() / 2);
+        name.chars().take(head).chain(other.chars().skip(tail)).collect()
+    }
+
+    fn initials(&mut self) -> String {
+        let count = [1, 1, 1, 2, 2, 3].get(self.random.below(6)).copied().unwrap_or(1);
+        let joint = if self.random.chance(0.15) { ". " } else { "." };
+        let letters: Vec<String> = (0..count).map(|_| char::from(b'A' + self.random.below(26) as u8).to_string()).collect();
+        format!("{}.", letters.join(joint))
+    }
+
+    fn place(&mut self) -> String {
+        const LARGE: &[&str] = &[
+            "Amsterdam", "Rotterdam", "Den Haag", "Utrecht", "Eindhoven", "Groningen", "Tilburg", "Almere", "Breda", "Nijmegen", "Apeldoorn",
+            "Haarlem", "Arnhem", "Enschede", "Amersfoort", "Zaandam", "'s-Hertogenbosch", "Zwolle", "Leiden", "Maastricht", "Dordrecht", "Ede",
+            "Alphen aan den Rijn", "Leeuwarden", "Emmen", "Delft", "Venlo", "Deventer", "Paramaribo", "Istanbul", "Casablanca", "Antwerpen",
+            "Warschau", "Kyiv", "Damascus", "Londen", "Berlijn", "Willemstad", "Rabat", "Accra", "Aleppo", "Suriname", "Marokko", "Turkije", "Polen",
+        ];
+        if self.random.chance(0.4) {
+            return self.one(LARGE).to_owned();
+        }
+        let places = std::mem::take(&mut self.places);
+        let place = self.one(&places).to_owned();
+        self.places = places;
+        place
+    }
+
+    fn address(&mut self) -> String {
+        let street = match self.random.below(10) {
+            0..2 => self.one(STREET_WHOLE).to_owned(),
+            2..4 => format!("{} {}{}", self.one(&["Nieuwe", "Oude", "Lange", "Korte", "Eerste", "Van", "Prins", "Burgemeester", "Dr.", "Sint", "Grote", "Kleine", "Pastoor"]), self.bare_surname(), self.one(STREET_ENDS)),
+            4..5 => format!("{} {}", self.one(&["Laan van", "Hof van", "Weg naar", "Plein van de", "Op de"]), self.place()),
+            _ => format!("{}{}", self.bare_surname(), self.one(STREET_ENDS)),
+        };
+        let number = self.random.below(420) + 1;
+        let addition = match self.random.below(12) {
+            0 => "a", 1 => "-2", 2 => " bis", 3 => "B", 4 => " hs", 5 => " II", 6 => " A", 7 => "-C", _ => "",
+        };
+        format!("{street} {number}{addition}")
+    }
+
+    fn organisation(&mut self) -> String {
+        match self.random.below(10) {
+            0 => format!("gemeente {}", self.place()),
+            1 => format!("{} {}", self.one(&["Rechtbank", "GGD", "Politie", "Woonstichting", "Regio", "Gemeente", "ROC", "Universiteit"]), self.place()),
+            2 => format!("{} {}", self.bare_surname(), self.one(&["B.V.", "BV", "Advocaten", "Bouw", "Transport", "& Zonen", "Makelaardij", "Groep", "VOF"])),
+            3 => format!("{} {}", self.one(&["Bakkerij", "Garage", "Stichting", "Autobedrijf", "Restaurant", "Apotheek", "Basisschool", "Huisartsenpraktijk"]), self.bare_surname()),
+            _ => self.one(ORGANISATIONS).to_owned(),
+        }
+    }
+
+    fn date(&mut self) -> String {
+        const MONTHS: &[&str] = &["januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"];
+        let (day, month, year) = (self.random.below(28) + 1, self.random.below(12), self.random.below(90) + 1940);
+        match self.random.below(4) {
+            0 => format!("{day} {} {year}", MONTHS.get(month).copied().unwrap_or_default()),
+            1 => format!("{day:02}-{:02}-{year}", month + 1),
+            2 => format!("{day}/{}/{year}", month + 1),
+            _ => format!("{day} {}", MONTHS.get(month).copied().unwrap_or_default()),
+        }
+    }
+
+    fn number(&mut self) -> String {
+        match self.random.below(6) {
+            0 => format!("{} {}{}", self.random.below(9000) + 1000, char::from(b'A' + self.random.below(26) as u8), char::from(b'A' + self.random.below(26) as u8)),
+            1 => format!("06-{:08}", self.random.below(100_000_000)),
+            2 => format!("{}", self.random.below(1_000_000_000)),
+            3 => format!("Z-{}-{}", 2015 + self.random.below(12), self.random.below(100_000)),
+            _ => format!("{}", self.random.below(100)),
+        }
+    }
+}
+
+/// `[a|b]rest`: the choices and the rest. A bracket without a bar is text.
+fn choice(text: &str) -> Option<(Vec<&str>, &str)> {
+    let (inner, rest) = text.strip_prefix('[')?.split_once(']')?;
+    inner.contains('|').then(|| (inner.split('|').collect(), rest))
+}
+
+/// Changes the case of a text and moves its spans along.
+fn recase(sentence: &mut Sentence, change: impl Fn(char) -> String) {
+    let mut text = String::with_capacity(sentence.text.len());
+    let mut moved = vec![0; sentence.text.len() + 1];
+    for (at, c) in sentence.text.char_indices() {
+        moved[at] = text.len();
+        text.push_str(&change(c));
+    }
+    moved[sentence.text.len()] = text.len();
+    for span in &mut sentence.spans {
+        (span.0, span.1) = (moved[span.0], moved[span.1]);
+    }
+    sentence.text = text;
+}
