@@ -23,9 +23,15 @@ fn main() {
     let held_out: Vec<_> = (0..3000).map(|_| made.sentence()).collect();
     let sets = [("made", held_out), ("WikiANN", files.get(1).map(|text| conllu(text)).unwrap_or_default())];
     for (name, sentences) in sets {
-        for (label, (hits, found, wanted)) in ["person", "place", "address"].iter().zip(score(&tagger, &sentences)) {
+        for (label, (hits, found, wanted)) in
+            ["person", "place", "address"].iter().zip(score(&tagger, &sentences))
+        {
             let rate = |of: usize| 100.0 * hits as f64 / of.max(1) as f64;
-            println!("{name:8} {label:8} precision {:5.1} recall {:5.1} of {wanted}", rate(found), rate(wanted));
+            println!(
+                "{name:8} {label:8} precision {:5.1} recall {:5.1} of {wanted}",
+                rate(found),
+                rate(wanted)
+            );
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Model {
     /// `transitions[from][to]`.
     transitions: [Scores; TAGS],
     start: Scores,
+    /// Exponentials of both.
+    start_onward: (Scores, [Scores; TAGS]),
 }
 
 /// What is computed for one segment; kept between segments so that memory is taken once.
@@ -75,7 +77,8 @@ impl Model {
             return None;
         }
         let rows = rows.iter().map(|row| row.map(|byte| i8::from_le_bytes([byte]))).collect();
-        Some(Self { rows, scale, transitions, start })
+        let start_onward = (start.map(f32::exp), transitions.map(|row| row.map(f32::exp)));
+        Some(Self { rows, scale, transitions, start, start_onward })
     }
 
     /// Finds the best tags of a segment, and how sure each is.
@@ -85,7 +88,7 @@ impl Model {
         best(self, scratch);
         scratch.sure.clear();
         if scratch.tags.iter().any(|&tag| meaning(tag).is_some()) {
-            probabilities(self, scratch);
+            probabilities(&self.start_onward.0, &self.start_onward.1, scratch);
         } else {
             scratch.sure.resize(words.len(), 0.0);
         }
@@ -150,61 +153,58 @@ fn best(model: &impl Weights, scratch: &mut Scratch) {
     tags.reverse();
 }
 
-/// Forward–backward in the space of logarithms: the probability of each word not being outside of all names.
-fn probabilities(model: &impl Weights, scratch: &mut Scratch) {
+/// Forward–backward (Rabiner 1989), scaled so that the ways to each word and from it sum to one: the probability of each word
+/// not being outside of all names. `start` and `onward` are exponentials of the weights.
+fn probabilities(start: &Scores, onward: &[Scores; TAGS], scratch: &mut Scratch) {
     let Scratch { emissions, forward, sure, .. } = scratch;
-    forward_pass(model, emissions, forward);
-    let Some(total) = forward.last().map(log_sum) else { return };
-    sure.resize(emissions.len(), 0.0);
-    let mut backward = [0.0; TAGS];
-    for ((sure, ahead), emission) in sure.iter_mut().zip(forward.iter()).zip(emissions.iter()).rev() {
-        let outside = |tag: usize| ahead.get(tag).zip(backward.get(tag)).map_or(0.0, |(a, b)| (a + b - total).exp());
-        *sure = 1.0 - (outside(usize::from(OTHER)) + outside(usize::from(ORGANISATION))).min(1.0);
-        backward = step_back(model, emission, &backward);
+    for emission in emissions.iter_mut() {
+        let highest = emission.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        *emission = emission.map(|score| (score - highest).exp());
     }
-}
-
-/// Log-sums of all ways to each word and tag.
-pub(crate) fn forward_pass(model: &impl Weights, emissions: &[Scores], forward: &mut Vec<Scores>) {
     forward.clear();
-    let Some((first, later)) = emissions.split_first() else { return };
-    let mut scores = sum(model.start(), first);
-    forward.push(scores);
-    for emission in later {
-        let mut next = [0.0; TAGS];
-        for (to, slot) in next.iter_mut().enumerate() {
-            let mut ways = [0.0; TAGS];
-            for ((way, score), row) in ways.iter_mut().zip(&scores).zip(model.transitions()) {
-                *way = score + row.get(to).copied().unwrap_or_default();
-            }
-            *slot = log_sum(&ways);
-        }
-        scores = sum(&next, emission);
-        forward.push(scores);
+    for emission in emissions.iter() {
+        let ways = match forward.last() {
+            None => *start,
+            Some(before) => before
+                .iter()
+                .zip(onward)
+                .fold([0.0; TAGS], |ways, (&way, row)| sum(&ways, &row.map(|step| way * step))),
+        };
+        forward.push(scaled(product(&ways, emission)));
+    }
+    sure.resize(emissions.len(), 0.0);
+    let mut backward = [1.0; TAGS];
+    for ((sure, ahead), emission) in sure.iter_mut().zip(forward.iter()).zip(emissions.iter()).rev() {
+        let both = scaled(product(ahead, &backward));
+        let outside =
+            [OTHER, ORGANISATION].map(|tag| both.get(usize::from(tag)).copied().unwrap_or_default());
+        *sure = 1.0 - outside.iter().sum::<f32>().min(1.0);
+        let later = product(emission, &backward);
+        backward = scaled(onward.map(|row| product(&row, &later).iter().sum()));
     }
 }
 
-/// Log-sums of all ways on from the word before, given those on from this one.
-pub(crate) fn step_back(model: &impl Weights, emission: &Scores, backward: &Scores) -> Scores {
-    let onward = sum(emission, backward);
-    let mut before = [0.0; TAGS];
-    for (slot, row) in before.iter_mut().zip(model.transitions()) {
-        *slot = log_sum(&sum(row, &onward));
+fn product(a: &Scores, b: &Scores) -> Scores {
+    let mut out = *a;
+    for (out, b) in out.iter_mut().zip(b) {
+        *out *= b;
     }
-    before
+    out
 }
 
+/// To a sum of one.
+fn scaled(scores: Scores) -> Scores {
+    let total: f32 = scores.iter().sum();
+    if total > 0.0 { scores.map(|score| score / total) } else { scores }
+}
+
+/// Tag by tag.
 pub(crate) fn sum(a: &Scores, b: &Scores) -> Scores {
     let mut out = *a;
     for (out, b) in out.iter_mut().zip(b) {
         *out += b;
     }
     out
-}
-
-pub(crate) fn log_sum(values: &Scores) -> f32 {
-    let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    highest + values.iter().map(|value| (value - highest).exp()).sum::<f32>().ln()
 }
 
 #[cfg(test)]
@@ -247,9 +247,10 @@ mod tests {
         let mut scratch = Scratch { emissions, ..Scratch::default() };
         best(&model, &mut scratch);
         assert_eq!(scratch.tags, wanted.map(|tag| tag as u8));
-        probabilities(&model, &mut scratch);
+        probabilities(&model.1.map(f32::exp), &model.0.map(|row| row.map(f32::exp)), &mut scratch);
         for i in 0..4 {
-            let named = all.iter().filter(|(way, _)| way[i] != 0 && way[i] != 7).map(|(_, s)| s.exp()).sum::<f32>();
+            let named =
+                all.iter().filter(|(way, _)| way[i] != 0 && way[i] != 7).map(|(_, s)| s.exp()).sum::<f32>();
             assert!((scratch.sure[i] - named / total).abs() < 1e-4);
         }
     }

@@ -72,15 +72,23 @@ pub(crate) fn words(text: &str, segment: &[Token], gazetteer: &Gazetteer, label:
 fn look(word: &str, shape: Shape, gazetteer: &Gazetteer) -> Seen {
     match shape {
         // Numbers count by their length, lines and initials as such.
-        Shape::Digit1 | Shape::Digit2 | Shape::Digit3 | Shape::Digit4 | Shape::Digits | Shape::Alphanumeric
-        | Shape::Line | Shape::Initials | Shape::Letter => {
+        Shape::Digit1
+        | Shape::Digit2
+        | Shape::Digit3
+        | Shape::Digit4
+        | Shape::Digits
+        | Shape::Alphanumeric
+        | Shape::Line
+        | Shape::Initials
+        | Shape::Letter => {
             let word = 2_u64.wrapping_add(shape as u64);
             Seen { word: mix(word), shape, flags: 0, prefix: [0; 2], suffix: [0; 3], field: 0 }
         }
         _ => {
             let hash = hash_lower(word);
             let flags = if shape == Shape::Sign { 0 } else { gazetteer.flags(word, hash) };
-            let (prefix, suffix) = ([head(word, 2), head(word, 3)], [tail(word, 2), tail(word, 3), tail(word, 4)]);
+            let (prefix, suffix) =
+                ([head(word, 2), head(word, 3)], [tail(word, 2), tail(word, 3), tail(word, 4)]);
             Seen { word: hash, shape, flags, prefix, suffix, field: 0 }
         }
     }
@@ -106,7 +114,8 @@ fn combine(seen: [&Seen; 7]) -> Word {
     let mut slots = word.iter_mut().zip(1_u64..);
     let mut add = |a: u64, b: u64, c: u64| {
         if let Some((slot, template)) = slots.next() {
-            let hash = mix(a ^ b.rotate_left(21) ^ c.rotate_left(42) ^ template.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let hash =
+                mix(a ^ b.rotate_left(21) ^ c.rotate_left(42) ^ template.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             // The high bits are as good as the low ones.
             *slot = u32::try_from(hash >> (64 - TABLE_BITS)).unwrap_or_default();
         }

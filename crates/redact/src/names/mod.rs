@@ -54,7 +54,8 @@ impl Tagger {
     /// # Errors
     /// [`Error::Internal`] when the built-in model does not parse; tests see that it does.
     pub fn new() -> Result<Self, Error> {
-        let model = Model::parse(include_bytes!("../../data/names.model")).ok_or(Error::Internal("name model"))?;
+        let model =
+            Model::parse(include_bytes!("../../data/names.model")).ok_or(Error::Internal("name model"))?;
         Ok(Self { gazetteer: Gazetteer::built_in(), model })
     }
 

@@ -123,8 +123,13 @@ fn is_mark(c: char) -> bool {
 
 fn number(rest: &str) -> (usize, Shape) {
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let letters: usize =
-        rest.get(digits..).unwrap_or_default().chars().take_while(|&c| is_letter(c)).map(char::len_utf8).sum();
+    let letters: usize = rest
+        .get(digits..)
+        .unwrap_or_default()
+        .chars()
+        .take_while(|&c| is_letter(c))
+        .map(char::len_utf8)
+        .sum();
     let shape = match (letters, digits) {
         (0, 1) => Shape::Digit1,
         (0, 2) => Shape::Digit2,
@@ -163,7 +168,13 @@ fn word(rest: &str) -> (usize, Shape) {
                 first_upper |= at == 0;
             }
         } else if c.is_ascii_digit() {
-            let tail: usize = rest.get(at..).unwrap_or_default().chars().take_while(|c| c.is_alphanumeric()).map(char::len_utf8).sum();
+            let tail: usize = rest
+                .get(at..)
+                .unwrap_or_default()
+                .chars()
+                .take_while(|c| c.is_alphanumeric())
+                .map(char::len_utf8)
+                .sum();
             return (at.saturating_add(tail), Shape::Alphanumeric);
         } else if !joins(c, rest, at, chars.peek().map(|&(_, c)| c)) {
             break;
@@ -198,7 +209,8 @@ fn joins(c: char, rest: &str, at: usize, next: Option<char>) -> bool {
         '\'' | '’' => {
             let tail = rest.get(at.saturating_add(c.len_utf8())..).unwrap_or_default();
             let mut tail = tail.chars();
-            let genitive = tail.next().is_some_and(|c| c == 's' || c == 'S') && !tail.next().is_some_and(is_letter);
+            let genitive =
+                tail.next().is_some_and(|c| c == 's' || c == 'S') && !tail.next().is_some_and(is_letter);
             at > 0 && after && !genitive
         }
         _ => false,
@@ -235,10 +247,14 @@ mod tests {
 
     #[test]
     fn words_names_and_signs() {
-        assert_eq!(words("Dhr. J.P. van 't Hoff-Bakker (34)"), [
-            "Dhr", ".", "J.P.", "van", "'t", "Hoff-Bakker", "(", "34", ")"
-        ]);
-        assert_eq!(words("Jan's fiets, Kerkstraat 12a"), ["Jan", "'", "s", "fiets", ",", "Kerkstraat", "12a"]);
+        assert_eq!(
+            words("Dhr. J.P. van 't Hoff-Bakker (34)"),
+            ["Dhr", ".", "J.P.", "van", "'t", "Hoff-Bakker", "(", "34", ")"]
+        );
+        assert_eq!(
+            words("Jan's fiets, Kerkstraat 12a"),
+            ["Jan", "'", "s", "fiets", ",", "Kerkstraat", "12a"]
+        );
         assert_eq!(words("'s-Gravenhage D'Souza\n"), ["'s", "-", "Gravenhage", "D'Souza", "\n"]);
         assert_eq!(words("é\u{a0}x"), ["é", "x"]);
         assert_eq!(words("Th. A.-M. de Wit"), ["Th.", "A.-M.", "de", "Wit"]);

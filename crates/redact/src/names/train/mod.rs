@@ -1,6 +1,8 @@
 //! Training: the same features and inference as in use, and stochastic gradient steps with AdaGrad (Duchi et al. 2011) on
 //! the log-likelihood of tagged sentences.
 
+#![allow(clippy::indexing_slicing, reason = "a tool for developers, over arrays of one size")]
+
 mod optimise;
 mod sentences;
 mod synthesis;
@@ -34,19 +36,19 @@ impl Random {
     }
 
     /// The next one.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         super::gazetteer::mix(self.0)
     }
 
     /// One below `n`, which is not 0.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        (self.number() % n.max(1) as u64) as usize
     }
 
     /// True that often.
     pub fn chance(&mut self, probability: f64) -> bool {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64 <= probability
+        (self.number() >> 11) as f64 / (1_u64 << 53) as f64 <= probability
     }
 
     /// One of them.
@@ -69,7 +71,8 @@ pub(super) fn look(sentences: &[Sentence], gazetteer: &Gazetteer) -> Vec<Tagged>
         let label = sentence.label.as_deref().map(features::field_of_label);
         for segment in tokens::segments(&sentence.text, SEGMENT_TOKENS_MAX) {
             let words = features::words(&sentence.text, &segment, gazetteer, label);
-            let tags = segment.iter().scan(None, |before, token| Some(tag(sentence, token, before))).collect();
+            let tags =
+                segment.iter().scan(None, |before, token| Some(tag(sentence, token, before))).collect();
             out.push(Tagged { words, tags });
         }
     }
@@ -116,7 +119,8 @@ pub fn score(tagger: &Tagger, sentences: &[Sentence]) -> [(usize, usize, usize);
             let wanted: Vec<_> = sentence.spans.iter().filter(|span| span.2 == Gold::Name(label)).collect();
             let found: Vec<&Span> = found.iter().filter(|span| span.label == label).collect();
             let hit = |span: &&&Span| wanted.iter().any(|w| (w.0, w.1) == (span.start, span.end));
-            *count = (count.0 + found.iter().filter(hit).count(), count.1 + found.len(), count.2 + wanted.len());
+            *count =
+                (count.0 + found.iter().filter(hit).count(), count.1 + found.len(), count.2 + wanted.len());
         }
     }
     counts
@@ -130,4 +134,3 @@ pub fn score(tagger: &Tagger, sentences: &[Sentence]) -> [(usize, usize, usize);
 pub fn tagger(bytes: &[u8]) -> Option<Tagger> {
     Some(Tagger { gazetteer: Gazetteer::built_in(), model: Model::parse(bytes)? })
 }
-

@@ -1,7 +1,7 @@
 //! Gradient steps.
 
 use super::Tagged;
-use crate::names::crf::{MAGIC, ROWS, Scores, TAGS, Weights, forward_pass, log_sum, step_back};
+use crate::names::crf::{MAGIC, ROWS, Scores, TAGS, Weights, sum};
 use crate::names::features::Word;
 
 const STEP: f32 = 0.08;
@@ -60,7 +60,9 @@ impl Optimiser {
     }
 
     fn emission(&self, word: &Word) -> Scores {
-        word.iter().filter_map(|&feature| self.rows.get(feature as usize)).fold([0.0; TAGS], |sum, row| crate::names::crf::sum(&sum, row))
+        word.iter()
+            .filter_map(|&feature| self.rows.get(feature as usize))
+            .fold([0.0; TAGS], |sum, row| crate::names::crf::sum(&sum, row))
     }
 
     fn sentence(&mut self, sentence: &Tagged) -> f32 {
@@ -83,7 +85,10 @@ impl Optimiser {
                 let from_tag = usize::from(sentence.tags[i - 1]);
                 for from in 0..TAGS {
                     for to in 0..TAGS {
-                        let way = forward[i - 1][from] + self.transitions[from][to] + emissions[i][to] + backward[to];
+                        let way = forward[i - 1][from]
+                            + self.transitions[from][to]
+                            + emissions[i][to]
+                            + backward[to];
                         transition_gradient[from][to] += (way - total).exp();
                     }
                 }
@@ -121,4 +126,39 @@ impl Optimiser {
         }
         bytes
     }
+}
+
+/// Log-sums of all ways to each word and tag.
+fn forward_pass(model: &impl Weights, emissions: &[Scores], forward: &mut Vec<Scores>) {
+    forward.clear();
+    let Some((first, later)) = emissions.split_first() else { return };
+    let mut scores = sum(model.start(), first);
+    forward.push(scores);
+    for emission in later {
+        let mut next = [0.0; TAGS];
+        for (to, slot) in next.iter_mut().enumerate() {
+            let mut ways = [0.0; TAGS];
+            for ((way, score), row) in ways.iter_mut().zip(&scores).zip(model.transitions()) {
+                *way = score + row.get(to).copied().unwrap_or_default();
+            }
+            *slot = log_sum(&ways);
+        }
+        scores = sum(&next, emission);
+        forward.push(scores);
+    }
+}
+
+/// Log-sums of all ways on from the word before, given those on from this one.
+fn step_back(model: &impl Weights, emission: &Scores, backward: &Scores) -> Scores {
+    let onward = sum(emission, backward);
+    let mut before = [0.0; TAGS];
+    for (slot, row) in before.iter_mut().zip(model.transitions()) {
+        *slot = log_sum(&sum(row, &onward));
+    }
+    before
+}
+
+fn log_sum(values: &Scores) -> f32 {
+    let highest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    highest + values.iter().map(|value| (value - highest).exp()).sum::<f32>().ln()
 }

@@ -23,7 +23,10 @@ pub fn conllu(text: &str) -> Vec<Sentence> {
         let mut fields = line.split('\t');
         let (Some(_), Some(word), Some(tag)) = (fields.next(), fields.next(), fields.next()) else {
             if !sentence.text.is_empty() {
-                sentences.push(std::mem::replace(&mut sentence, Sentence { text: String::new(), spans: Vec::new(), label: None }));
+                sentences.push(std::mem::replace(
+                    &mut sentence,
+                    Sentence { text: String::new(), spans: Vec::new(), label: None },
+                ));
             }
             continue;
         };

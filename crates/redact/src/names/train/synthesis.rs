@@ -4,38 +4,261 @@ use super::{Gold, Label, Random, Sentence};
 
 /// Names that many people have, so that their words are known as such.
 const COMMON_GIVEN: &[&str] = &[
-    "Jan", "Piet", "Kees", "Henk", "Johan", "Willem", "Hans", "Peter", "Mark", "Anna", "Maria", "Johanna", "Els", "Ria", "Wil", "Mohammed",
-    "Fatima", "Emma", "Daan", "Sem", "Lotte", "Sanne", "Tim", "Thomas", "Lars", "Femke", "Marieke", "Ingrid", "Ahmed", "Ayşe", "Mehmet",
-    "Samira", "Yusuf", "Sjoerd", "Wiebe", "Fenna", "Truus", "Gerrit", "Bas", "Joost", "Noor", "Roos", "Mei", "Storm", "Bo", "Guus", "Anouk",
-    "Priya", "Kwame", "Oksana", "Agnieszka", "Wei", "Shanti", "Rachid", "Naima", "Dirk", "Bert", "Ans", "Toos", "Corrie", "Jaap", "Arie",
+    "Jan",
+    "Piet",
+    "Kees",
+    "Henk",
+    "Johan",
+    "Willem",
+    "Hans",
+    "Peter",
+    "Mark",
+    "Anna",
+    "Maria",
+    "Johanna",
+    "Els",
+    "Ria",
+    "Wil",
+    "Mohammed",
+    "Fatima",
+    "Emma",
+    "Daan",
+    "Sem",
+    "Lotte",
+    "Sanne",
+    "Tim",
+    "Thomas",
+    "Lars",
+    "Femke",
+    "Marieke",
+    "Ingrid",
+    "Ahmed",
+    "Ayşe",
+    "Mehmet",
+    "Samira",
+    "Yusuf",
+    "Sjoerd",
+    "Wiebe",
+    "Fenna",
+    "Truus",
+    "Gerrit",
+    "Bas",
+    "Joost",
+    "Noor",
+    "Roos",
+    "Mei",
+    "Storm",
+    "Bo",
+    "Guus",
+    "Anouk",
+    "Priya",
+    "Kwame",
+    "Oksana",
+    "Agnieszka",
+    "Wei",
+    "Shanti",
+    "Rachid",
+    "Naima",
+    "Dirk",
+    "Bert",
+    "Ans",
+    "Toos",
+    "Corrie",
+    "Jaap",
+    "Arie",
 ];
 const COMMON_SURNAMES: &[&str] = &[
-    "Jong", "Jansen", "Vries", "Berg", "Bakker", "Dijk", "Visser", "Janssen", "Smit", "Meijer", "Boer", "Mulder", "Groot", "Bos", "Vos",
-    "Peters", "Hendriks", "Leeuwen", "Dekker", "Brouwer", "Wit", "Dijkstra", "Smits", "Graaf", "Meer", "Linden", "Jacobs", "Haan", "Vermeulen",
-    "Heuvel", "Veen", "Broek", "Bruijn", "Bruin", "Heijden", "Schouten", "Beek", "Willems", "Vliet", "Ven", "Hoekstra", "Maas", "Verhoeven",
-    "Koster", "Dam", "Wal", "Prins", "Blom", "Huisman", "Peeters", "Kok", "Kuijpers", "Post", "Hoff", "Akker", "Yılmaz", "Kaya", "Demir",
-    "Amrani", "Idrissi", "Singh", "Nguyen", "Kowalski", "Wang", "Chen", "Mensah", "Ali", "Hassan", "Ramdin", "Pinas", "Tromp", "Zijlstra",
+    "Jong",
+    "Jansen",
+    "Vries",
+    "Berg",
+    "Bakker",
+    "Dijk",
+    "Visser",
+    "Janssen",
+    "Smit",
+    "Meijer",
+    "Boer",
+    "Mulder",
+    "Groot",
+    "Bos",
+    "Vos",
+    "Peters",
+    "Hendriks",
+    "Leeuwen",
+    "Dekker",
+    "Brouwer",
+    "Wit",
+    "Dijkstra",
+    "Smits",
+    "Graaf",
+    "Meer",
+    "Linden",
+    "Jacobs",
+    "Haan",
+    "Vermeulen",
+    "Heuvel",
+    "Veen",
+    "Broek",
+    "Bruijn",
+    "Bruin",
+    "Heijden",
+    "Schouten",
+    "Beek",
+    "Willems",
+    "Vliet",
+    "Ven",
+    "Hoekstra",
+    "Maas",
+    "Verhoeven",
+    "Koster",
+    "Dam",
+    "Wal",
+    "Prins",
+    "Blom",
+    "Huisman",
+    "Peeters",
+    "Kok",
+    "Kuijpers",
+    "Post",
+    "Hoff",
+    "Akker",
+    "Yılmaz",
+    "Kaya",
+    "Demir",
+    "Amrani",
+    "Idrissi",
+    "Singh",
+    "Nguyen",
+    "Kowalski",
+    "Wang",
+    "Chen",
+    "Mensah",
+    "Ali",
+    "Hassan",
+    "Ramdin",
+    "Pinas",
+    "Tromp",
+    "Zijlstra",
 ];
 const PARTICLES: &[&str] = &[
-    "van", "de", "van de", "van der", "van den", "den", "der", "van 't", "'t", "ter", "ten", "op den", "op de", "van het", "in 't", "el",
-    "El", "al", "Al", "ben", "Ben", "di", "da", "dos", "von", "uit den", "aan de", "tot", "du", "la", "le", "De", "Van", "Van der", "Van den",
+    "van", "de", "van de", "van der", "van den", "den", "der", "van 't", "'t", "ter", "ten", "op den",
+    "op de", "van het", "in 't", "el", "El", "al", "Al", "ben", "Ben", "di", "da", "dos", "von", "uit den",
+    "aan de", "tot", "du", "la", "le", "De", "Van", "Van der", "Van den",
 ];
 const STREET_ENDS: &[&str] = &[
-    "straat", "straat", "straat", "laan", "laan", "weg", "weg", "plein", "gracht", "kade", "singel", "dijk", "hof", "steeg", "pad", "dreef",
-    "plantsoen", "park", "wal", "veld", "baan", "oord", "burg", "brink", "erf", "horst", "akker", "weide", "gaarde",
+    "straat",
+    "straat",
+    "straat",
+    "laan",
+    "laan",
+    "weg",
+    "weg",
+    "plein",
+    "gracht",
+    "kade",
+    "singel",
+    "dijk",
+    "hof",
+    "steeg",
+    "pad",
+    "dreef",
+    "plantsoen",
+    "park",
+    "wal",
+    "veld",
+    "baan",
+    "oord",
+    "burg",
+    "brink",
+    "erf",
+    "horst",
+    "akker",
+    "weide",
+    "gaarde",
 ];
 const STREET_WHOLE: &[&str] = &[
-    "Dorpsstraat", "Kerkstraat", "Hoofdstraat", "Markt", "Grote Markt", "Lange Voorhout", "Nieuwe Gracht", "Oude Delft", "Plein 1944",
-    "Spui", "Coolsingel", "Stationsplein", "Burgemeester de Vlugtlaan", "Prins Hendrikkade", "Laan van Meerdervoort", "Rembrandtstraat",
-    "Oudezijds Voorburgwal", "Eerste van der Helststraat", "De Ruyterkade", "Graaf Adolfstraat", "Koningin Wilhelminalaan", "Zuideinde",
-    "Noordeinde", "Achterom", "Achter de Kerk", "Brink", "Meent", "Hof van Delft", "Van Goghlaan", "2e Dwarsstraat", "Nieuwe Binnenweg",
+    "Dorpsstraat",
+    "Kerkstraat",
+    "Hoofdstraat",
+    "Markt",
+    "Grote Markt",
+    "Lange Voorhout",
+    "Nieuwe Gracht",
+    "Oude Delft",
+    "Plein 1944",
+    "Spui",
+    "Coolsingel",
+    "Stationsplein",
+    "Burgemeester de Vlugtlaan",
+    "Prins Hendrikkade",
+    "Laan van Meerdervoort",
+    "Rembrandtstraat",
+    "Oudezijds Voorburgwal",
+    "Eerste van der Helststraat",
+    "De Ruyterkade",
+    "Graaf Adolfstraat",
+    "Koningin Wilhelminalaan",
+    "Zuideinde",
+    "Noordeinde",
+    "Achterom",
+    "Achter de Kerk",
+    "Brink",
+    "Meent",
+    "Hof van Delft",
+    "Van Goghlaan",
+    "2e Dwarsstraat",
+    "Nieuwe Binnenweg",
 ];
 const ORGANISATIONS: &[&str] = &[
-    "het UWV", "UWV", "de Belastingdienst", "Belastingdienst", "de SVB", "SVB", "DUO", "het CJIB", "de IND", "het COA", "de GGD", "GGZ",
-    "de Kamer van Koophandel", "Kadaster", "Rijkswaterstaat", "ProRail", "Politie", "het Openbaar Ministerie", "de Raad voor de Kinderbescherming",
-    "Veilig Thuis", "de woningcorporatie", "Stichting Het Baken", "Ministerie van Financiën", "het ministerie van Justitie en Veiligheid",
-    "Dienst Uitvoering Onderwijs", "KPN", "Ziggo", "ING", "Rabobank", "Achmea", "Albert Heijn", "Philips", "Microsoft", "Ajax", "PSV", "Feyenoord",
-    "Radboudumc", "Erasmus MC", "Leger des Heils", "Vluchtelingenwerk", "de RDW", "het RIVM", "FNV", "D66", "VVD", "GroenLinks", "PvdA", "CDA",
+    "het UWV",
+    "UWV",
+    "de Belastingdienst",
+    "Belastingdienst",
+    "de SVB",
+    "SVB",
+    "DUO",
+    "het CJIB",
+    "de IND",
+    "het COA",
+    "de GGD",
+    "GGZ",
+    "de Kamer van Koophandel",
+    "Kadaster",
+    "Rijkswaterstaat",
+    "ProRail",
+    "Politie",
+    "het Openbaar Ministerie",
+    "de Raad voor de Kinderbescherming",
+    "Veilig Thuis",
+    "de woningcorporatie",
+    "Stichting Het Baken",
+    "Ministerie van Financiën",
+    "het ministerie van Justitie en Veiligheid",
+    "Dienst Uitvoering Onderwijs",
+    "KPN",
+    "Ziggo",
+    "ING",
+    "Rabobank",
+    "Achmea",
+    "Albert Heijn",
+    "Philips",
+    "Microsoft",
+    "Ajax",
+    "PSV",
+    "Feyenoord",
+    "Radboudumc",
+    "Erasmus MC",
+    "Leger des Heils",
+    "Vluchtelingenwerk",
+    "de RDW",
+    "het RIVM",
+    "FNV",
+    "D66",
+    "VVD",
+    "GroenLinks",
+    "PvdA",
+    "CDA",
 ];
 
 /// Fills templates.
@@ -70,7 +293,8 @@ impl<'a> Synthesis<'a> {
         let mut sentence = self.fill(template);
         if self.random.chance(0.03) {
             // A value alone under a key, as in JSON.
-            let key = self.random.pick(&["naam", "klantNaam", "name", "aanvrager", "contactpersoon", "voornaam"]);
+            let key =
+                self.random.pick(&["naam", "klantNaam", "name", "aanvrager", "contactpersoon", "voornaam"]);
             let text = self.person();
             let spans = vec![(0, text.len(), Gold::Name(Label::Person))];
             return Sentence { text, spans, label: key.map(|&key| key.to_owned()) };
@@ -92,7 +316,9 @@ impl<'a> Synthesis<'a> {
             if let Some(tail) = after.strip_prefix("\\n") {
                 sentence.text.push('\n');
                 rest = tail;
-            } else if let Some((slot, tail)) = after.strip_prefix('{').and_then(|a| a.split_once('}')).filter(|(slot, _)| slot.len() == 1) {
+            } else if let Some((slot, tail)) =
+                after.strip_prefix('{').and_then(|a| a.split_once('}')).filter(|(slot, _)| slot.len() == 1)
+            {
                 self.slot(slot, &mut sentence);
                 rest = tail;
             } else if let Some((choices, tail)) = choice(after) {
@@ -124,7 +350,15 @@ impl<'a> Synthesis<'a> {
             "A" => (self.address(), Some(Gold::Name(Label::Address))),
             "O" => (self.organisation(), Some(Gold::Organisation)),
             "D" => (self.date(), None),
-            "T" => (format!("{}{}{:02}", self.random.below(24), if self.random.chance(0.5) { ":" } else { "." }, self.random.below(60)), None),
+            "T" => (
+                format!(
+                    "{}{}{:02}",
+                    self.random.below(24),
+                    if self.random.chance(0.5) { ":" } else { "." },
+                    self.random.below(60)
+                ),
+                None,
+            ),
             "E" => (format!("€ {},{:02}", self.random.below(5000), self.random.below(100)), None),
             _ => (self.number(), None),
         };
@@ -151,7 +385,14 @@ impl<'a> Synthesis<'a> {
     }
 
     fn given_name(&mut self) -> String {
-        let name = if self.random.chance(0.35) { self.one(COMMON_GIVEN) } else { let given = std::mem::take(&mut self.given); let n = self.one(&given); self.given = given; n };
+        let name = if self.random.chance(0.35) {
+            self.one(COMMON_GIVEN)
+        } else {
+            let given = std::mem::take(&mut self.given);
+            let n = self.one(&given);
+            self.given = given;
+            n
+        };
         let mut name = self.made_up(name);
         if self.random.chance(0.04) {
             name = format!("{name}-{}", self.one(COMMON_GIVEN));
@@ -161,7 +402,8 @@ impl<'a> Synthesis<'a> {
 
     fn surname(&mut self) -> String {
         let name = self.bare_surname();
-        let mut name = if self.random.chance(0.38) { format!("{} {name}", self.one(PARTICLES)) } else { name };
+        let mut name =
+            if self.random.chance(0.38) { format!("{} {name}", self.one(PARTICLES)) } else { name };
         if self.random.chance(0.09) {
             let second = self.bare_surname();
             let joint = if self.random.chance(0.7) { "-" } else { " - " };
@@ -171,7 +413,14 @@ impl<'a> Synthesis<'a> {
     }
 
     fn bare_surname(&mut self) -> String {
-        let name = if self.random.chance(0.35) { self.one(COMMON_SURNAMES) } else { let surnames = std::mem::take(&mut self.surnames); let n = self.one(&surnames); self.surnames = surnames; n };
+        let name = if self.random.chance(0.35) {
+            self.one(COMMON_SURNAMES)
+        } else {
+            let surnames = std::mem::take(&mut self.surnames);
+            let n = self.one(&surnames);
+            self.surnames = surnames;
+            n
+        };
         self.made_up(name)
     }
 
@@ -190,16 +439,58 @@ impl<'a> Synthesis<'a> {
     fn initials(&mut self) -> String {
         let count = [1, 1, 1, 2, 2, 3].get(self.random.below(6)).copied().unwrap_or(1);
         let joint = if self.random.chance(0.15) { ". " } else { "." };
-        let letters: Vec<String> = (0..count).map(|_| char::from(b'A' + self.random.below(26) as u8).to_string()).collect();
+        let letters: Vec<String> =
+            (0..count).map(|_| char::from(b'A' + self.random.below(26) as u8).to_string()).collect();
         format!("{}.", letters.join(joint))
     }
 
     fn place(&mut self) -> String {
         const LARGE: &[&str] = &[
-            "Amsterdam", "Rotterdam", "Den Haag", "Utrecht", "Eindhoven", "Groningen", "Tilburg", "Almere", "Breda", "Nijmegen", "Apeldoorn",
-            "Haarlem", "Arnhem", "Enschede", "Amersfoort", "Zaandam", "'s-Hertogenbosch", "Zwolle", "Leiden", "Maastricht", "Dordrecht", "Ede",
-            "Alphen aan den Rijn", "Leeuwarden", "Emmen", "Delft", "Venlo", "Deventer", "Paramaribo", "Istanbul", "Casablanca", "Antwerpen",
-            "Warschau", "Kyiv", "Damascus", "Londen", "Berlijn", "Willemstad", "Rabat", "Accra", "Aleppo", "Suriname", "Marokko", "Turkije", "Polen",
+            "Amsterdam",
+            "Rotterdam",
+            "Den Haag",
+            "Utrecht",
+            "Eindhoven",
+            "Groningen",
+            "Tilburg",
+            "Almere",
+            "Breda",
+            "Nijmegen",
+            "Apeldoorn",
+            "Haarlem",
+            "Arnhem",
+            "Enschede",
+            "Amersfoort",
+            "Zaandam",
+            "'s-Hertogenbosch",
+            "Zwolle",
+            "Leiden",
+            "Maastricht",
+            "Dordrecht",
+            "Ede",
+            "Alphen aan den Rijn",
+            "Leeuwarden",
+            "Emmen",
+            "Delft",
+            "Venlo",
+            "Deventer",
+            "Paramaribo",
+            "Istanbul",
+            "Casablanca",
+            "Antwerpen",
+            "Warschau",
+            "Kyiv",
+            "Damascus",
+            "Londen",
+            "Berlijn",
+            "Willemstad",
+            "Rabat",
+            "Accra",
+            "Aleppo",
+            "Suriname",
+            "Marokko",
+            "Turkije",
+            "Polen",
         ];
         if self.random.chance(0.4) {
             return self.one(LARGE).to_owned();
@@ -213,13 +504,44 @@ impl<'a> Synthesis<'a> {
     fn address(&mut self) -> String {
         let street = match self.random.below(10) {
             0..2 => self.one(STREET_WHOLE).to_owned(),
-            2..4 => format!("{} {}{}", self.one(&["Nieuwe", "Oude", "Lange", "Korte", "Eerste", "Van", "Prins", "Burgemeester", "Dr.", "Sint", "Grote", "Kleine", "Pastoor"]), self.bare_surname(), self.one(STREET_ENDS)),
-            4..5 => format!("{} {}", self.one(&["Laan van", "Hof van", "Weg naar", "Plein van de", "Op de"]), self.place()),
+            2..4 => format!(
+                "{} {}{}",
+                self.one(&[
+                    "Nieuwe",
+                    "Oude",
+                    "Lange",
+                    "Korte",
+                    "Eerste",
+                    "Van",
+                    "Prins",
+                    "Burgemeester",
+                    "Dr.",
+                    "Sint",
+                    "Grote",
+                    "Kleine",
+                    "Pastoor"
+                ]),
+                self.bare_surname(),
+                self.one(STREET_ENDS)
+            ),
+            4..5 => format!(
+                "{} {}",
+                self.one(&["Laan van", "Hof van", "Weg naar", "Plein van de", "Op de"]),
+                self.place()
+            ),
             _ => format!("{}{}", self.bare_surname(), self.one(STREET_ENDS)),
         };
         let number = self.random.below(420) + 1;
         let addition = match self.random.below(12) {
-            0 => "a", 1 => "-2", 2 => " bis", 3 => "B", 4 => " hs", 5 => " II", 6 => " A", 7 => "-C", _ => "",
+            0 => "a",
+            1 => "-2",
+            2 => " bis",
+            3 => "B",
+            4 => " hs",
+            5 => " II",
+            6 => " A",
+            7 => "-C",
+            _ => "",
         };
         format!("{street} {number}{addition}")
     }
@@ -227,16 +549,70 @@ impl<'a> Synthesis<'a> {
     fn organisation(&mut self) -> String {
         match self.random.below(10) {
             0 => format!("gemeente {}", self.place()),
-            1 => format!("{} {}", self.one(&["Rechtbank", "GGD", "Politie", "Woonstichting", "Regio", "Gemeente", "ROC", "Universiteit"]), self.place()),
-            2 => format!("{} {}", self.bare_surname(), self.one(&["B.V.", "BV", "Advocaten", "Bouw", "Transport", "& Zonen", "Makelaardij", "Groep", "VOF"])),
-            3 => format!("{} {}", self.one(&["Bakkerij", "Garage", "Stichting", "Autobedrijf", "Restaurant", "Apotheek", "Basisschool", "Huisartsenpraktijk"]), self.bare_surname()),
+            1 => format!(
+                "{} {}",
+                self.one(&[
+                    "Rechtbank",
+                    "GGD",
+                    "Politie",
+                    "Woonstichting",
+                    "Regio",
+                    "Gemeente",
+                    "ROC",
+                    "Universiteit"
+                ]),
+                self.place()
+            ),
+            2 => format!(
+                "{} {}",
+                self.bare_surname(),
+                self.one(&[
+                    "B.V.",
+                    "BV",
+                    "Advocaten",
+                    "Bouw",
+                    "Transport",
+                    "& Zonen",
+                    "Makelaardij",
+                    "Groep",
+                    "VOF"
+                ])
+            ),
+            3 => format!(
+                "{} {}",
+                self.one(&[
+                    "Bakkerij",
+                    "Garage",
+                    "Stichting",
+                    "Autobedrijf",
+                    "Restaurant",
+                    "Apotheek",
+                    "Basisschool",
+                    "Huisartsenpraktijk"
+                ]),
+                self.bare_surname()
+            ),
             _ => self.one(ORGANISATIONS).to_owned(),
         }
     }
 
     fn date(&mut self) -> String {
-        const MONTHS: &[&str] = &["januari", "februari", "maart", "april", "mei", "juni", "juli", "augustus", "september", "oktober", "november", "december"];
-        let (day, month, year) = (self.random.below(28) + 1, self.random.below(12), self.random.below(90) + 1940);
+        const MONTHS: &[&str] = &[
+            "januari",
+            "februari",
+            "maart",
+            "april",
+            "mei",
+            "juni",
+            "juli",
+            "augustus",
+            "september",
+            "oktober",
+            "november",
+            "december",
+        ];
+        let (day, month, year) =
+            (self.random.below(28) + 1, self.random.below(12), self.random.below(90) + 1940);
         match self.random.below(4) {
             0 => format!("{day} {} {year}", MONTHS.get(month).copied().unwrap_or_default()),
             1 => format!("{day:02}-{:02}-{year}", month + 1),
@@ -247,7 +623,12 @@ impl<'a> Synthesis<'a> {
 
     fn number(&mut self) -> String {
         match self.random.below(6) {
-            0 => format!("{} {}{}", self.random.below(9000) + 1000, char::from(b'A' + self.random.below(26) as u8), char::from(b'A' + self.random.below(26) as u8)),
+            0 => format!(
+                "{} {}{}",
+                self.random.below(9000) + 1000,
+                char::from(b'A' + self.random.below(26) as u8),
+                char::from(b'A' + self.random.below(26) as u8)
+            ),
             1 => format!("06-{:08}", self.random.below(100_000_000)),
             2 => format!("{}", self.random.below(1_000_000_000)),
             3 => format!("Z-{}-{}", 2015 + self.random.below(12), self.random.below(100_000)),
