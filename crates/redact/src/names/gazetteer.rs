@@ -286,7 +286,7 @@ mod tests {
     fn words_have_their_flags() {
         let gazetteer = Gazetteer::built_in();
         let flags = |word: &str| gazetteer.flags(word, hash_lower(word));
-        assert_eq!(flags("Willemijn") & GIVEN, GIVEN);
+        assert_eq!(flags("Willem") & GIVEN, GIVEN);
         assert_eq!(flags("BAKKER") & SURNAME, SURNAME);
         assert_eq!(flags("Bakker-Jansen") & SURNAME, SURNAME);
         assert_eq!(flags("Bakker-xqzw"), 0);

@@ -1,286 +1,33 @@
 //! Sentences made from templates and lists.
 
-use super::{Gold, Label, Random, Sentence};
+use std::collections::BTreeMap;
 
-/// Names that many people have, so that their words are known as such.
-const COMMON_GIVEN: &[&str] = &[
-    "Jan",
-    "Piet",
-    "Kees",
-    "Henk",
-    "Johan",
-    "Willem",
-    "Hans",
-    "Peter",
-    "Mark",
-    "Anna",
-    "Maria",
-    "Johanna",
-    "Els",
-    "Ria",
-    "Wil",
-    "Mohammed",
-    "Fatima",
-    "Emma",
-    "Daan",
-    "Sem",
-    "Lotte",
-    "Sanne",
-    "Tim",
-    "Thomas",
-    "Lars",
-    "Femke",
-    "Marieke",
-    "Ingrid",
-    "Ahmed",
-    "Ayşe",
-    "Mehmet",
-    "Samira",
-    "Yusuf",
-    "Sjoerd",
-    "Wiebe",
-    "Fenna",
-    "Truus",
-    "Gerrit",
-    "Bas",
-    "Joost",
-    "Noor",
-    "Roos",
-    "Mei",
-    "Storm",
-    "Bo",
-    "Guus",
-    "Anouk",
-    "Priya",
-    "Kwame",
-    "Oksana",
-    "Agnieszka",
-    "Wei",
-    "Shanti",
-    "Rachid",
-    "Naima",
-    "Dirk",
-    "Bert",
-    "Ans",
-    "Toos",
-    "Corrie",
-    "Jaap",
-    "Arie",
-];
-const COMMON_SURNAMES: &[&str] = &[
-    "Jong",
-    "Jansen",
-    "Vries",
-    "Berg",
-    "Bakker",
-    "Dijk",
-    "Visser",
-    "Janssen",
-    "Smit",
-    "Meijer",
-    "Boer",
-    "Mulder",
-    "Groot",
-    "Bos",
-    "Vos",
-    "Peters",
-    "Hendriks",
-    "Leeuwen",
-    "Dekker",
-    "Brouwer",
-    "Wit",
-    "Dijkstra",
-    "Smits",
-    "Graaf",
-    "Meer",
-    "Linden",
-    "Jacobs",
-    "Haan",
-    "Vermeulen",
-    "Heuvel",
-    "Veen",
-    "Broek",
-    "Bruijn",
-    "Bruin",
-    "Heijden",
-    "Schouten",
-    "Beek",
-    "Willems",
-    "Vliet",
-    "Ven",
-    "Hoekstra",
-    "Maas",
-    "Verhoeven",
-    "Koster",
-    "Dam",
-    "Wal",
-    "Prins",
-    "Blom",
-    "Huisman",
-    "Peeters",
-    "Kok",
-    "Kuijpers",
-    "Post",
-    "Hoff",
-    "Akker",
-    "Yılmaz",
-    "Kaya",
-    "Demir",
-    "Amrani",
-    "Idrissi",
-    "Singh",
-    "Nguyen",
-    "Kowalski",
-    "Wang",
-    "Chen",
-    "Mensah",
-    "Ali",
-    "Hassan",
-    "Ramdin",
-    "Pinas",
-    "Tromp",
-    "Zijlstra",
-];
-const PARTICLES: &[&str] = &[
-    "van", "de", "van de", "van der", "van den", "den", "der", "van 't", "'t", "ter", "ten", "op den",
-    "op de", "van het", "in 't", "el", "El", "al", "Al", "ben", "Ben", "di", "da", "dos", "von", "uit den",
-    "aan de", "tot", "du", "la", "le", "De", "Van", "Van der", "Van den",
-];
-const STREET_ENDS: &[&str] = &[
-    "straat",
-    "straat",
-    "straat",
-    "laan",
-    "laan",
-    "weg",
-    "weg",
-    "plein",
-    "gracht",
-    "kade",
-    "singel",
-    "dijk",
-    "hof",
-    "steeg",
-    "pad",
-    "dreef",
-    "plantsoen",
-    "park",
-    "wal",
-    "veld",
-    "baan",
-    "oord",
-    "burg",
-    "brink",
-    "erf",
-    "horst",
-    "akker",
-    "weide",
-    "gaarde",
-];
-const STREET_WHOLE: &[&str] = &[
-    "Dorpsstraat",
-    "Kerkstraat",
-    "Hoofdstraat",
-    "Markt",
-    "Grote Markt",
-    "Lange Voorhout",
-    "Nieuwe Gracht",
-    "Oude Delft",
-    "Plein 1944",
-    "Spui",
-    "Coolsingel",
-    "Stationsplein",
-    "Burgemeester de Vlugtlaan",
-    "Prins Hendrikkade",
-    "Laan van Meerdervoort",
-    "Rembrandtstraat",
-    "Oudezijds Voorburgwal",
-    "Eerste van der Helststraat",
-    "De Ruyterkade",
-    "Graaf Adolfstraat",
-    "Koningin Wilhelminalaan",
-    "Zuideinde",
-    "Noordeinde",
-    "Achterom",
-    "Achter de Kerk",
-    "Brink",
-    "Meent",
-    "Hof van Delft",
-    "Van Goghlaan",
-    "2e Dwarsstraat",
-    "Nieuwe Binnenweg",
-];
-const ORGANISATIONS: &[&str] = &[
-    "het UWV",
-    "UWV",
-    "de Belastingdienst",
-    "Belastingdienst",
-    "de SVB",
-    "SVB",
-    "DUO",
-    "het CJIB",
-    "de IND",
-    "het COA",
-    "de GGD",
-    "GGZ",
-    "de Kamer van Koophandel",
-    "Kadaster",
-    "Rijkswaterstaat",
-    "ProRail",
-    "Politie",
-    "het Openbaar Ministerie",
-    "de Raad voor de Kinderbescherming",
-    "Veilig Thuis",
-    "de woningcorporatie",
-    "Stichting Het Baken",
-    "Ministerie van Financiën",
-    "het ministerie van Justitie en Veiligheid",
-    "Dienst Uitvoering Onderwijs",
-    "KPN",
-    "Ziggo",
-    "ING",
-    "Rabobank",
-    "Achmea",
-    "Albert Heijn",
-    "Philips",
-    "Microsoft",
-    "Ajax",
-    "PSV",
-    "Feyenoord",
-    "Radboudumc",
-    "Erasmus MC",
-    "Leger des Heils",
-    "Vluchtelingenwerk",
-    "de RDW",
-    "het RIVM",
-    "FNV",
-    "D66",
-    "VVD",
-    "GroenLinks",
-    "PvdA",
-    "CDA",
-];
+use super::{Gold, Label, Random, Sentence};
 
 /// Fills templates.
 pub struct Synthesis<'a> {
     templates: Vec<&'a str>,
-    given: Vec<&'a str>,
-    surnames: Vec<&'a str>,
-    places: Vec<&'a str>,
+    /// Words by the name of their list.
+    words: BTreeMap<&'a str, Vec<&'a str>>,
     random: Random,
 }
 
 impl<'a> Synthesis<'a> {
-    /// From the lists, with a seed.
+    /// From templates (lines that begin with `@` are lists of words) and the lists of names, with a seed.
     #[must_use]
     pub fn new(templates: &'a str, given: &'a str, surnames: &'a str, places: &'a str, seed: u64) -> Self {
-        Self {
-            templates: templates.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect(),
-            given: given.lines().collect(),
-            surnames: surnames.lines().collect(),
-            places: places.lines().collect(),
-            random: Random::new(seed),
-        }
+        let own = templates.lines().filter_map(|line| line.strip_prefix('@')?.split_once(' '));
+        let own = own.map(|(name, words)| (name, words.split("; ").collect()));
+        let listed = [("all-given", given), ("all-surnames", surnames), ("all-places", places)];
+        let listed = listed.map(|(name, text)| (name, text.lines().collect()));
+        let sentences = templates.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '@']));
+        Self { templates: sentences.collect(), words: own.chain(listed).collect(), random: Random::new(seed) }
+    }
+
+    /// A word of a list.
+    fn word(&mut self, list: &str) -> &'a str {
+        let words = self.words.get(list).map(Vec::as_slice).unwrap_or_default();
+        self.random.pick(words).copied().unwrap_or_default()
     }
 
     fn one(&mut self, items: &[&'a str]) -> &'a str {
@@ -385,17 +132,11 @@ impl<'a> Synthesis<'a> {
     }
 
     fn given_name(&mut self) -> String {
-        let name = if self.random.chance(0.35) {
-            self.one(COMMON_GIVEN)
-        } else {
-            let given = std::mem::take(&mut self.given);
-            let n = self.one(&given);
-            self.given = given;
-            n
-        };
+        let list = if self.random.chance(0.35) { "given" } else { "all-given" };
+        let name = self.word(list);
         let mut name = self.made_up(name);
         if self.random.chance(0.04) {
-            name = format!("{name}-{}", self.one(COMMON_GIVEN));
+            name = format!("{name}-{}", self.word("given"));
         }
         name
     }
@@ -403,7 +144,7 @@ impl<'a> Synthesis<'a> {
     fn surname(&mut self) -> String {
         let name = self.bare_surname();
         let mut name =
-            if self.random.chance(0.38) { format!("{} {name}", self.one(PARTICLES)) } else { name };
+            if self.random.chance(0.38) { format!("{} {name}", self.word("particle")) } else { name };
         if self.random.chance(0.09) {
             let second = self.bare_surname();
             let joint = if self.random.chance(0.7) { "-" } else { " - " };
@@ -413,14 +154,8 @@ impl<'a> Synthesis<'a> {
     }
 
     fn bare_surname(&mut self) -> String {
-        let name = if self.random.chance(0.35) {
-            self.one(COMMON_SURNAMES)
-        } else {
-            let surnames = std::mem::take(&mut self.surnames);
-            let n = self.one(&surnames);
-            self.surnames = surnames;
-            n
-        };
+        let list = if self.random.chance(0.35) { "surname" } else { "all-surnames" };
+        let name = self.word(list);
         self.made_up(name)
     }
 
@@ -429,9 +164,7 @@ impl<'a> Synthesis<'a> {
         if !self.random.chance(0.12) || name.contains(' ') {
             return name.to_owned();
         }
-        let surnames = std::mem::take(&mut self.surnames);
-        let other = self.one(&surnames).to_lowercase();
-        self.surnames = surnames;
+        let other = self.word("all-surnames").to_lowercase();
         let (head, tail) = (name.chars().count().div_ceil(2), other.chars().count() / 2);
         name.chars().take(head).chain(other.chars().skip(tail)).collect()
     }
@@ -445,65 +178,13 @@ impl<'a> Synthesis<'a> {
     }
 
     fn place(&mut self) -> String {
-        const LARGE: &[&str] = &[
-            "Amsterdam",
-            "Rotterdam",
-            "Den Haag",
-            "Utrecht",
-            "Eindhoven",
-            "Groningen",
-            "Tilburg",
-            "Almere",
-            "Breda",
-            "Nijmegen",
-            "Apeldoorn",
-            "Haarlem",
-            "Arnhem",
-            "Enschede",
-            "Amersfoort",
-            "Zaandam",
-            "'s-Hertogenbosch",
-            "Zwolle",
-            "Leiden",
-            "Maastricht",
-            "Dordrecht",
-            "Ede",
-            "Alphen aan den Rijn",
-            "Leeuwarden",
-            "Emmen",
-            "Delft",
-            "Venlo",
-            "Deventer",
-            "Paramaribo",
-            "Istanbul",
-            "Casablanca",
-            "Antwerpen",
-            "Warschau",
-            "Kyiv",
-            "Damascus",
-            "Londen",
-            "Berlijn",
-            "Willemstad",
-            "Rabat",
-            "Accra",
-            "Aleppo",
-            "Suriname",
-            "Marokko",
-            "Turkije",
-            "Polen",
-        ];
-        if self.random.chance(0.4) {
-            return self.one(LARGE).to_owned();
-        }
-        let places = std::mem::take(&mut self.places);
-        let place = self.one(&places).to_owned();
-        self.places = places;
-        place
+        let list = if self.random.chance(0.4) { "place" } else { "all-places" };
+        self.word(list).to_owned()
     }
 
     fn address(&mut self) -> String {
         let street = match self.random.below(10) {
-            0..2 => self.one(STREET_WHOLE).to_owned(),
+            0..2 => self.word("street").to_owned(),
             2..4 => format!(
                 "{} {}{}",
                 self.one(&[
@@ -522,14 +203,14 @@ impl<'a> Synthesis<'a> {
                     "Pastoor"
                 ]),
                 self.bare_surname(),
-                self.one(STREET_ENDS)
+                self.word("street-end")
             ),
             4..5 => format!(
                 "{} {}",
                 self.one(&["Laan van", "Hof van", "Weg naar", "Plein van de", "Op de"]),
                 self.place()
             ),
-            _ => format!("{}{}", self.bare_surname(), self.one(STREET_ENDS)),
+            _ => format!("{}{}", self.bare_surname(), self.word("street-end")),
         };
         let number = self.random.below(420) + 1;
         let addition = match self.random.below(12) {
@@ -592,32 +273,18 @@ impl<'a> Synthesis<'a> {
                 ]),
                 self.bare_surname()
             ),
-            _ => self.one(ORGANISATIONS).to_owned(),
+            _ => self.word("organisation").to_owned(),
         }
     }
 
     fn date(&mut self) -> String {
-        const MONTHS: &[&str] = &[
-            "januari",
-            "februari",
-            "maart",
-            "april",
-            "mei",
-            "juni",
-            "juli",
-            "augustus",
-            "september",
-            "oktober",
-            "november",
-            "december",
-        ];
         let (day, month, year) =
             (self.random.below(28) + 1, self.random.below(12), self.random.below(90) + 1940);
         match self.random.below(4) {
-            0 => format!("{day} {} {year}", MONTHS.get(month).copied().unwrap_or_default()),
+            0 => format!("{day} {} {year}", self.word("month")),
             1 => format!("{day:02}-{:02}-{year}", month + 1),
             2 => format!("{day}/{}/{year}", month + 1),
-            _ => format!("{day} {}", MONTHS.get(month).copied().unwrap_or_default()),
+            _ => format!("{day} {}", self.word("month")),
         }
     }
 
