@@ -15,6 +15,7 @@ mod recognizers;
 mod redactor;
 mod restorer;
 mod screen;
+mod special;
 mod vault;
 mod view;
 

@@ -251,10 +251,7 @@ mod tests {
             words("Dhr. J.P. van 't Hoff-Bakker (34)"),
             ["Dhr", ".", "J.P.", "van", "'t", "Hoff-Bakker", "(", "34", ")"]
         );
-        assert_eq!(
-            words("Jan's fiets, Kerkstraat 12a"),
-            ["Jan", "'s", "fiets", ",", "Kerkstraat", "12a"]
-        );
+        assert_eq!(words("Jan's fiets, Kerkstraat 12a"), ["Jan", "'s", "fiets", ",", "Kerkstraat", "12a"]);
         assert_eq!(words("'s-Gravenhage D'Souza\n"), ["'s", "-", "Gravenhage", "D'Souza", "\n"]);
         assert_eq!(words("é\u{a0}x"), ["é", "x"]);
         assert_eq!(words("Th. A.-M. de Wit"), ["Th.", "A.-M.", "de", "Wit"]);
