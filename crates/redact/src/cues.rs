@@ -176,14 +176,34 @@ pub(crate) struct Spoken<'a> {
     text: &'a str,
     is_ascii: bool,
     hits: Vec<Hit>,
+    /// For each block of the text, how many hits end before it.
+    blocks: Vec<u32>,
     label: Vec<Hit>,
 }
+
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 128;
 
 impl<'a> Spoken<'a> {
     pub(crate) fn new(cues: &'a Cues, text: &'a str, label: Option<&str>) -> Self {
         let mut label = label.map(|l| cues.hits(l)).unwrap_or_default();
         label.reverse();
-        Self { cues, text, is_ascii: text.is_ascii(), hits: cues.hits(text), label }
+        let hits = cues.hits(text);
+        let mut blocks = Vec::with_capacity(text.len() / BLOCK_BYTES + 2);
+        for (n, hit) in (0_u32..).zip(&hits) {
+            while blocks.len().saturating_mul(BLOCK_BYTES) <= hit.end as usize {
+                blocks.push(n);
+            }
+        }
+        Self { cues, text, is_ascii: text.is_ascii(), hits, blocks, label }
+    }
+
+    /// How many hits end at or before `at`.
+    fn ending_by(&self, at: usize) -> usize {
+        let block = at / BLOCK_BYTES;
+        let from = self.blocks.get(block).map_or(self.hits.len(), |&n| n as usize);
+        let rest = self.hits.get(from..).unwrap_or_default();
+        from.saturating_add(rest.iter().take_while(|h| h.end as usize <= at).count())
     }
 
     /// All cues of the text, by their end.
@@ -193,7 +213,7 @@ impl<'a> Spoken<'a> {
 
     /// Cues that end at most `reach` bytes before `at`, the nearest first.
     pub(crate) fn before(&self, at: usize, reach: usize) -> impl Iterator<Item = &Hit> {
-        let upto = self.hits.partition_point(|h| h.end as usize <= at);
+        let upto = self.ending_by(at);
         let head = self.hits.get(..upto).unwrap_or_default();
         head.iter().rev().take_while(move |h| at.saturating_sub(h.end as usize) <= reach)
     }
@@ -215,10 +235,10 @@ impl<'a> Spoken<'a> {
     pub(crate) fn around(&self, start: usize, end: usize) -> Around<'_> {
         let from = if self.is_ascii { start.saturating_sub(CONTEXT_CHARS) } else { back(self.text, start) };
         let to = if self.is_ascii { end.saturating_add(CONTEXT_CHARS) } else { forward(self.text, end) };
-        let upto = self.hits.partition_point(|h| h.end as usize <= start);
-        let near = self.hits.partition_point(|h| (h.end as usize) <= from);
-        let first = self.hits.partition_point(|h| h.end as usize <= end);
-        let last = self.hits.partition_point(|h| h.end as usize <= to);
+        let upto = self.ending_by(start);
+        let near = self.ending_by(from);
+        let first = self.ending_by(end);
+        let last = self.ending_by(to);
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
         Around { spoken: self, before, after, from, end }
@@ -252,6 +272,9 @@ impl Around<'_> {
         if let Some(word) = word {
             return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
         }
+        if self.after.is_empty() {
+            return (0, None, false);
+        }
         let mut after: Vec<Hit> = self
             .after
             .iter()
@@ -283,6 +306,13 @@ impl Around<'_> {
             }
         }
         false
+    }
+
+    /// Every kind that some word around speaks for.
+    pub(crate) fn spoken_for(&self) -> KindSet {
+        let cues = self.spoken.cues;
+        let all = self.before.iter().chain(self.after).chain(&self.spoken.label);
+        all.filter_map(|h| cues.word(*h)).fold(KindSet::default(), |set, word| set.with(word.positive))
     }
 
     /// Points for `kind`.

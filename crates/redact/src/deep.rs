@@ -16,14 +16,15 @@ const SINGLES_MIN: usize = 5;
 const SINGLE_DIGITS_MIN: usize = 3;
 /// Longest thing between brackets that may stand for a sign.
 const SIGN_BYTES_MAX: usize = 16;
+/// How far from a spelled-out `@` a spelled-out point belongs to the address.
+const SIGN_REACH_BYTES: usize = 40;
 
 /// The changes to make to the text of `scan`, ascending and disjoint.
 pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
-    codes(scan.text, &mut edits);
+    codes(scan, &mut edits);
     numerals(scan, &mut edits);
     singles(scan, &mut edits);
-    spelled_signs(scan.text, &mut edits);
     edits.sort_by_key(|edit| edit.start);
     let mut end = 0;
     edits.retain(|edit| {
@@ -41,13 +42,15 @@ fn edit(start: usize, end: usize, with: &str) -> Edit {
 }
 
 /// Entities, percent signs, escapes and bracketed signs.
-fn codes(text: &str, edits: &mut Vec<Edit>) {
+fn codes(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
+    let text = scan.text;
     let mut done = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if at < done || !matches!(byte, b'%' | b'&' | b'\\' | b'(' | b'[' | b'{' | b'<') {
+    for &at in &scan.marks.codes {
+        scan.step();
+        let (Some(byte), Some(rest)) = (scan.byte(at), text.get(at..)) else { continue };
+        if at < done {
             continue;
         }
-        let Some(rest) = text.get(at..) else { continue };
         let found = match byte {
             b'%' => percent(rest),
             b'&' => entity(rest),
@@ -194,30 +197,16 @@ fn bracketed(rest: &str) -> Option<(usize, &'static str)> {
     Some((end.saturating_add(1), sign))
 }
 
-/// ` apenstaartje `, with ` punt ` after and before it.
-fn spelled_signs(text: &str, edits: &mut Vec<Edit>) {
-    for (at, word) in text.match_indices(" apenstaart") {
-        let mut end = at.saturating_add(word.len());
-        let rest = text.get(end..).unwrap_or_default();
-        end = if rest.starts_with("je ") { end.saturating_add(3) } else { end.saturating_add(1) };
-        if text.as_bytes().get(end.saturating_sub(1)) != Some(&b' ') {
-            continue;
-        }
-        edits.push(edit(at, end, "@"));
-        let from = text.ceil_char_boundary(at.saturating_sub(40));
-        let to = text.floor_char_boundary(end.saturating_add(40));
-        for (point, word) in text.get(from..to).unwrap_or_default().match_indices(" punt ") {
-            let start = from.saturating_add(point);
-            edits.push(edit(start, start.saturating_add(word.len()), "."));
-        }
-    }
-}
-
 /// `nul zes, een twee drie …`: words for digits in a row become digits, without the spaces and commas between them.
 fn numerals(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
     let mut run: Vec<(usize, usize, &str)> = Vec::new();
+    let mut signs: Vec<(usize, usize, &str)> = Vec::new();
     for (start, end, digits) in scan.spoken.numerals() {
         scan.step();
+        if matches!(digits, "@" | ".") {
+            signs.push((start, end, digits));
+            continue;
+        }
         let gap = run.last().map(|&(_, last, _)| scan.slice(last, start));
         if gap.is_some_and(|gap| !is_spoken_gap(gap)) {
             close(scan, &mut run, edits);
@@ -225,6 +214,23 @@ fn numerals(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
         run.push((start, end, digits));
     }
     close(scan, &mut run, edits);
+    spelled_signs(scan, &signs, edits);
+}
+
+/// `jan apenstaartje ziggo punt nl`: the sign, and the points within reach of it.
+fn spelled_signs(scan: &Scan<'_>, signs: &[(usize, usize, &str)], edits: &mut Vec<Edit>) {
+    let mut near = 0;
+    for (n, &(start, end, sign)) in signs.iter().enumerate() {
+        if sign == "@" {
+            near = end.saturating_add(SIGN_REACH_BYTES);
+        }
+        let soon = signs.get(n.saturating_add(1)..).unwrap_or_default().iter().take(4);
+        let before = soon.filter(|s| s.2 == "@").any(|s| s.0.saturating_sub(end) <= SIGN_REACH_BYTES);
+        let spaced = scan.byte_before(start) == Some(b' ') && scan.byte(end) == Some(b' ');
+        if spaced && (sign == "@" || start <= near || before) {
+            edits.push(edit(start.saturating_sub(1), end.saturating_add(1), sign));
+        }
+    }
 }
 
 fn is_spoken_gap(gap: &str) -> bool {
@@ -253,7 +259,7 @@ fn close(scan: &Scan<'_>, run: &mut Vec<(usize, usize, &str)>, edits: &mut Vec<E
 /// `0 6 - 1 2 3 4`: characters set apart by single spaces close up; wider spaces become one.
 fn singles(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
     let mut done = 0;
-    for group in &scan.groups {
+    for group in scan.groups() {
         scan.step();
         if group.start < done || group.len() != 1 {
             continue;
@@ -315,7 +321,7 @@ fn apart_after(scan: &Scan<'_>, at: usize) -> Option<usize> {
     alone.then_some(next)
 }
 
-/// Dutch words for 0 to 99, with their digits.
+/// Dutch words for 0 to 99 with their digits, and for the signs of an address.
 pub(crate) fn numeral_words() -> Vec<(String, String)> {
     const ONES: [&str; 20] = [
         "nul",
@@ -345,6 +351,9 @@ pub(crate) fn numeral_words() -> Vec<(String, String)> {
         ONES.iter().enumerate().map(|(n, word)| ((*word).to_owned(), n.to_string())).collect();
     words.push(("één".to_owned(), "1".to_owned()));
     words.push(("eén".to_owned(), "1".to_owned()));
+    for (word, sign) in [("apenstaart", "@"), ("apenstaartje", "@"), ("punt", ".")] {
+        words.push((word.to_owned(), sign.to_owned()));
+    }
     for (t, ten) in TENS.iter().enumerate() {
         let tens = t.saturating_add(2).saturating_mul(10);
         words.push(((*ten).to_owned(), tens.to_string()));

@@ -98,7 +98,7 @@ impl Detector {
                 view.to_original(start, end)
             })?;
         }
-        for blob in encoded::blobs(scan.text) {
+        for blob in encoded::blobs(scan.text, &scan.marks.runs) {
             let inner = View::new(&blob.text)?;
             // What stands before the blob speaks for what is in it.
             let before = scan.slice(cues::back(scan.text, blob.start), blob.start);

@@ -3,8 +3,10 @@
 
 use zeroize::Zeroizing;
 
+use crate::recognizers::Group;
+
 /// Shortest run of base64 that can hold a number of nine digits, and of hexadecimal.
-const BASE64_BYTES_MIN: usize = 12;
+pub(crate) const RUN_BYTES_MIN: usize = 12;
 const HEX_BYTES_MIN: usize = 16;
 /// Longest run that is decoded: what is longer is a picture or a file, not a value.
 pub(crate) const BLOB_BYTES_MAX: usize = 1 << 20;
@@ -19,45 +21,29 @@ pub(crate) struct Blob {
 }
 
 /// Every run in `text` that decodes to readable text.
-pub(crate) fn blobs(text: &str) -> Vec<Blob> {
+pub(crate) fn blobs(text: &str, runs: &[Group]) -> Vec<Blob> {
     let bytes = text.as_bytes();
     let mut blobs = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if !is_code(byte) {
-            at = at.saturating_add(1);
-            continue;
+    let mut runs = runs.iter().peekable();
+    while let Some(run) = runs.next() {
+        // A long line goes on in the next (RFC 2045).
+        let (mut line, mut end) = (*run, run.end);
+        while let Some(next) = runs.next_if(|next| goes_on(bytes, line, **next)) {
+            (line, end) = (*next, next.end);
         }
-        let start = at;
-        at = run_end(bytes, start);
-        let length = at.saturating_sub(start);
-        if (BASE64_BYTES_MIN..=BLOB_BYTES_MAX).contains(&length) {
-            read(bytes, start, at, &mut blobs);
+        let start = run.start;
+        if end.saturating_sub(start) <= BLOB_BYTES_MAX {
+            read(bytes, start, end, &mut blobs);
         }
     }
     blobs
 }
 
-const fn is_code(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_')
-}
-
-/// Where a run from `start` ends, over the ends of long lines, without its padding.
-fn run_end(bytes: &[u8], start: usize) -> usize {
-    let mut line = start;
-    loop {
-        let length = bytes.get(line..).unwrap_or_default().iter().take_while(|b| is_code(**b)).count();
-        let end = line.saturating_add(length);
-        let next = match bytes.get(end..).unwrap_or_default() {
-            [b'\r', b'\n', rest @ ..] if rest.first().is_some_and(|b| is_code(*b)) => end.saturating_add(2),
-            [b'\n', rest @ ..] if rest.first().is_some_and(|b| is_code(*b)) => end.saturating_add(1),
-            _ => return end,
-        };
-        if length < LINE_BYTES_MIN || length % 4 != 0 {
-            return end;
-        }
-        line = next;
-    }
+/// Whether a run is the next line of one that is long and whole.
+fn goes_on(bytes: &[u8], line: Group, next: Group) -> bool {
+    line.len() >= LINE_BYTES_MIN
+        && line.len().is_multiple_of(4)
+        && matches!(bytes.get(line.end..next.start), Some(b"\n" | b"\r\n"))
 }
 
 /// Decodes a run; where that gives no text, the parts of it between slashes and hyphens.
@@ -72,7 +58,7 @@ fn read(bytes: &[u8], start: usize, end: usize, blobs: &mut Vec<Blob>) {
     let mut from = start;
     for part in run.split(|b| matches!(b, b'/' | b'-' | b'_')) {
         let to = from.saturating_add(part.len());
-        if part.len() >= BASE64_BYTES_MIN
+        if part.len() >= RUN_BYTES_MIN
             && part.len() < run.len()
             && let Some(text) = decode(part)
         {
@@ -163,6 +149,10 @@ mod tests {
         }
     }
 
+    fn all(text: &str) -> Vec<Blob> {
+        blobs(text, &crate::marks::Marks::of(text).runs)
+    }
+
     #[test]
     fn words_and_hashes_are_no_text() {
         for text in [
@@ -170,10 +160,12 @@ mod tests {
             "Arbeidsongeschiktheidsverzekering",
             "550e8400-e29b-41d4-a716-446655440000",
         ] {
-            assert!(blobs(text).is_empty(), "{text}");
+            assert!(all(text).is_empty(), "{text}");
         }
         let long = "QUJj".repeat(BLOB_BYTES_MAX / 4 + 1);
-        assert!(blobs(&long).is_empty());
-        assert_eq!(blobs(&long[..BLOB_BYTES_MAX]).len(), 1);
+        assert!(all(&long).is_empty());
+        assert_eq!(all(&long[..BLOB_BYTES_MAX]).len(), 1);
+        let lines = format!("{}\n{}", "QUJj".repeat(19), "QUJj".repeat(5));
+        assert_eq!(all(&lines).len(), 1, "a line of 76 goes on");
     }
 }

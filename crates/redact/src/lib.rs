@@ -13,6 +13,7 @@ mod finding;
 mod folding;
 mod json;
 mod kind;
+mod marks;
 mod placeholder;
 mod profile;
 mod recognizers;

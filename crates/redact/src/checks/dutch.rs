@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_oracle_agrees() {
-        let checks: &[(&str, fn(&str) -> bool)] =
+        let checks: &[(&str, crate::recognizers::tests::Check)] =
             &[("bsn", bsn), ("onderwijsnummer", onderwijsnummer), ("btw", btw)];
         for &(kind, check) in checks {
             crate::recognizers::tests::agrees(kind, check);

@@ -272,7 +272,7 @@ pub(crate) fn it(number: &str) -> bool {
         let counted = if at % 2 == 0 { ODD.get(value as usize).copied().unwrap_or(0) } else { value };
         sum = sum.saturating_add(counted);
     }
-    let control = number.bytes().nth(15).map(|b| u32::from(b.wrapping_sub(b'A')));
+    let control = number.as_bytes().get(15).map(|b| u32::from(b.wrapping_sub(b'A')));
     shaped && control == Some(sum % 26)
 }
 
@@ -433,11 +433,11 @@ pub(crate) fn si(number: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recognizers::tests::agrees;
+    use crate::recognizers::tests::{Check, agrees};
 
     #[test]
     fn the_oracle_agrees() {
-        let checks: &[(&str, fn(&str) -> bool)] = &[
+        let checks: &[(&str, Check)] = &[
             ("at", at),
             ("be", be),
             ("bg", bg),

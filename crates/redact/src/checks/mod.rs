@@ -73,12 +73,12 @@ pub(crate) fn luhn(number: &str) -> bool {
         let doubled = if at % 2 == 1 { digit.saturating_mul(2) } else { digit };
         sum = sum.saturating_add(if doubled > 9 { doubled.saturating_sub(9) } else { doubled });
     }
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Whether a day exists in the Gregorian calendar.
 pub(crate) const fn is_date(year: u32, month: u32, day: u32) -> bool {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         2 if leap => 29,
         2 => 28,

@@ -1,276 +1,16 @@
 //! Street and house number.
 
+use super::street_words::{NO_STREET, OPENERS, PARTICLES, STRONG, SUFFIXES};
 use super::{Candidate, Group, Recognizer, Scan, because};
 use crate::Kind;
 use crate::finding::Reason;
 use crate::vault::Secret;
 
-/// What Dutch, Frisian, Belgian and German street names end in.
-const SUFFIXES: &[&str] = &[
-    "straat",
-    "strjitte",
-    "laan",
-    "weg",
-    "wei",
-    "plein",
-    "gracht",
-    "kade",
-    "dijk",
-    "singel",
-    "steeg",
-    "dreef",
-    "plantsoen",
-    "boulevard",
-    "allee",
-    "pad",
-    "hof",
-    "park",
-    "markt",
-    "wal",
-    "haven",
-    "baan",
-    "kwartier",
-    "ring",
-    "poort",
-    "brink",
-    "oord",
-    "erf",
-    "burg",
-    "lei",
-    "straße",
-    "strasse",
-    "str.",
-    "straatje",
-    "laantje",
-    "dam",
-    "brug",
-    "veld",
-    "akker",
-    "kamp",
-    "horst",
-    "hoek",
-    "zijde",
-    "werf",
-    "eiland",
-    "esplanade",
-    "steenweg",
-    "vest",
-    "bolwerk",
-    "sluis",
-    "tuin",
-    "land",
-    "zoom",
-    "hage",
-    "donk",
-    "berg",
-    "dal",
-    "stee",
-    "gaarde",
-    "kant",
-    "rade",
-    "plaats",
-    "heuvel",
-    "wijk",
-    "terp",
-];
-/// Those of them that end few other words.
-const STRONG: &[&str] = &[
-    "straat",
-    "strjitte",
-    "laan",
-    "plein",
-    "gracht",
-    "kade",
-    "dijk",
-    "singel",
-    "steeg",
-    "dreef",
-    "plantsoen",
-    "boulevard",
-    "straße",
-    "strasse",
-    "straatje",
-    "laantje",
-    "weg",
-    "steenweg",
-    "str.",
-    "hof",
-    "park",
-    "markt",
-    "baan",
-    "brink",
-    "pad",
-];
-/// Words before a number that are no street, in small letters.
-const NO_STREET: &[&str] = &[
-    "januari",
-    "februari",
-    "maart",
-    "april",
-    "mei",
-    "juni",
-    "juli",
-    "augustus",
-    "september",
-    "oktober",
-    "november",
-    "december",
-    "artikel",
-    "art",
-    "lid",
-    "pagina",
-    "bijlage",
-    "hoofdstuk",
-    "nummer",
-    "nr",
-    "kamer",
-    "tabel",
-    "figuur",
-    "stap",
-    "punt",
-    "versie",
-    "fase",
-    "week",
-    "dag",
-    "groep",
-    "klas",
-    "postbus",
-    "tel",
-    "telefoon",
-    "mobiel",
-    "fax",
-    "bsn",
-    "kvk",
-    "rsin",
-    "iban",
-    "btw",
-    "eur",
-    "euro",
-    "circa",
-    "ruim",
-    "boek",
-    "deel",
-    "paragraaf",
-    "sinds",
-    "vanaf",
-    "tot",
-    "jaar",
-    "onderweg",
-    "snelweg",
-    "spoorweg",
-    "rijksweg",
-    "voorrangsweg",
-    "geboren",
-    "geb",
-    "leeftijd",
-    "windows",
-    "office",
-    "stb",
-    "kenteken",
-    "zaak",
-    "zaaknummer",
-    "dossier",
-    "kenmerk",
-    "in",
-    "op",
-    "van",
-    "om",
-    "per",
-    "plus",
-    "max",
-    "min",
-    "ruimte",
-    "verdieping",
-    "etage",
-    "unit",
-    "bus",
-    "lijn",
-    "perron",
-    "spoor",
-    "afslag",
-    "hectometer",
-    "model",
-    "type",
-    "nederland",
-    "duitsland",
-    "friesland",
-    "gelderland",
-    "zeeland",
-    "flevoland",
-    "rusland",
-    "engeland",
-    "finland",
-    "zwitserland",
-    "gemeente",
-    "provincie",
-    "burgemeester",
-    "covid",
-    "fiscaal",
-    "ordernummer",
-    "factuurnummer",
-    "paspoort",
-    "agb",
-];
-/// Small words inside a street name.
-const PARTICLES: &[&str] = &[
-    "de", "den", "der", "van", "het", "'t", "'s", "ter", "ten", "la", "le", "du", "in", "op", "en", "te",
-    "aan", "bij",
-];
-/// Capitalised words that begin a sentence rather than a street.
-const OPENERS: &[&str] = &[
-    "In",
-    "Op",
-    "Aan",
-    "De",
-    "Het",
-    "Een",
-    "Bij",
-    "Van",
-    "Te",
-    "Naar",
-    "Adres",
-    "Wonende",
-    "Mijn",
-    "Uw",
-    "Ons",
-    "Zijn",
-    "Haar",
-    "Hij",
-    "Zij",
-    "Ze",
-    "Ik",
-    "Wij",
-    "U",
-    "En",
-    "Of",
-    "Maar",
-    "Dat",
-    "Dit",
-    "Deze",
-    "Die",
-    "Als",
-    "Om",
-    "Voor",
-    "Na",
-    "Over",
-    "Straat",
-    "Woonadres",
-    "Bezoekadres",
-    "Postadres",
-    "Locatie",
-    "Gelegen",
-    "Woont",
-    "Te",
-    "Kenmerk",
-    "Betreft",
-    "Heer",
-    "Mevrouw",
-    "Dhr",
-    "Mevr",
-];
 /// Words of a street name at most, and their bytes.
 const WORDS_MAX: usize = 6;
 const NAME_BYTES_MAX: usize = 64;
+/// The shortest street that is believed without a capital.
+const SMALL_STREET_BYTES_MIN: usize = 6;
 
 /// Finds streets with a house number: by the street's ending, a postcode after it, or words before it.
 pub(crate) struct Address;
@@ -285,7 +25,7 @@ impl Recognizer for Address {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for (i, group) in scan.groups.iter().enumerate() {
+        for (i, group) in scan.groups().iter().enumerate() {
             scan.step();
             if let Some(candidate) = read(scan, i, *group) {
                 sink(candidate);
@@ -300,6 +40,11 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
         return None;
     }
     let (street_start, word) = street_before(scan, i, group.start)?;
+    let capital = word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    // Most numbers follow a small word: that is no street.
+    if !capital && word.len() < SMALL_STREET_BYTES_MIN {
+        return None;
+    }
     let lower = word.to_lowercase();
     if NO_STREET.contains(&lower.as_str()) {
         return None;
@@ -307,7 +52,10 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     let end = house_end(scan, group);
     let ending =
         |list: &[&str]| list.iter().any(|s| lower.ends_with(s) && lower.len() > s.len().saturating_add(1));
-    let capital = word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    if !capital && !ending(SUFFIXES) {
+        return None;
+    }
+    let street_start = run_start(scan.text, street_start);
     let postcode = postcode_after(scan, end);
     let reason: Reason = if postcode && (capital || ending(SUFFIXES)) {
         because("a number and a postcode after it", 70)
@@ -360,12 +108,12 @@ fn street_before<'v>(scan: &Scan<'v>, i: usize, number: usize) -> Option<(usize,
     let gap = number.checked_sub(1)?;
     let (mut start, mut word) = word_before(scan.text, gap)?;
     // `Plein 1944 12`: a year belongs to the name.
-    let previous = i.checked_sub(1).and_then(|p| scan.groups.get(p));
+    let previous = i.checked_sub(1).and_then(|p| scan.groups().get(p));
     if previous.is_some_and(|p| p.len() == 4 && p.start == start && p.end == gap) {
         (start, word) = word_before(scan.text, start.checked_sub(1)?)?;
     }
     let has_letters = word.chars().filter(|c| c.is_alphabetic()).count() >= 2;
-    has_letters.then(|| (run_start(scan.text, start), word))
+    has_letters.then_some((start, word))
 }
 
 /// The word that ends at `end`, without marks around it; `None` when a line or sentence ends there.

@@ -65,7 +65,7 @@ impl Recognizer for BirthDate {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for first in 0..scan.groups.len() {
+        for first in 0..scan.groups().len() {
             scan.step();
             let Some(date) =
                 numeric(scan, first).or_else(|| in_words(scan, first)).or_else(|| in_one_run(scan, first))
@@ -111,7 +111,7 @@ fn year(written: u32, digits: usize) -> Option<u32> {
 
 /// `31-12-1999`, `31/12/99`, `31.12.1999`, `31 12 1999`, `1999-12-31`.
 fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
-    let [a, b, c] = scan.groups.get(first..first.saturating_add(3))? else { return None };
+    let [a, b, c] = scan.groups().get(first..first.saturating_add(3))? else { return None };
     let gap = scan.slice(a.end, b.start);
     let bare = gap.trim_matches(' ');
     let spaced = gap.len() <= 3 && (matches!(bare, "-" | "/" | ".") || gap == " ");
@@ -133,7 +133,7 @@ fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
 
 /// `6 juli 1999`, `6 juli '99`, `6e juli 1999`, `6-jul-1999`.
 fn in_words(scan: &Scan<'_>, first: usize) -> Option<Date> {
-    let [a, b] = scan.groups.get(first..first.saturating_add(2))? else { return None };
+    let [a, b] = scan.groups().get(first..first.saturating_add(2))? else { return None };
     let between = scan.slice(a.end, b.start);
     if a.len() > 2 || between.len() > MONTH_BYTES_MAX + 8 {
         return None;
@@ -159,7 +159,7 @@ fn month(word: &str) -> Option<u32> {
 
 /// `31121999` or `19991231`.
 fn in_one_run(scan: &Scan<'_>, first: usize) -> Option<Date> {
-    let group = *scan.groups.get(first)?;
+    let group = *scan.groups().get(first)?;
     if group.len() != 8 {
         return None;
     }

@@ -30,7 +30,7 @@ impl Recognizer for CaseNumber {
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let mut done = 0;
-        for group in &scan.groups {
+        for group in scan.groups() {
             scan.step();
             if group.start < done {
                 continue;

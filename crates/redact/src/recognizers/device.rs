@@ -22,33 +22,25 @@ impl Recognizer for Device {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for first in 0..scan.groups.len() {
+        for first in 0..scan.groups().len() {
             scan.step();
             if let Some(candidate) = version_4(scan, first) {
                 sink(candidate);
             }
         }
-        let bytes = scan.text.as_bytes();
         let mut done = 0;
-        for (at, _) in scan.text.match_indices([':', '-', '.']) {
-            let beside = |i: Option<usize>| {
-                i.and_then(|i| bytes.get(i)).is_some_and(|b| b.is_ascii_hexdigit() || *b == b':')
-            };
-            if at < done
-                || !(beside(at.checked_sub(1)) && beside(at.checked_add(1))
-                    || bytes.get(at..at.saturating_add(2)) == Some(b"::"))
-            {
-                continue;
-            }
+        for &at in &scan.marks.joints {
             scan.step();
-            done = hexadecimal(scan, at, sink);
+            if at >= done {
+                done = hexadecimal(scan, at, sink);
+            }
         }
     }
 }
 
 /// Four numbers to 255, with points.
 fn version_4(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
-    let [a, b, c, d] = scan.groups.get(first..first.saturating_add(4))? else { return None };
+    let [a, b, c, d] = scan.groups().get(first..first.saturating_add(4))? else { return None };
     if [(a, b), (b, c), (c, d)].iter().any(|(x, y)| scan.slice(x.end, y.start) != ".") || a.len() > 3 {
         return None;
     }

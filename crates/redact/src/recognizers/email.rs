@@ -26,7 +26,7 @@ impl Recognizer for Email {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for (at, _) in scan.text.match_indices('@') {
+        for &at in &scan.marks.ats {
             scan.step();
             if let Some(candidate) = read(scan, at) {
                 sink(candidate);

@@ -110,7 +110,7 @@ impl Recognizer for IbanRecognizer {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for group in &scan.groups {
+        for group in scan.groups() {
             scan.step();
             // The check digits open the number: `NL91`, or `NL 91`.
             let letters_end = match scan.byte_before(group.start) {
@@ -119,11 +119,9 @@ impl Recognizer for IbanRecognizer {
             };
             let Some(start) = letters_end.checked_sub(2) else { continue };
             let letters = scan.slice(start, letters_end);
-            if !letters.bytes().all(|b| b.is_ascii_alphabetic()) {
-                continue;
-            }
-            let country = letters.to_ascii_uppercase();
-            let Ok(at) = LENGTHS.binary_search_by_key(&country.as_str(), |&(c, _)| c) else { continue };
+            let &[one, two] = letters.as_bytes() else { continue };
+            let country = [one.to_ascii_uppercase(), two.to_ascii_uppercase()];
+            let Ok(at) = LENGTHS.binary_search_by(|(c, _)| c.as_bytes().cmp(&country)) else { continue };
             let Some(&(_, length)) = LENGTHS.get(at) else { continue };
             if let Some(candidate) = read(scan, start, length) {
                 sink(candidate);

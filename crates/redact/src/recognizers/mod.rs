@@ -18,6 +18,7 @@ mod numbers;
 mod phone;
 mod place;
 mod postcode;
+mod street_words;
 mod table;
 mod user;
 
@@ -25,6 +26,7 @@ pub(crate) use address::{run_start, street_start};
 
 use crate::cues::{Around, Cues, Spoken};
 use crate::finding::Reason;
+use crate::marks::Marks;
 use crate::vault::Secret;
 use crate::{Error, Kind};
 
@@ -91,10 +93,10 @@ impl Group {
     }
 }
 
-/// A view with its digit groups and cues, found once for all recognizers.
+/// A view with what stands in it and its cues, found once for all recognizers.
 pub(crate) struct Scan<'v> {
     pub(crate) text: &'v str,
-    pub(crate) groups: Vec<Group>,
+    pub(crate) marks: Marks,
     pub(crate) spoken: Spoken<'v>,
     #[cfg(test)]
     pub(crate) steps: std::cell::Cell<u64>,
@@ -103,28 +105,18 @@ pub(crate) struct Scan<'v> {
 impl<'v> Scan<'v> {
     /// `label`: the JSON key that the text stands under, or words like it.
     pub(crate) fn new(text: &'v str, cues: &'v Cues, label: Option<&str>) -> Self {
-        let mut groups = Vec::new();
-        let mut open: Option<usize> = None;
-        for (at, byte) in text.bytes().enumerate() {
-            match (byte.is_ascii_digit(), open) {
-                (true, None) => open = Some(at),
-                (false, Some(start)) => {
-                    groups.push(Group { start, end: at });
-                    open = None;
-                }
-                _ => {}
-            }
-        }
-        if let Some(start) = open {
-            groups.push(Group { start, end: text.len() });
-        }
         Self {
             text,
-            groups,
+            marks: Marks::of(text),
             spoken: Spoken::new(cues, text, label),
             #[cfg(test)]
             steps: std::cell::Cell::new(0),
         }
+    }
+
+    /// The digit groups.
+    pub(crate) fn groups(&self) -> &[Group] {
+        &self.marks.groups
     }
 
     /// Counts work, for the test that it grows with the text and no faster.
@@ -249,8 +241,10 @@ pub(crate) mod tests {
         })
     }
 
+    pub(crate) type Check = fn(&str) -> bool;
+
     /// Holds a check to the oracle, over numbers of which some are valid and some are not.
-    pub(crate) fn agrees(kind: &'static str, check: fn(&str) -> bool) {
+    pub(crate) fn agrees(kind: &'static str, check: Check) {
         let mut seen = [0, 0];
         let mut wrong = Vec::new();
         for (number, valid) in golden(kind) {

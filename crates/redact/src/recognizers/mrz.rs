@@ -23,7 +23,7 @@ impl Recognizer for MachineReadable {
         let bytes = scan.text.as_bytes();
         let belongs = |b: &u8| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'<';
         let mut done = 0;
-        for (at, _) in scan.text.match_indices('<') {
+        for &at in &scan.marks.angles {
             scan.step();
             if at < done {
                 continue;

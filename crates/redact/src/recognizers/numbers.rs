@@ -1,15 +1,18 @@
 //! Reads the rows of `table.rs` in a text: in one run, in groups, or digit by digit.
 
 use super::table::{ROWS, Row, fits, is_written};
-use super::{CUED_CHARS_MAX, Candidate, Group, Recognizer, SCORE_MIN, Scan, because, compact};
+use super::{CUED_CHARS_MAX, Candidate, Group, Recognizer, SCORE_MIN, Scan, because};
 use crate::Kind;
 use crate::cues::Around;
 use crate::finding::Reason;
+use crate::kind::KindSet;
 
 /// Letters and digits of a row at most.
 const LENGTH_MAX: usize = 19;
 /// Groups that a number is written in at most, unless digit by digit.
 const GROUPS_MAX: usize = 8;
+/// Points below which only words make a number a candidate.
+const WEAK: i16 = 40;
 /// Letters and digits of one group at most.
 const WORD_BYTES_MAX: usize = 24;
 
@@ -46,12 +49,12 @@ impl Recognizer for Numbers {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for first in 0..scan.groups.len() {
-            self.from_digits(scan, first, sink);
+        for first in 0..scan.groups().len() {
+            self.of_digits(scan, first, sink);
         }
         let mut done = 0;
-        for group in &scan.groups {
-            done = self.from_word(scan, *group, done, sink);
+        for group in scan.groups() {
+            done = self.of_word(scan, *group, done, sink);
         }
     }
 }
@@ -63,12 +66,12 @@ fn is_gap(gap: &str, singles: bool) -> bool {
 
 impl Numbers {
     /// The numbers of digits alone that begin with the group `first`.
-    fn from_digits(&self, scan: &Scan<'_>, first: usize, sink: &mut dyn FnMut(Candidate)) {
-        let Some(opening) = scan.groups.get(first) else { return };
+    fn of_digits(&self, scan: &Scan<'_>, first: usize, sink: &mut dyn FnMut(Candidate)) {
+        let Some(opening) = scan.groups().get(first) else { return };
         let mut length = 0_usize;
         let mut singles = true;
         let mut previous: Option<Group> = None;
-        for (n, group) in scan.groups.iter().skip(first).take(LENGTH_MAX).enumerate() {
+        for (n, group) in scan.groups().iter().skip(first).take(LENGTH_MAX).enumerate() {
             scan.step();
             let both_single = group.len() == 1 && previous.is_none_or(|p| p.len() == 1);
             if previous.is_some_and(|p| !is_gap(scan.slice(p.end, group.start), both_single)) {
@@ -92,13 +95,7 @@ impl Numbers {
     }
 
     /// The numbers with letters in or beside the word around `group`; `done` is where the last such word began.
-    fn from_word(
-        &self,
-        scan: &Scan<'_>,
-        group: Group,
-        done: usize,
-        sink: &mut dyn FnMut(Candidate),
-    ) -> usize {
+    fn of_word(&self, scan: &Scan<'_>, group: Group, done: usize, sink: &mut dyn FnMut(Candidate)) -> usize {
         let word = scan.word_around(group.start, group.end, WORD_BYTES_MAX);
         if word.len() > LENGTH_MAX || scan.attached_before(word.start) {
             return done;
@@ -121,14 +118,14 @@ impl Numbers {
         }
         for (i, &start) in starts.iter().enumerate() {
             if start >= done && !starts.iter().take(i).any(|&s| s == start) {
-                self.from_start(scan, start, sink);
+                self.at_start(scan, start, sink);
             }
         }
         word.start.saturating_add(1)
     }
 
     /// The numbers with letters that begin at `start`.
-    fn from_start(&self, scan: &Scan<'_>, start: usize, sink: &mut dyn FnMut(Candidate)) {
+    fn at_start(&self, scan: &Scan<'_>, start: usize, sink: &mut dyn FnMut(Candidate)) {
         let mut length = 0_usize;
         let (mut letters, mut digits) = (false, false);
         let mut at = start;
@@ -146,8 +143,10 @@ impl Numbers {
             if part.is_empty() || length > LENGTH_MAX {
                 break;
             }
-            letters = letters || part.bytes().any(|b| b.is_ascii_alphabetic());
-            digits = digits || part.bytes().any(|b| b.is_ascii_digit());
+            for byte in part.bytes() {
+                letters = letters || byte.is_ascii_alphabetic();
+                digits = digits || byte.is_ascii_digit();
+            }
             at = word.end;
             if !letters || !digits {
                 continue;
@@ -165,9 +164,9 @@ fn whole_row(scan: &Scan<'_>, first: usize, last: usize) -> bool {
         (Some(a), Some(b)) => a.len() == 1 && b.len() == 1 && is_gap(scan.slice(a.end, b.start), true),
         _ => false,
     };
-    let before = first.checked_sub(1).and_then(|i| scan.groups.get(i));
-    !joined(before, scan.groups.get(first))
-        && !joined(scan.groups.get(last), scan.groups.get(last.saturating_add(1)))
+    let before = first.checked_sub(1).and_then(|i| scan.groups().get(i));
+    !joined(before, scan.groups().get(first))
+        && !joined(scan.groups().get(last), scan.groups().get(last.saturating_add(1)))
 }
 
 /// One stretch of text, read as a number.
@@ -176,13 +175,35 @@ struct Reading<'s, 'v> {
     start: usize,
     end: usize,
     raw: &'v str,
-    compact: crate::vault::Secret,
+    compact: Compact,
+}
+
+/// The letters and digits of a number, in capitals, without an allocation; wiped like every copy of a value.
+struct Compact {
+    bytes: zeroize::Zeroizing<[u8; LENGTH_MAX]>,
+    length: usize,
+}
+
+impl Compact {
+    fn new(raw: &str) -> Self {
+        let mut bytes = zeroize::Zeroizing::new([0_u8; LENGTH_MAX]);
+        let mut length = 0_usize;
+        for (slot, byte) in bytes.iter_mut().zip(raw.bytes().filter(u8::is_ascii_alphanumeric)) {
+            *slot = byte.to_ascii_uppercase();
+            length = length.saturating_add(1);
+        }
+        Self { bytes, length }
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default()
+    }
 }
 
 impl<'s, 'v> Reading<'s, 'v> {
     fn new(scan: &'s Scan<'v>, start: usize, end: usize) -> Self {
         let raw = scan.slice(start, end);
-        Self { scan, start, end, raw, compact: compact(raw) }
+        Self { scan, start, end, raw, compact: Compact::new(raw) }
     }
 
     /// Hands on every row that the stretch can be, and that words or its own check speak for.
@@ -190,22 +211,32 @@ impl<'s, 'v> Reading<'s, 'v> {
         if self.raw.len() > CUED_CHARS_MAX {
             return;
         }
-        let mut around: Option<Around<'_>> = None;
         let mut surroundings: Option<Vec<Reason>> = None;
+        let mut around: Option<(Around<'_>, KindSet)> = None;
         for row in rows {
             if !fits(row.shape, self.compact.as_str()) {
                 continue;
             }
+            let (around, spoken_for) = around.get_or_insert_with(|| {
+                let around = self.scan.around(self.start, self.end);
+                let spoken_for = around.spoken_for();
+                (around, spoken_for)
+            });
+            // A number that has no check, or a weak one, is nothing without a word for it.
+            if row.plain.max(row.usual) < WEAK && !spoken_for.has(row.kind) {
+                continue;
+            }
             let Some(own) = self.own(row) else { continue };
-            let around = around.get_or_insert_with(|| self.scan.around(self.start, self.end));
+            if own.points < WEAK && !spoken_for.has(row.kind) {
+                continue;
+            }
             let cues = around.points(row.kind);
             if own.points.saturating_add(cues) < SCORE_MIN {
                 continue;
             }
             let writing = surroundings.get_or_insert_with(|| self.writing(spelled));
             let penalty: i16 = if own.usual { 0 } else { writing.iter().map(|r| r.points).sum() };
-            // A number that fails its check, or has none, is nothing without a word for it.
-            let weak = own.points < 40 && cues <= 0;
+            let weak = own.points < WEAK && cues <= 0;
             if own.points.saturating_add(cues).saturating_add(penalty) < SCORE_MIN || weak {
                 continue;
             }

@@ -70,7 +70,7 @@ impl Recognizer for Phone {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for first in 0..scan.groups.len() {
+        for first in 0..scan.groups().len() {
             scan.step();
             if let Some(candidate) = read(scan, first) {
                 sink(candidate);
@@ -81,7 +81,7 @@ impl Recognizer for Phone {
 
 /// The longest telephone number that begins with the digit group `first`.
 fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
-    let opening = *scan.groups.get(first)?;
+    let opening = *scan.groups().get(first)?;
     let plus = plus_before(scan, opening.start);
     if plus.is_none() && scan.byte(opening.start) != Some(b'0') {
         return None;
@@ -89,7 +89,7 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     let mut digits = zeroize::Zeroizing::new(String::with_capacity(DIGITS_MAX));
     let mut previous = opening.start;
     let mut best = None;
-    for (n, group) in scan.groups.iter().skip(first).take(DIGITS_MAX).enumerate() {
+    for (n, group) in scan.groups().iter().skip(first).take(DIGITS_MAX).enumerate() {
         let gap = scan.slice(previous, group.start);
         if n > 0 && !is_gap(gap) {
             break;
@@ -135,7 +135,7 @@ fn plus_before(scan: &Scan<'_>, start: usize) -> Option<usize> {
 
 /// Whether the groups from `first` are a day, a month and a year: `06-12-2024 10:15` is no telephone number.
 fn opens_with_date(scan: &Scan<'_>, first: usize) -> bool {
-    let Some([day, month, year]) = scan.groups.get(first..first.saturating_add(3)) else { return false };
+    let Some([day, month, year]) = scan.groups().get(first..first.saturating_add(3)) else { return false };
     let value = |g: &super::Group| scan.slice(g.start, g.end).parse::<u32>().unwrap_or(0);
     let gap = scan.slice(day.end, month.start);
     matches!(gap, "-" | "/" | ".")

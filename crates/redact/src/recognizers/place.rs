@@ -21,9 +21,9 @@ impl Recognizer for Coordinates {
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let mut done = 0;
-        for first in 0..scan.groups.len() {
+        for first in 0..scan.groups().len() {
             scan.step();
-            if scan.groups.get(first).is_some_and(|g| g.start < done) {
+            if scan.groups().get(first).is_some_and(|g| g.start < done) {
                 continue;
             }
             let Some((start, end, reason)) =
@@ -54,7 +54,10 @@ impl Recognizer for Coordinates {
 
 /// A decimal number from group `first`: where it starts (with its sign) and ends, and its whole part; `mark` is the point.
 fn decimal(scan: &Scan<'_>, first: usize, mark: &str, whole_max: u32) -> Option<(usize, usize)> {
-    let [whole, part] = scan.groups.get(first..first.saturating_add(2))? else { return None };
+    let [whole, part] = scan.groups().get(first..first.saturating_add(2))? else { return None };
+    if part.len() < DECIMALS_MIN || scan.slice(whole.end, part.start) != mark {
+        return None;
+    }
     let value: u32 = scan.slice(whole.start, whole.end).parse().ok()?;
     let right = whole.len() <= 3
         && value <= whole_max
@@ -94,7 +97,7 @@ fn single(scan: &Scan<'_>, first: usize) -> Option<(usize, usize, crate::finding
 
 /// `52°22'12"N`, and `4°53'42.5"E` after it in a candidate of its own.
 fn sexagesimal(scan: &Scan<'_>, first: usize) -> Option<(usize, usize, crate::finding::Reason)> {
-    let [degrees, minutes, seconds] = scan.groups.get(first..first.saturating_add(3))? else { return None };
+    let [degrees, minutes, seconds] = scan.groups().get(first..first.saturating_add(3))? else { return None };
     let value: u32 = scan.slice(degrees.start, degrees.end).parse().ok()?;
     let mark = |from: usize, to: usize, sign: char| {
         let text = scan.slice(from, to);

@@ -27,7 +27,7 @@ impl Recognizer for Postcode {
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for (i, group) in scan.groups.iter().enumerate() {
+        for (i, group) in scan.groups().iter().enumerate() {
             scan.step();
             if let Some(candidate) = read(scan, i, *group) {
                 sink(candidate);
@@ -85,7 +85,7 @@ fn shape(letters: &str, gap: usize, upper: &str) -> Reason {
 
 /// Where the house number starts that ends right before the postcode: `Dorpsstraat 12a, 1234 AB`.
 fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
-    let number = *scan.groups.get(i.checked_sub(1)?)?;
+    let number = *scan.groups().get(i.checked_sub(1)?)?;
     let between = scan.slice(number.end, postcode);
     let addition = between.trim_end_matches([' ', ',', '\n', '\r', ';']);
     let separators = between.len().saturating_sub(addition.len());
@@ -96,7 +96,7 @@ fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
     }
     // In `12-3` the group is the addition of the number before it.
     let start = if matches!(scan.byte_before(number.start), Some(b'-' | b'/')) {
-        let base = *scan.groups.get(i.checked_sub(2)?)?;
+        let base = *scan.groups().get(i.checked_sub(2)?)?;
         if base.end.saturating_add(1) != number.start || base.len() > 5 {
             return None;
         }

@@ -64,7 +64,7 @@ impl UserName {
     /// A JSON value that is one word, under a key that says what it is.
     fn labelled(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let end = scan.text.len();
-        if end > NAME_BYTES_MAX || end < 3 || !scan.text.bytes().all(is_name) {
+        if !(3..=NAME_BYTES_MAX).contains(&end) || !scan.text.bytes().all(is_name) {
             return;
         }
         if scan.spoken.label_says(Kind::UserName) && scan.text.bytes().any(|b| b.is_ascii_alphabetic()) {
