@@ -1,104 +1,347 @@
 //! Context: words near a candidate that speak for or against it.
+//!
+//! One automaton holds the words of all kinds and reads a text once; each candidate then looks at the words around it.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::Error;
+use crate::catalogue::Entry;
+use crate::deep::numeral_words;
 use crate::finding::Reason;
+use crate::kind::KindSet;
+use crate::{Error, Kind};
 
 /// Characters of context on either side of a candidate.
 pub const CONTEXT_CHARS: usize = 40;
 
 /// Points for a cue before (or a JSON key), and for one after.
-const BEFORE_POINTS: i16 = 40;
-const AFTER_POINTS: i16 = 30;
+pub(crate) const BEFORE_POINTS: i16 = 40;
+pub(crate) const AFTER_POINTS: i16 = 30;
+/// Points when a word of another kind stands nearer than the one that speaks for this kind.
+const OTHER_KIND_POINTS: i16 = -10;
+/// How far past a cue after the candidate we look for a number that the cue announces.
+const ANNOUNCED_CHARS_MAX: usize = 20;
 
-/// The cues of one recognizer. A cue begins at a word boundary, ends at one unless written with `*`, and ignores ASCII case.
+/// The cues of all kinds. A cue begins and ends at a word boundary unless written with `*` there, and ignores ASCII case.
 pub(crate) struct Cues {
     automaton: AhoCorasick,
     words: Vec<Word>,
 }
 
 struct Word {
-    text: &'static str,
+    text: Cow<'static, str>,
+    /// The digits that the word stands for.
+    numeral: Option<String>,
+    open_start: bool,
     open_end: bool,
-    positive: bool,
+    positive: KindSet,
+    negative: KindSet,
+}
+
+/// A cue in a text, in bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Hit {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    word: u32,
 }
 
 impl Cues {
-    pub(crate) fn new(positive: &[&'static str], negative: &[&'static str]) -> Result<Self, Error> {
-        let words: Vec<Word> = positive
-            .iter()
-            .map(|w| (w, true))
-            .chain(negative.iter().map(|w| (w, false)))
-            .map(|(w, positive)| Word { text: w.trim_end_matches('*'), open_end: w.ends_with('*'), positive })
+    pub(crate) fn new(entries: &[Entry]) -> Result<Self, Error> {
+        let mut sets: BTreeMap<&'static str, (KindSet, KindSet)> = BTreeMap::new();
+        for entry in entries {
+            let only = KindSet::only(entry.kind);
+            for word in entry.positive.iter().flat_map(|list| list.iter()) {
+                let set = &mut sets.entry(word).or_default().0;
+                *set = set.with(only);
+            }
+            for word in entry.negative.iter().flat_map(|list| list.iter()) {
+                let set = &mut sets.entry(word).or_default().1;
+                *set = set.with(only);
+            }
+        }
+        let mut words: Vec<Word> = sets
+            .into_iter()
+            .map(|(written, (positive, negative))| Word {
+                text: Cow::Borrowed(written.trim_matches('*')),
+                numeral: None,
+                open_start: written.starts_with('*'),
+                open_end: written.ends_with('*'),
+                positive,
+                negative,
+            })
             .collect();
+        words.extend(numeral_words().into_iter().map(|(word, digits)| Word {
+            text: Cow::Owned(word),
+            numeral: Some(digits),
+            open_start: false,
+            open_end: false,
+            positive: KindSet::default(),
+            negative: KindSet::default(),
+        }));
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .build(words.iter().map(|w| w.text))
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(words.iter().map(|w| w.text.as_bytes()))
             .map_err(|_| Error::Internal("cue table"))?;
         Ok(Self { automaton, words })
     }
 
     /// Every cue, for the detector digest.
     pub(crate) fn canonical(&self) -> String {
-        self.words
-            .iter()
-            .map(|w| {
-                format!(
-                    "{}{}{}\n",
-                    if w.positive { '+' } else { '-' },
-                    w.text,
-                    if w.open_end { "*" } else { "" }
-                )
-            })
-            .collect()
+        let line = |w: &Word| {
+            let (start, end) = (if w.open_start { "*" } else { "" }, if w.open_end { "*" } else { "" });
+            format!("{start}{}{end} {:?} {:?} {:?}\n", w.text, w.positive, w.negative, w.numeral)
+        };
+        self.words.iter().map(line).collect()
     }
 
-    /// What the surroundings of `start..end` say. The nearest cue before decides; then the label (a JSON key);
-    /// then the nearest cue after.
-    pub(crate) fn judge(&self, text: &str, start: usize, end: usize, label: Option<&str>) -> Option<Reason> {
-        let before = text.get(back(text, start)..start).unwrap_or_default();
-        if let Some(word) = self.last(before) {
-            return Some(reason(word, BEFORE_POINTS, "before"));
+    /// Every cue in `text`, by its end.
+    pub(crate) fn hits(&self, text: &str) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            let at = found.pattern().as_usize();
+            let Some(word) = self.words.get(at) else { continue };
+            if !bounded(text, found.start(), found.end(), word) {
+                continue;
+            }
+            let (Ok(start), Ok(end), Ok(word)) =
+                (u32::try_from(found.start()), u32::try_from(found.end()), u32::try_from(at))
+            else {
+                continue;
+            };
+            hits.push(Hit { start, end, word });
         }
-        if let Some(word) = label.and_then(|label| self.last(label)) {
-            return Some(reason(word, BEFORE_POINTS, "as key"));
+        hits
+    }
+
+    /// Whether a hit speaks for `kind`.
+    pub(crate) fn speaks_for(&self, hit: Hit, kind: Kind) -> bool {
+        self.word(hit).is_some_and(|w| w.positive.has(kind))
+    }
+
+    fn word(&self, hit: Hit) -> Option<&Word> {
+        self.words.get(hit.word as usize)
+    }
+
+    /// The nearest word of `kind` among hits by distance, and whether a word of another kind stands nearer.
+    fn nearest(
+        &self,
+        kind: Kind,
+        hits: impl Iterator<Item = Hit>,
+        edge: fn(Hit) -> u32,
+    ) -> (Option<&Word>, bool) {
+        let mut best: Option<(&Word, u32)> = None;
+        let mut other = false;
+        for hit in hits {
+            let Some(word) = self.word(hit) else { continue };
+            let own = word.positive.has(kind) || word.negative.has(kind);
+            match best {
+                Some((_, at)) if edge(hit) != at => break,
+                Some((nearest, at)) if own && word.text.len() > nearest.text.len() => best = Some((word, at)),
+                Some(_) => {}
+                None if own => best = Some((word, edge(hit))),
+                None => other = other || !word.positive.is_empty(),
+            }
         }
-        let after = text.get(end..forward(text, end)).unwrap_or_default();
-        self.first(after).map(|word| reason(word, AFTER_POINTS, "after"))
-    }
-
-    fn last<'a>(&'a self, text: &'a str) -> Option<&'a Word> {
-        self.hits(text).max_by_key(|&(_, end, word)| (end, word.text.len())).map(|(_, _, word)| word)
-    }
-
-    fn first<'a>(&'a self, text: &'a str) -> Option<&'a Word> {
-        self.hits(text)
-            .min_by_key(|&(start, _, word)| (start, usize::MAX.saturating_sub(word.text.len())))
-            .map(|(_, _, word)| word)
-    }
-
-    fn hits<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (usize, usize, &'a Word)> {
-        self.automaton.find_overlapping_iter(text).filter_map(move |m| {
-            let word = self.words.get(m.pattern().as_usize())?;
-            let left = text.get(..m.start())?.chars().next_back();
-            let right = text.get(m.end()..)?.chars().next();
-            let first_is_word = word.text.starts_with(char::is_alphanumeric);
-            let last_is_word = word.text.ends_with(char::is_alphanumeric);
-            let left_ok = !first_is_word || !left.is_some_and(char::is_alphanumeric);
-            let right_ok = word.open_end || !last_is_word || !right.is_some_and(char::is_alphanumeric);
-            (left_ok && right_ok).then_some((m.start(), m.end(), word))
-        })
+        (best.map(|(word, _)| word), other)
     }
 }
 
-fn reason(word: &Word, points: i16, place: &str) -> Reason {
-    let (sign, points) =
-        if word.positive { ("cue", points) } else { ("counter-cue", points.saturating_neg()) };
-    Reason { what: Cow::Owned(format!("{sign} \"{}\" {place}", word.text)), points }
+/// Whether a match is a word of its own. A capital after a small letter begins a word, as in `clientBsn`.
+fn bounded(text: &str, start: usize, end: usize, word: &Word) -> bool {
+    let left = || text.get(..start).and_then(|t| t.chars().next_back());
+    let right = || text.get(end..).and_then(|t| t.chars().next());
+    let at = |i: usize| text.as_bytes().get(i).copied().unwrap_or(b' ');
+    let left_ok = word.open_start
+        || !word.text.starts_with(char::is_alphanumeric)
+        || !left()
+            .is_some_and(|c| c.is_alphanumeric() && !(c.is_lowercase() && at(start).is_ascii_uppercase()));
+    let right_ok = word.open_end
+        || !word.text.ends_with(char::is_alphanumeric)
+        || !right().is_some_and(|c| {
+            c.is_alphanumeric()
+                && !c.is_ascii_digit()
+                && !(c.is_uppercase() && at(end.saturating_sub(1)).is_ascii_lowercase())
+        });
+    left_ok && right_ok
+}
+
+/// A text with its cues, and the words of the label (a JSON key, a column's head) that it stands under.
+pub(crate) struct Spoken<'a> {
+    pub(crate) cues: &'a Cues,
+    text: &'a str,
+    is_ascii: bool,
+    hits: Vec<Hit>,
+    /// For each block of the text, how many hits end before it.
+    blocks: Vec<u32>,
+    label: Vec<Hit>,
+}
+
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 128;
+
+impl<'a> Spoken<'a> {
+    pub(crate) fn new(cues: &'a Cues, text: &'a str, label: Option<&str>) -> Self {
+        let mut label = label.map(|l| cues.hits(l)).unwrap_or_default();
+        label.reverse();
+        let hits = cues.hits(text);
+        let mut blocks = Vec::with_capacity(text.len() / BLOCK_BYTES + 2);
+        for (n, hit) in (0_u32..).zip(&hits) {
+            while blocks.len().saturating_mul(BLOCK_BYTES) <= hit.end as usize {
+                blocks.push(n);
+            }
+        }
+        Self { cues, text, is_ascii: text.is_ascii(), hits, blocks, label }
+    }
+
+    /// How many hits end at or before `at`.
+    fn ending_by(&self, at: usize) -> usize {
+        let block = at / BLOCK_BYTES;
+        let from = self.blocks.get(block).map_or(self.hits.len(), |&n| n as usize);
+        let rest = self.hits.get(from..).unwrap_or_default();
+        from.saturating_add(rest.iter().take_while(|h| h.end as usize <= at).count())
+    }
+
+    /// All cues of the text, by their end.
+    pub(crate) fn hits(&self) -> &[Hit] {
+        &self.hits
+    }
+
+    /// Cues that end at most `reach` bytes before `at`, the nearest first.
+    pub(crate) fn before(&self, at: usize, reach: usize) -> impl Iterator<Item = &Hit> {
+        let upto = self.ending_by(at);
+        let head = self.hits.get(..upto).unwrap_or_default();
+        head.iter().rev().take_while(move |h| at.saturating_sub(h.end as usize) <= reach)
+    }
+
+    /// Words that stand for digits, in order: where, and which digits.
+    pub(crate) fn numerals(&self) -> impl Iterator<Item = (usize, usize, &str)> {
+        self.hits.iter().filter_map(|h| {
+            let digits = self.cues.word(*h)?.numeral.as_deref()?;
+            Some((h.start as usize, h.end as usize, digits))
+        })
+    }
+
+    /// Whether the label speaks for `kind`.
+    pub(crate) fn label_says(&self, kind: Kind) -> bool {
+        self.label.iter().any(|hit| self.cues.speaks_for(*hit, kind))
+    }
+
+    /// What stands around `start..end`.
+    pub(crate) fn around(&self, start: usize, end: usize) -> Around<'_> {
+        let from = if self.is_ascii { start.saturating_sub(CONTEXT_CHARS) } else { back(self.text, start) };
+        let to = if self.is_ascii { end.saturating_add(CONTEXT_CHARS) } else { forward(self.text, end) };
+        let upto = self.ending_by(start);
+        let near = self.ending_by(from);
+        let first = self.ending_by(end);
+        let last = self.ending_by(to);
+        let before = self.hits.get(near..upto).unwrap_or_default();
+        let after = self.hits.get(first..last).unwrap_or_default();
+        Around { spoken: self, before, after, from, end }
+    }
+}
+
+/// The cues around one place.
+pub(crate) struct Around<'a> {
+    spoken: &'a Spoken<'a>,
+    before: &'a [Hit],
+    after: &'a [Hit],
+    from: usize,
+    end: usize,
+}
+
+impl Around<'_> {
+    /// Points for `kind`, and why. The nearest cue before decides; then the label; then the nearest cue after.
+    fn verdict(&self, kind: Kind) -> (i16, Option<(&Word, &'static str)>, bool) {
+        let cues = self.spoken.cues;
+        let before = self.before.iter().rev().copied().filter(|h| h.start as usize >= self.from);
+        let (word, other) = cues.nearest(kind, before, |h| h.end);
+        let foreign = if other { OTHER_KIND_POINTS } else { 0 };
+        if let Some(word) = word {
+            return (
+                signed(word, kind, BEFORE_POINTS).saturating_add(foreign),
+                Some((word, "before")),
+                other,
+            );
+        }
+        let (word, _) = cues.nearest(kind, self.spoken.label.iter().copied(), |h| h.end);
+        if let Some(word) = word {
+            return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
+        }
+        if self.after.is_empty() {
+            return (0, None, false);
+        }
+        let mut after: Vec<Hit> = self
+            .after
+            .iter()
+            .copied()
+            .filter(|h| {
+                h.start as usize >= self.end
+                    && cues.word(*h).is_some_and(|w| w.positive.has(kind) || w.negative.has(kind))
+            })
+            .collect();
+        after.sort_by_key(|h| h.start);
+        let (word, _) = cues.nearest(kind, after.into_iter().filter(|h| !self.announces(*h)), |h| h.start);
+        match word {
+            Some(word) => (signed(word, kind, AFTER_POINTS), Some((word, "after")), false),
+            None => (0, None, false),
+        }
+    }
+
+    /// Whether a cue after the candidate is the label of a number that follows it: `12345678 en KvK: 87654321`.
+    fn announces(&self, hit: Hit) -> bool {
+        let rest = self.spoken.text.get(hit.end as usize..).unwrap_or_default();
+        let mut word = true;
+        for c in rest.chars().take(ANNOUNCED_CHARS_MAX) {
+            if c.is_ascii_digit() {
+                return true;
+            }
+            word = word && (c.is_alphabetic() || c == '-');
+            if !word && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Every kind that some word around speaks for.
+    pub(crate) fn spoken_for(&self) -> KindSet {
+        let cues = self.spoken.cues;
+        let all = self.before.iter().chain(self.after).chain(&self.spoken.label);
+        all.filter_map(|h| cues.word(*h)).fold(KindSet::default(), |set, word| set.with(word.positive))
+    }
+
+    /// Points for `kind`.
+    pub(crate) fn points(&self, kind: Kind) -> i16 {
+        self.verdict(kind).0
+    }
+
+    /// The points as reasons, for a person to read.
+    pub(crate) fn reasons(&self, kind: Kind) -> Vec<Reason> {
+        let (points, word, other) = self.verdict(kind);
+        let foreign = if other { OTHER_KIND_POINTS } else { 0 };
+        let mut reasons = Vec::with_capacity(2);
+        if let Some((word, place)) = word {
+            let sign = if word.positive.has(kind) { "cue" } else { "counter-cue" };
+            let what = Cow::Owned(format!("{sign} \"{}\" {place}", word.text));
+            reasons.push(Reason { what, points: points.saturating_sub(foreign) });
+        }
+        if other {
+            reasons.push(Reason {
+                what: Cow::Borrowed("a word of another kind stands nearer"),
+                points: foreign,
+            });
+        }
+        reasons
+    }
+}
+
+fn signed(word: &Word, kind: Kind, points: i16) -> i16 {
+    if word.positive.has(kind) { points } else { points.saturating_neg() }
 }
 
 /// The byte [`CONTEXT_CHARS`] characters before `at`.
@@ -117,10 +360,23 @@ pub(crate) fn forward(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn cues() -> Cues {
+        let entry = |kind, positive, negative| Entry { kind, positive, negative, ..Entry::EMPTY };
+        Cues::new(&[
+            entry(Kind::Bsn, &[&["bsn", "burgerservice*"]], &[&["order*", "€"]]),
+            entry(Kind::Kvk, &[&["kvk*"]], &[]),
+        ])
+        .unwrap()
+    }
+
     fn points(text: &str, label: Option<&str>) -> i16 {
-        let cues = Cues::new(&["bsn", "burgerservice*"], &["order*", "€"]).unwrap();
+        let cues = cues();
         let start = text.find('#').unwrap();
-        cues.judge(text, start, start + 1, label).map_or(0, |r| r.points)
+        let spoken = Spoken::new(&cues, text, label);
+        let around = spoken.around(start, start + 1);
+        let points = around.points(Kind::Bsn);
+        assert_eq!(around.reasons(Kind::Bsn).iter().map(|r| r.points).sum::<i16>(), points, "{text}");
+        points
     }
 
     #[test]
@@ -131,10 +387,21 @@ mod tests {
         assert_eq!(points("burgerservicenummer #", None), 40);
         assert_eq!(points("absn #", None), 0);
         assert_eq!(points("bsns #", None), 0);
+        assert_eq!(points("clientBsn #", None), 40);
         assert_eq!(points("# is mijn bsn", None), 30);
         assert_eq!(points("€ #", None), -40);
         assert_eq!(points("#", Some("bsn")), 40);
+        assert_eq!(points("#", Some("bsnNummer")), 40);
         assert_eq!(points(&format!("BSN {} #", "x ".repeat(20)), None), 0);
         assert_eq!(points(&format!("{} BSN #", "é".repeat(60)), None), 40);
+    }
+
+    #[test]
+    fn a_word_of_another_kind_counts_a_little() {
+        assert_eq!(points("KvK #", None), 0);
+        assert_eq!(points("BSN en KvK: #", None), 30);
+        assert_eq!(points("KvK, BSN #", None), 40);
+        assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
+        assert_eq!(points("# (bsn) van 12", None), 30);
     }
 }

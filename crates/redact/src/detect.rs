@@ -1,11 +1,11 @@
 //! From text to scored candidates, and from candidates to what is cut.
 
-use crate::cues::Cues;
+use crate::cues::{self, Cues};
 use crate::finding::Reason;
-use crate::recognizers::{self, Candidate, Recognizer, Scan};
+use crate::recognizers::{self, Candidate, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::View;
-use crate::{Action, Error, Kind, Profile};
+use crate::{Action, Error, Kind, Profile, catalogue, deep, encoded};
 
 /// A candidate with its score, in bytes of the original text.
 pub(crate) struct Scored {
@@ -17,65 +17,134 @@ pub(crate) struct Scored {
     pub(crate) canonical: Secret,
 }
 
-/// The recognizers.
+/// How far a text is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// As it stands: a piece of a stream, whose reading may not depend on how it was split.
+    Piece,
+    /// Decoded too: a whole text.
+    Whole,
+}
+
+/// The recognizers and their words.
 pub(crate) struct Detector {
     recognizers: Vec<Box<dyn Recognizer>>,
+    cues: Cues,
+}
+
+/// Candidates being gathered, and how many there may be.
+struct Gathering {
+    out: Vec<Scored>,
+    limit: usize,
 }
 
 impl Detector {
     pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { recognizers: recognizers::all()? })
+        Ok(Self { recognizers: recognizers::all()?, cues: Cues::new(&catalogue::entries())? })
     }
 
     /// Identifiers, versions and cues of the recognizers: what the detector digest covers.
     pub(crate) fn canonical(&self) -> String {
-        self.recognizers
-            .iter()
-            .map(|r| format!("{} {}\n{}", r.kind(), r.version(), r.cues().canonical()))
-            .collect()
+        let mut out = String::new();
+        for recognizer in &self.recognizers {
+            let kinds: Vec<&str> = recognizer.kinds().iter().map(|k| k.id()).collect();
+            out.push_str(&format!("{} {}\n", kinds.join(" "), recognizer.version()));
+        }
+        out.push_str(&self.cues.canonical());
+        out
     }
 
     /// Every candidate in `text`, by start, longest first; `label` is the JSON key it stands under.
-    pub(crate) fn detect(&self, text: &str, label: Option<&str>, limit: usize) -> Result<Vec<Scored>, Error> {
+    pub(crate) fn detect(
+        &self,
+        text: &str,
+        label: Option<&str>,
+        limit: usize,
+        depth: Depth,
+    ) -> Result<Vec<Scored>, Error> {
         let view = View::new(text)?;
-        let scan = Scan::new(view.text());
+        let scan = Scan::new(view.text(), &self.cues, label);
+        let mut gathering = Gathering { out: Vec::new(), limit };
+        self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
+        if depth == Depth::Whole {
+            self.decoded(&view, &scan, label, &mut gathering)?;
+        }
+        let mut out = gathering.out;
+        out.sort_by(|a, b| {
+            a.start
+                .cmp(&b.start)
+                .then(b.end.cmp(&a.end))
+                .then(a.kind.cmp(&b.kind))
+                .then(b.score.cmp(&a.score))
+        });
+        // The decoded text says again what the plain one said.
+        out.dedup_by(|later, first| {
+            (later.start, later.end, later.kind) == (first.start, first.end, first.kind)
+        });
+        Ok(out)
+    }
+
+    fn decoded(
+        &self,
+        view: &View<'_>,
+        scan: &Scan<'_>,
+        label: Option<&str>,
+        gathering: &mut Gathering,
+    ) -> Result<(), Error> {
+        if let Some(edited) = View::edited(scan.text, &deep::edits(scan))? {
+            let inner = Scan::new(edited.text(), &self.cues, label);
+            self.read(&inner, gathering, &|start, end| {
+                let (start, end) = edited.to_original(start, end)?;
+                view.to_original(start, end)
+            })?;
+        }
+        for blob in encoded::blobs(scan.text, &scan.marks.runs) {
+            let inner = View::new(&blob.text)?;
+            // What stands before the blob speaks for what is in it.
+            let before = scan.slice(cues::back(scan.text, blob.start), blob.start);
+            let before = format!("{} {before}", label.unwrap_or_default());
+            let inner = Scan::new(inner.text(), &self.cues, Some(&before));
+            let from = gathering.out.len();
+            self.read(&inner, gathering, &|_, _| view.to_original(blob.start, blob.end))?;
+            for scored in gathering.out.iter_mut().skip(from) {
+                scored.canonical = Secret::new(scan.slice(blob.start, blob.end));
+                scored.reasons.push(because("inside an encoded text", 0));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        scan: &Scan<'_>,
+        gathering: &mut Gathering,
+        place: &dyn Fn(usize, usize) -> Result<(usize, usize), Error>,
+    ) -> Result<(), Error> {
+        let limit = gathering.limit;
         let mut candidates: Vec<Candidate> = Vec::new();
-        let mut out = Vec::new();
         for recognizer in &self.recognizers {
-            recognizer.candidates(&scan, &mut |candidate| {
+            recognizer.candidates(scan, &mut |candidate| {
                 if candidates.len() <= limit {
                     candidates.push(candidate);
                 }
             });
             for candidate in candidates.drain(..) {
-                if out.len() >= limit {
+                if gathering.out.len() >= limit {
                     return Err(Error::TooManyFindings { limit });
                 }
-                out.push(score(candidate, recognizer.cues(), &view, label)?);
+                let (start, end) = place(candidate.start, candidate.end)?;
+                gathering.out.push(score(candidate, scan, start, end)?);
             }
         }
-        out.sort_by(|a, b| {
-            a.start
-                .cmp(&b.start)
-                .then(b.end.cmp(&a.end))
-                .then(b.score.cmp(&a.score))
-                .then(a.kind.cmp(&b.kind))
-        });
-        Ok(out)
+        Ok(())
     }
 }
 
-fn score(
-    mut candidate: Candidate,
-    cues: &Cues,
-    view: &View<'_>,
-    label: Option<&str>,
-) -> Result<Scored, Error> {
-    candidate.reasons.extend(cues.judge(view.text(), candidate.start, candidate.end, label));
-    let total: i32 = candidate.reasons.iter().map(|r| i32::from(r.points)).sum();
+fn score(candidate: Candidate, scan: &Scan<'_>, start: usize, end: usize) -> Result<Scored, Error> {
+    let Candidate { kind, canonical, mut reasons, .. } = candidate;
+    reasons.extend(scan.around(candidate.start, candidate.end).reasons(kind));
+    let total: i32 = reasons.iter().map(|r| i32::from(r.points)).sum();
     let score = u8::try_from(total.clamp(0, 100)).map_err(|_| Error::Internal("score"))?;
-    let (start, end) = view.to_original(candidate.start, candidate.end)?;
-    let Candidate { kind, canonical, reasons, .. } = candidate;
     Ok(Scored { start, end, kind, score, reasons, canonical })
 }
 

@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod catalogue;
+mod checks;
 mod cues;
+mod deep;
 mod detect;
+mod encoded;
 mod error;
 mod explain;
 mod finding;
+mod folding;
 mod json;
 mod kind;
+mod marks;
 pub mod names;
 mod placeholder;
 mod profile;
@@ -24,7 +30,7 @@ pub use error::Error;
 pub use explain::{Explanation, Seen};
 pub use finding::{Finding, Reason};
 pub use json::JSON_DEPTH_MAX;
-pub use kind::Kind;
+pub use kind::{Group, Kind};
 pub use profile::{Action, KindRule, Limits, Profile};
 pub use redactor::{Input, Redaction, Redactor};
 pub use restorer::{RestorePolicy, Restorer};

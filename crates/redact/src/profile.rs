@@ -86,19 +86,22 @@ pub struct Profile {
 #[serde(deny_unknown_fields)]
 struct Wire {
     #[serde(default)]
-    kinds: WireKinds,
+    kinds: BTreeMap<Key, KindRule>,
     #[serde(default)]
     limits: Limits,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireKinds {
-    bsn: Option<KindRule>,
-    iban: Option<KindRule>,
-    email: Option<KindRule>,
-    phone: Option<KindRule>,
-    postcode: Option<KindRule>,
+/// A kind as the key of a table: an unknown one is an error with its place.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key(Kind);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        let unknown =
+            || serde::de::Error::custom(format!("unknown kind `{id}`; RECOGNIZERS.md lists the kinds"));
+        Kind::from_id(&id).map(Self).ok_or_else(unknown)
+    }
 }
 
 impl Profile {
@@ -111,16 +114,8 @@ impl Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
-        let kinds = [
-            (Kind::Bsn, wire.kinds.bsn),
-            (Kind::Iban, wire.kinds.iban),
-            (Kind::Email, wire.kinds.email),
-            (Kind::Phone, wire.kinds.phone),
-            (Kind::Postcode, wire.kinds.postcode),
-        ];
         let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits };
-        for (kind, rule) in kinds {
-            let Some(rule) = rule else { continue };
+        for (Key(kind), rule) in wire.kinds {
             if rule.threshold > 100 || rule.unresolved > 100 {
                 let header = format!("kinds.{}", kind.id());
                 return Err(Error::Profile {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::detect::{self, Cut, Detector, Plan};
+use crate::detect::{self, Cut, Depth, Detector, Plan};
 use crate::vault::VaultBuilder;
 use crate::{Action, Error, Explanation, Finding, Kind, Profile, Screen, Vault, json, placeholder};
 
@@ -61,7 +61,7 @@ impl Redactor {
     /// [`Error::Internal`] if a built-in table cannot be built.
     pub fn new(profile: Profile) -> Result<Self, Error> {
         let detector = Detector::new()?;
-        let described = format!("redact 1\n{}{}", detector.canonical(), profile.canonical());
+        let described = format!("redact 2\n{}{}", detector.canonical(), profile.canonical());
         let digest = Sha256::digest(described.as_bytes()).into();
         Ok(Self { detector: Arc::new(detector), profile: Arc::new(profile), digest })
     }
@@ -132,7 +132,8 @@ impl Redactor {
     /// As [`Redactor::redact`].
     pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
         self.check_size([text.len()])?;
-        let candidates = self.detector.detect(text, None, self.profile.limits().findings_max)?;
+        let candidates =
+            self.detector.detect(text, None, self.profile.limits().findings_max, Depth::Whole)?;
         let redaction = self.redact(&[text])?;
         Ok(Explanation::new(&candidates, redaction, &self.profile))
     }
@@ -180,7 +181,7 @@ impl<'r> Work<'r> {
 
     fn plan(&mut self, text: &str, label: Option<&str>) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
-        let scored = self.redactor.detector.detect(text, label, limit)?;
+        let scored = self.redactor.detector.detect(text, label, limit, Depth::Whole)?;
         let look_alikes = placeholder::look_alikes(text);
         self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
         if self.candidates > limit {

@@ -1,28 +1,10 @@
 //! Dutch postcodes, with the house number before or after.
 
 use super::{Candidate, Group, Recognizer, Scan, because};
-use crate::cues::Cues;
+use crate::Kind;
 use crate::finding::Reason;
 use crate::vault::Secret;
-use crate::{Error, Kind};
 
-const POSITIVE: &[&str] = &[
-    "postcode*",
-    "pc",
-    "adres*",
-    "woonadres*",
-    "woon*",
-    "straat*",
-    "wonende*",
-    "gevestigd*",
-    "huisnummer*",
-    "bezoekadres*",
-    "zip*",
-    "verblijf*",
-    "postadres*",
-];
-const NEGATIVE: &[&str] =
-    &["artikel*", "versie*", "€", "order*", "factuur*", "type", "model", "norm*", "nen", "kenteken*"];
 /// Letter pairs that are units, words or currencies more often than postcode letters.
 const UNITS: &[&str] = &[
     "AD", "AM", "BC", "CC", "CM", "DB", "DE", "EN", "EU", "GB", "HA", "HP", "HZ", "IN", "IS", "KB", "KG",
@@ -33,31 +15,20 @@ const UNITS: &[&str] = &[
 const HOUSE_CHARS_MAX: usize = 12;
 
 /// Finds postcodes. The house number, which together with the postcode names one address, is cut with it.
-pub(crate) struct Postcode {
-    cues: Cues,
-}
-
-impl Postcode {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { cues: Cues::new(POSITIVE, NEGATIVE)? })
-    }
-}
+pub(crate) struct Postcode;
 
 impl Recognizer for Postcode {
-    fn kind(&self) -> Kind {
-        Kind::Postcode
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::Postcode]
     }
 
     fn version(&self) -> u32 {
-        1
-    }
-
-    fn cues(&self) -> &Cues {
-        &self.cues
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for (i, group) in scan.groups.iter().enumerate() {
+        for (i, group) in scan.groups().iter().enumerate() {
+            scan.step();
             if let Some(candidate) = read(scan, i, *group) {
                 sink(candidate);
             }
@@ -114,7 +85,7 @@ fn shape(letters: &str, gap: usize, upper: &str) -> Reason {
 
 /// Where the house number starts that ends right before the postcode: `Dorpsstraat 12a, 1234 AB`.
 fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
-    let number = *scan.groups.get(i.checked_sub(1)?)?;
+    let number = *scan.groups().get(i.checked_sub(1)?)?;
     let between = scan.slice(number.end, postcode);
     let addition = between.trim_end_matches([' ', ',', '\n', '\r', ';']);
     let separators = between.len().saturating_sub(addition.len());
@@ -125,7 +96,7 @@ fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
     }
     // In `12-3` the group is the addition of the number before it.
     let start = if matches!(scan.byte_before(number.start), Some(b'-' | b'/')) {
-        let base = *scan.groups.get(i.checked_sub(2)?)?;
+        let base = *scan.groups().get(i.checked_sub(2)?)?;
         if base.end.saturating_add(1) != number.start || base.len() > 5 {
             return None;
         }
@@ -178,7 +149,7 @@ fn place_follows(scan: &Scan<'_>, end: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{best, found};
+    use super::super::tests::{best, seen};
     use super::*;
 
     #[test]
@@ -198,7 +169,7 @@ mod tests {
             ("1234 AB Utrecht", "1234 AB"),
             ("5223 XZ 's-Hertogenbosch", "5223 XZ"),
         ] {
-            assert_eq!(found(Kind::Postcode, text), vec![want.to_owned()], "{text}");
+            assert_eq!(seen(Kind::Postcode, text), vec![want.to_owned()], "{text}");
         }
     }
 
