@@ -2,10 +2,14 @@
 
 use crate::cues::{self, Cues};
 use crate::finding::Reason;
-use crate::recognizers::{self, Candidate, Recognizer, Scan, because};
+use crate::names::Known;
+use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::View;
 use crate::{Action, Error, Kind, Profile, catalogue, deep, encoded};
+
+/// The score from which a number identifies somebody, for what else the text says of them.
+const IDENTIFIES: u8 = 60;
 
 /// A candidate with its score, in bytes of the original text.
 pub(crate) struct Scored {
@@ -18,17 +22,21 @@ pub(crate) struct Scored {
 }
 
 /// How far a text is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
+#[derive(Clone, Copy)]
+pub(crate) enum Depth<'k> {
     /// As it stands: a piece of a stream, whose reading may not depend on how it was split.
     Piece,
     /// Decoded too: a whole text.
-    Whole,
+    Whole {
+        /// Where names are looked for, those that other texts of the request have.
+        names: Option<&'k Known>,
+    },
 }
 
 /// The recognizers and their words.
 pub(crate) struct Detector {
     recognizers: Vec<Box<dyn Recognizer>>,
+    names: Names,
     cues: Cues,
 }
 
@@ -38,15 +46,40 @@ struct Gathering {
     limit: usize,
 }
 
+impl Gathering {
+    /// Whether somebody is identified by what was found so far.
+    fn identified(&self) -> bool {
+        self.out.iter().any(|found| found.score >= IDENTIFIES && found.kind.identifies())
+    }
+}
+
 impl Detector {
     pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { recognizers: recognizers::all()?, cues: Cues::new(&catalogue::entries())? })
+        Ok(Self {
+            recognizers: recognizers::all()?,
+            names: Names::new()?,
+            cues: Cues::new(&catalogue::entries())?,
+        })
+    }
+
+    fn recognizers(&self) -> impl Iterator<Item = &dyn Recognizer> {
+        self.recognizers.iter().map(AsRef::as_ref).chain(std::iter::once(&self.names as &dyn Recognizer))
+    }
+
+    /// Takes up the names in a text, for the other texts of a request.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub(crate) fn learn(&self, text: &str, known: &mut Known) -> Result<(), Error> {
+        let view = View::new(text)?;
+        self.names.learn(view.text(), known);
+        Ok(())
     }
 
     /// Identifiers, versions and cues of the recognizers: what the detector digest covers.
     pub(crate) fn canonical(&self) -> String {
         let mut out = String::new();
-        for recognizer in &self.recognizers {
+        for recognizer in self.recognizers() {
             let kinds: Vec<&str> = recognizer.kinds().iter().map(|k| k.id()).collect();
             out.push_str(&format!("{} {}\n", kinds.join(" "), recognizer.version()));
         }
@@ -60,13 +93,14 @@ impl Detector {
         text: &str,
         label: Option<&str>,
         limit: usize,
-        depth: Depth,
+        depth: Depth<'_>,
     ) -> Result<Vec<Scored>, Error> {
         let view = View::new(text)?;
-        let scan = Scan::new(view.text(), &self.cues, label);
+        let known = if let Depth::Whole { names } = depth { names } else { None };
+        let scan = Scan { names: known, ..Scan::new(view.text(), &self.cues, label) };
         let mut gathering = Gathering { out: Vec::new(), limit };
         self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
-        if depth == Depth::Whole {
+        if matches!(depth, Depth::Whole { .. }) {
             self.decoded(&view, &scan, label, &mut gathering)?;
         }
         let mut out = gathering.out;
@@ -92,7 +126,7 @@ impl Detector {
         gathering: &mut Gathering,
     ) -> Result<(), Error> {
         if let Some(edited) = View::edited(scan.text, &deep::edits(scan))? {
-            let inner = Scan::new(edited.text(), &self.cues, label);
+            let inner = Scan { names: scan.names, ..Scan::new(edited.text(), &self.cues, label) };
             self.read(&inner, gathering, &|start, end| {
                 let (start, end) = edited.to_original(start, end)?;
                 view.to_original(start, end)
@@ -122,7 +156,8 @@ impl Detector {
     ) -> Result<(), Error> {
         let limit = gathering.limit;
         let mut candidates: Vec<Candidate> = Vec::new();
-        for recognizer in &self.recognizers {
+        for recognizer in self.recognizers() {
+            scan.identified.set(gathering.identified());
             recognizer.candidates(scan, &mut |candidate| {
                 if candidates.len() <= limit {
                     candidates.push(candidate);
@@ -173,7 +208,12 @@ pub(crate) struct Plan {
 }
 
 /// Sorts candidates by what the profile says of them, and merges what overlaps.
-pub(crate) fn plan(scored: Vec<Scored>, look_alikes: &[(usize, usize)], profile: &Profile) -> Plan {
+pub(crate) fn plan(
+    text: &str,
+    scored: Vec<Scored>,
+    look_alikes: &[(usize, usize)],
+    profile: &Profile,
+) -> Plan {
     let mut plan = Plan::default();
     let mut below = Vec::new();
     let mut cuts: Vec<Cut> = look_alikes.iter().map(|&(start, end)| look_alike(start, end)).collect();
@@ -198,6 +238,7 @@ pub(crate) fn plan(scored: Vec<Scored>, look_alikes: &[(usize, usize)], profile:
             });
         }
     }
+    let mut cuts = give_way(cuts, text);
     cuts.sort_by_key(|c| (c.start, usize::MAX.saturating_sub(c.end)));
     for cut in cuts {
         match plan.cuts.last_mut() {
@@ -213,6 +254,51 @@ pub(crate) fn plan(scored: Vec<Scored>, look_alikes: &[(usize, usize)], profile:
     plan.unresolved = below.iter().filter(|s| !covered(s)).map(|s| s.kind).collect();
     plan.allowed.retain(|s| !covered(s));
     plan
+}
+
+/// What a sentence tells gives way to what a number or an address says of itself: `Jansen, Kerkstraat 1` is a person and an
+/// address, and a name within an e-mail address is nothing more.
+fn give_way(cuts: Vec<Cut>, text: &str) -> Vec<Cut> {
+    let (told, mut said): (Vec<Cut>, Vec<Cut>) =
+        cuts.into_iter().partition(|cut| cut.kind.is_some_and(Kind::is_told_by_sentences));
+    said.sort_by_key(|cut| cut.start);
+    // The farthest end so far, so that those which reach a place are found by halving.
+    let farthest = |end: &mut usize, cut: &Cut| {
+        *end = cut.end.max(*end);
+        Some(*end)
+    };
+    let reach: Vec<usize> = said.iter().scan(0, farthest).collect();
+    let spans: Vec<(usize, usize)> = said.iter().map(|cut| (cut.start, cut.end)).collect();
+    for cut in told {
+        let first = reach.partition_point(|&end| end <= cut.start);
+        let mut at = cut.start;
+        let mut whole = true;
+        let others = spans.iter().skip(first).take_while(|&&(start, _)| start < cut.end);
+        let mut free: Vec<(usize, usize)> = Vec::new();
+        for &(start, end) in others {
+            whole = false;
+            free.push((at, start));
+            at = at.max(end);
+        }
+        free.push((at, cut.end));
+        if whole {
+            said.push(cut);
+            continue;
+        }
+        for (start, end) in free.into_iter().filter_map(|(start, end)| lettered(text, start, end)) {
+            let reasons = cut.reasons.clone();
+            said.push(Cut { start, end, reasons, canonical: None, ..cut });
+        }
+    }
+    said
+}
+
+/// The part of `start..end` from its first letter or digit to its last.
+fn lettered(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
+    let part = text.get(start..end)?;
+    let first = part.find(char::is_alphanumeric)?;
+    let last = part.char_indices().rev().find(|(_, c)| c.is_alphanumeric())?;
+    Some((start.saturating_add(first), start.saturating_add(last.0).saturating_add(last.1.len_utf8())))
 }
 
 fn look_alike(start: usize, end: usize) -> Cut {

@@ -30,6 +30,10 @@ pub enum Group {
     Vehicle,
     /// A device or its address.
     Device,
+    /// Who a person is called.
+    Name,
+    /// A special category (GDPR art. 9).
+    Special,
 }
 
 macro_rules! kinds {
@@ -183,9 +187,41 @@ kinds! {
     SiEmso "si-emso" "ID-NUMMER-SI" National;
     /// Slovakia: rodné číslo.
     SkRc "sk-rc" "ID-NUMMER-SK" National;
+    /// Name of a person, or part of one.
+    Person "person" "PERSOON" Name;
+    /// Place of residence, of birth or of an event, where somebody is named.
+    Place "place" "PLAATS" Location;
+    /// What is said of somebody's health.
+    Health "health" "GEZONDHEID" Special;
+    /// Somebody's religion or belief.
+    Religion "religion" "GELOOF" Special;
+    /// Somebody's ethnic origin.
+    EthnicOrigin "ethnic-origin" "AFKOMST" Special;
+    /// Somebody's political opinion.
+    PoliticalOpinion "political-opinion" "POLITIEK" Special;
+    /// Somebody's membership of a union.
+    UnionMembership "union-membership" "VAKBOND" Special;
+    /// Somebody's sex life or orientation.
+    SexLife "sex-life" "SEKSUALITEIT" Special;
+    /// Suspicions and convictions (GDPR art. 10).
+    CriminalData "criminal-data" "STRAFRECHTELIJK" Criminal;
 }
 
 impl Kind {
+    /// Whether it is found by what a sentence tells, and not by how it is written.
+    #[must_use]
+    pub(crate) const fn is_told_by_sentences(self) -> bool {
+        matches!(self.group(), Group::Name | Group::Special)
+            || matches!(self, Self::Place | Self::CriminalData)
+    }
+
+    /// Whether it says who somebody is.
+    #[must_use]
+    pub(crate) const fn identifies(self) -> bool {
+        !matches!(self.group(), Group::Enterprise | Group::Device | Group::Special)
+            && !matches!(self, Self::Place)
+    }
+
     /// The kind with this [`Kind::id`].
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.id() == id)

@@ -35,6 +35,9 @@ pub struct KindRule {
     pub unresolved: u8,
 }
 
+const fn yes() -> bool {
+    true
+}
 const fn default_action() -> Action {
     Action::Pseudonymise
 }
@@ -70,6 +73,7 @@ impl Default for Limits {
 /// A redaction profile: the rule of each kind, and the limits.
 ///
 /// ```toml
+/// names = true           # false: numbers and addresses only
 /// [kinds.bsn]
 /// action = "mask"        # pseudonymise (default), mask, refuse, allow
 /// threshold = 60         # 0–100
@@ -80,11 +84,15 @@ impl Default for Limits {
 pub struct Profile {
     rules: BTreeMap<Kind, KindRule>,
     limits: Limits,
+    without_names: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    /// Whether names of people are looked for, and what is said of them.
+    #[serde(default = "yes")]
+    names: bool,
     #[serde(default)]
     kinds: BTreeMap<Key, KindRule>,
     #[serde(default)]
@@ -114,7 +122,7 @@ impl Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
-        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits };
+        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits, without_names: !wire.names };
         for (Key(kind), rule) in wire.kinds {
             if rule.threshold > 100 || rule.unresolved > 100 {
                 let header = format!("kinds.{}", kind.id());
@@ -128,15 +136,30 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The rule of a kind; the default (pseudonymise from 60) when the profile is silent.
+    /// The rule of a kind; the default (pseudonymise from 60; mask what is special) when the profile is silent.
     pub fn rule(&self, kind: Kind) -> KindRule {
-        self.rules.get(&kind).copied().unwrap_or_default()
+        // What is special about somebody is not put back where the profile says nothing.
+        let action = if kind.group() == crate::Group::Special { Action::Mask } else { default_action() };
+        self.rules.get(&kind).copied().unwrap_or(KindRule { action, ..KindRule::default() })
     }
 
     /// The same profile with another rule for one kind.
     #[must_use]
     pub fn with_rule(mut self, kind: Kind, rule: KindRule) -> Self {
         self.rules.insert(kind, rule);
+        self
+    }
+
+    /// Whether names are looked for, and what is said of people.
+    #[must_use]
+    pub const fn names(&self) -> bool {
+        !self.without_names
+    }
+
+    /// The same profile without looking for names: numbers and addresses only.
+    #[must_use]
+    pub const fn without_names(mut self) -> Self {
+        self.without_names = true;
         self
     }
 
@@ -159,6 +182,7 @@ impl Profile {
             let rule = self.rule(kind);
             out.push_str(&format!("{kind} {:?} {} {}\n", rule.action, rule.threshold, rule.unresolved));
         }
+        out.push_str(if self.names() { "names\n" } else { "no names\n" });
         out.push_str(&format!("limits {} {}\n", self.limits.text_bytes_max, self.limits.findings_max));
         out
     }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::detect::{self, Cut, Depth, Detector, Plan};
+use crate::names::Known;
 use crate::vault::VaultBuilder;
 use crate::{Action, Error, Explanation, Finding, Kind, Profile, Screen, Vault, json, placeholder};
 
@@ -104,6 +105,7 @@ impl Redactor {
             Input::Text(text) | Input::Json(text) | Input::Fixed { text, .. } => text.len(),
         }))?;
         let mut work = Work::new(self);
+        work.learn(inputs)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
@@ -132,8 +134,9 @@ impl Redactor {
     /// As [`Redactor::redact`].
     pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
         self.check_size([text.len()])?;
-        let candidates =
-            self.detector.detect(text, None, self.profile.limits().findings_max, Depth::Whole)?;
+        let (known, limit) = (Known::default(), self.profile.limits().findings_max);
+        let names = self.profile.names().then_some(&known);
+        let candidates = self.detector.detect(text, None, limit, Depth::Whole { names })?;
         let redaction = self.redact(&[text])?;
         Ok(Explanation::new(&candidates, redaction, &self.profile))
     }
@@ -154,6 +157,8 @@ impl Redactor {
 pub(crate) struct Work<'r> {
     redactor: &'r Redactor,
     vault: VaultBuilder,
+    /// Names in all the texts; `None` where names are not looked for.
+    known: Option<Known>,
     candidates: usize,
     out: Partial,
 }
@@ -170,7 +175,19 @@ struct Partial {
 
 impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
-        Self { redactor, vault: VaultBuilder::default(), candidates: 0, out: Partial::default() }
+        let known = redactor.profile.names().then(Known::default);
+        Self { redactor, vault: VaultBuilder::default(), known, candidates: 0, out: Partial::default() }
+    }
+
+    /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
+    fn learn(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
+        let Some(known) = self.known.as_mut().filter(|_| inputs.len() > 1) else { return Ok(()) };
+        for input in inputs {
+            if let Input::Text(text) | Input::Json(text) = input {
+                self.redactor.detector.learn(text, known)?;
+            }
+        }
+        Ok(())
     }
 
     fn finish(self) -> Redaction {
@@ -181,7 +198,8 @@ impl<'r> Work<'r> {
 
     fn plan(&mut self, text: &str, label: Option<&str>) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
-        let scored = self.redactor.detector.detect(text, label, limit, Depth::Whole)?;
+        let depth = Depth::Whole { names: self.known.as_ref() };
+        let scored = self.redactor.detector.detect(text, label, limit, depth)?;
         let look_alikes = placeholder::look_alikes(text);
         self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
         if self.candidates > limit {
@@ -194,7 +212,7 @@ impl<'r> Work<'r> {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        Ok(detect::plan(scored, &look_alikes, &self.redactor.profile))
+        Ok(detect::plan(text, scored, &look_alikes, &self.redactor.profile))
     }
 
     /// Strips one text. `place` is the JSON leaf it came from.

@@ -136,8 +136,9 @@ impl SpecialCategories {
         Ok(Self { automaton, words })
     }
 
-    /// Every fact in `text`; `people` are where somebody is identified, ascending.
-    pub(crate) fn find(&self, text: &str, people: &[(usize, usize)]) -> Vec<Fact> {
+    /// Every fact in `text`; `people` are where somebody is named, ascending; `identified` is whether
+    /// somebody is by a number.
+    pub(crate) fn find(&self, text: &str, people: &[(usize, usize)], identified: bool) -> Vec<Fact> {
         let mut facts: Vec<Fact> = Vec::new();
         let mut pointers: Vec<usize> = Vec::new();
         for found in self.automaton.find_iter(text) {
@@ -162,7 +163,9 @@ impl SpecialCategories {
             let within = |at: usize, reach: usize| at.abs_diff(fact.start) <= reach && !apart(at);
             if near(people, fact.start).any(|(at, _)| within(at, NEAR_BYTES)) {
                 fact.score = fact.score.saturating_add(NEAR_POINTS);
-            } else if !people.is_empty() && pointers.iter().any(|&at| within(at, POINTER_BYTES)) {
+            } else if (identified || !people.is_empty())
+                && pointers.iter().any(|&at| within(at, POINTER_BYTES))
+            {
                 fact.score = fact.score.saturating_add(POINTER_POINTS);
             }
         }
@@ -192,7 +195,11 @@ mod tests {
         let people: Vec<(usize, usize)> =
             text.match_indices("Jansen").map(|(at, name)| (at, at + name.len())).collect();
         let finder = SpecialCategories::new().unwrap();
-        finder.find(text, &people).into_iter().map(|f| (&text[f.start..f.end], f.category, f.score)).collect()
+        finder
+            .find(text, &people, false)
+            .into_iter()
+            .map(|f| (&text[f.start..f.end], f.category, f.score))
+            .collect()
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod crf;
 mod features;
 mod gazetteer;
+mod known;
 mod tokens;
 #[cfg(feature = "train")]
 pub mod train;
@@ -14,6 +15,7 @@ pub mod train;
 use crate::Error;
 use crf::Model;
 use gazetteer::Gazetteer;
+pub(crate) use known::Known;
 
 /// Most words that are judged together. Longer lines are cut; a name across the cut is found in part at the least.
 const SEGMENT_TOKENS_MAX: usize = 160;

@@ -14,6 +14,7 @@ mod device;
 mod email;
 mod iban;
 mod mrz;
+mod names;
 mod numbers;
 mod phone;
 mod place;
@@ -23,10 +24,12 @@ mod table;
 mod user;
 
 pub(crate) use address::{run_start, street_start};
+pub(crate) use names::Names;
 
 use crate::cues::{Around, Cues, Spoken};
 use crate::finding::Reason;
 use crate::marks::Marks;
+use crate::names::Known;
 use crate::vault::Secret;
 use crate::{Error, Kind};
 
@@ -98,17 +101,26 @@ pub(crate) struct Scan<'v> {
     pub(crate) text: &'v str,
     pub(crate) marks: Marks,
     pub(crate) spoken: Spoken<'v>,
+    /// The key that the text stands under.
+    pub(crate) label: Option<&'v str>,
+    /// Where names are looked for (in whole texts, not in pieces of a stream): those that other texts of the request have.
+    pub(crate) names: Option<&'v Known>,
+    /// Whether the recognizers before this one found who somebody is.
+    pub(crate) identified: std::cell::Cell<bool>,
     #[cfg(test)]
     pub(crate) steps: std::cell::Cell<u64>,
 }
 
 impl<'v> Scan<'v> {
     /// `label`: the JSON key that the text stands under, or words like it.
-    pub(crate) fn new(text: &'v str, cues: &'v Cues, label: Option<&str>) -> Self {
+    pub(crate) fn new(text: &'v str, cues: &'v Cues, label: Option<&'v str>) -> Self {
         Self {
             text,
             marks: Marks::of(text),
             spoken: Spoken::new(cues, text, label),
+            label,
+            names: None,
+            identified: std::cell::Cell::new(false),
             #[cfg(test)]
             steps: std::cell::Cell::new(0),
         }
@@ -259,7 +271,8 @@ pub(crate) mod tests {
 
     #[test]
     fn every_kind_has_a_recognizer() {
-        let mut kinds: Vec<Kind> = all().unwrap().iter().flat_map(|r| r.kinds()).collect();
+        let mut kinds: Vec<Kind> =
+            all().unwrap().iter().flat_map(|r| r.kinds()).chain(Names::new().unwrap().kinds()).collect();
         kinds.sort();
         kinds.dedup();
         assert_eq!(kinds, Kind::ALL);

@@ -47,8 +47,8 @@ impl<'a> Synthesis<'a> {
             return Sentence { text, spans, label: key.map(|&key| key.to_owned()) };
         }
         match self.random.below(100) {
-            0..14 => recase(&mut sentence, |c| c.to_lowercase().collect()),
-            14..18 => recase(&mut sentence, |c| c.to_uppercase().collect()),
+            0..9 => recase(&mut sentence, |c| c.to_lowercase().collect()),
+            9..12 => recase(&mut sentence, |c| c.to_uppercase().collect()),
             _ => {}
         }
         sentence
@@ -107,6 +107,9 @@ impl<'a> Synthesis<'a> {
                 None,
             ),
             "E" => (format!("€ {},{:02}", self.random.below(5000), self.random.below(100)), None),
+            "M" => (self.mail(), None),
+            "H" => (self.code(), None),
+            "W" => (self.word("word").to_owned(), None),
             _ => (self.number(), None),
         };
         let start = sentence.text.len();
@@ -275,6 +278,36 @@ impl<'a> Synthesis<'a> {
             ),
             _ => self.word("organisation").to_owned(),
         }
+    }
+
+    fn mail(&mut self) -> String {
+        let surname = self.bare_surname().to_lowercase();
+        let name = match self.random.below(4) {
+            0 => format!("{}.{surname}", self.initials().to_lowercase().trim_end_matches('.')),
+            1 => format!("{}.{surname}", self.given_name().to_lowercase()),
+            2 => self.word("word").to_owned(),
+            _ => format!("{}{}", self.given_name().to_lowercase(), self.random.below(99)),
+        };
+        let domains = [
+            "gmail.com",
+            "ziggo.nl",
+            "kpnmail.nl",
+            "gemeente-ede.nl",
+            "example.org",
+            "hotmail.com",
+            "minbzk.nl",
+        ];
+        format!("{}@{}", name.replace(' ', ""), self.one(&domains))
+    }
+
+    /// What programs write: hexadecimal, base64, identifiers.
+    fn code(&mut self) -> String {
+        let alphabets =
+            ["0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"];
+        let alphabet: Vec<char> = self.one(&alphabets).chars().collect();
+        let length = [8, 12, 20, 32, 40, 64].get(self.random.below(6)).copied().unwrap_or(8);
+        let code: String = (0..length).filter_map(|_| self.random.pick(&alphabet).copied()).collect();
+        if length == 20 { format!("{code}==") } else { code }
     }
 
     fn date(&mut self) -> String {
