@@ -236,9 +236,12 @@ impl<'a> Spoken<'a> {
         let from = if self.is_ascii { start.saturating_sub(CONTEXT_CHARS) } else { back(self.text, start) };
         let to = if self.is_ascii { end.saturating_add(CONTEXT_CHARS) } else { forward(self.text, end) };
         let upto = self.ending_by(start);
-        let near = self.ending_by(from);
-        let first = self.ending_by(end);
-        let last = self.ending_by(to);
+        let reached = |hit: &&Hit| hit.end as usize > from;
+        let behind = self.hits.get(..upto).unwrap_or_default().iter().rev().take_while(reached).count();
+        let near = upto.saturating_sub(behind);
+        let ahead = self.hits.get(upto..).unwrap_or_default().iter();
+        let first = upto.saturating_add(ahead.clone().take_while(|h| h.end as usize <= end).count());
+        let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
         Around { spoken: self, before, after, from, end }

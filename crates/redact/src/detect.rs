@@ -177,7 +177,9 @@ impl Detector {
 
 fn score(candidate: Candidate, scan: &Scan<'_>, start: usize, end: usize) -> Result<Scored, Error> {
     let Candidate { kind, canonical, mut reasons, .. } = candidate;
-    reasons.extend(scan.around(candidate.start, candidate.end).reasons(kind));
+    if !candidate.judged {
+        reasons.extend(scan.around(candidate.start, candidate.end).reasons(kind));
+    }
     let total: i32 = reasons.iter().map(|r| i32::from(r.points)).sum();
     let score = u8::try_from(total.clamp(0, 100)).map_err(|_| Error::Internal("score"))?;
     Ok(Scored { start, end, kind, score, reasons, canonical })

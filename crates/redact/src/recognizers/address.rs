@@ -85,7 +85,7 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     }
     let canonical: String = scan.slice(street_start, end).chars().filter(|c| c.is_alphanumeric()).collect();
     let canonical = Secret::new(&canonical.to_lowercase());
-    Some(Candidate { kind: Kind::Address, start: street_start, end, canonical, reasons })
+    Some(Candidate { kind: Kind::Address, start: street_start, end, canonical, reasons, judged: false })
 }
 
 /// `Laan`, in `Laan van Meerdervoort` or alone.

@@ -84,7 +84,14 @@ impl Recognizer for BirthDate {
             if scan.came_on(date.start) || scan.goes_on(date.end) {
                 reasons.push(because("part of a longer number", -30));
             }
-            sink(Candidate { kind: Kind::BirthDate, start: date.start, end: date.end, canonical, reasons });
+            sink(Candidate {
+                kind: Kind::BirthDate,
+                start: date.start,
+                end: date.end,
+                canonical,
+                reasons,
+                judged: false,
+            });
         }
     }
 }

@@ -13,6 +13,7 @@ const COURTS: &[&str] = &[
 /// Letters of a civil case, in two pairs: `HA ZA 20-123`.
 const ROLLS: &[&str] = &["HA", "KG", "EJ", "FA", "JE", "KK", "OV", "VV", "CV", "EA", "HO", "JU", "BM"];
 const NUMBER_BYTES_MAX: usize = 40;
+const NUMBER_BYTES_MIN: usize = 4;
 /// How far a label may stand before its number.
 const LABEL_GAP_BYTES_MAX: usize = 18;
 
@@ -36,12 +37,22 @@ impl Recognizer for CaseNumber {
                 continue;
             }
             let number = whole(scan, *group);
+            if number.len() < NUMBER_BYTES_MIN {
+                continue;
+            }
             let Some((start, end, reason)) = written(scan, number).or_else(|| labelled(scan, number)) else {
                 continue;
             };
             done = end;
             let canonical = compact(scan.slice(start, end));
-            sink(Candidate { kind: Kind::CaseNumber, start, end, canonical, reasons: vec![reason] });
+            sink(Candidate {
+                kind: Kind::CaseNumber,
+                start,
+                end,
+                canonical,
+                reasons: vec![reason],
+                judged: false,
+            });
         }
     }
 }
@@ -71,6 +82,9 @@ fn whole(scan: &Scan<'_>, group: Group) -> Group {
 /// A number that shows by its writing what it is.
 fn written(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     let text = scan.slice(number.start, number.end);
+    if !text.contains(['/', '-']) {
+        return None;
+    }
     let parts = || text.split(['/', '-']);
     let lens: [usize; 4] = {
         let mut lens = [0; 4];

@@ -65,7 +65,14 @@ fn version_4(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     if scan.attached_before(a.start) || scan.attached_after(d.end) || continued {
         reasons.push(because("part of something longer", -35));
     }
-    Some(Candidate { kind: Kind::Ip, start: a.start, end: d.end, canonical: Secret::new(text), reasons })
+    Some(Candidate {
+        kind: Kind::Ip,
+        start: a.start,
+        end: d.end,
+        canonical: Secret::new(text),
+        reasons,
+        judged: false,
+    })
 }
 
 /// Reads the hexadecimal digits and marks around `at`; returns where they end.
@@ -86,11 +93,11 @@ fn hexadecimal(scan: &Scan<'_>, at: usize, sink: &mut dyn FnMut(Candidate)) -> u
     let attached = scan.attached_before(start) || scan.attached_after(end);
     if is_mac(text) && !attached {
         let reasons = vec![because("octets of a hardware address", 75)];
-        sink(Candidate { kind: Kind::Mac, start, end, canonical: compact(text), reasons });
+        sink(Candidate { kind: Kind::Mac, start, end, canonical: compact(text), reasons, judged: false });
     } else if is_version_6(text) && !attached {
         let reasons = vec![because("an address of 128 bits", 75)];
         let canonical = Secret::new(&text.to_ascii_lowercase());
-        sink(Candidate { kind: Kind::Ip, start, end, canonical, reasons });
+        sink(Candidate { kind: Kind::Ip, start, end, canonical, reasons, judged: false });
     }
     stop.max(at.saturating_add(1))
 }

@@ -68,7 +68,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
         reasons.push(because("ends like a file name", -50));
     }
     let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
-    Some(Candidate { kind: Kind::Email, start, end, canonical, reasons })
+    Some(Candidate { kind: Kind::Email, start, end, canonical, reasons, judged: false })
 }
 
 /// The longest beginning of `domain` that is a host name with a top-level domain of letters.

@@ -161,7 +161,7 @@ fn read(scan: &Scan<'_>, start: usize, length: usize) -> Option<Candidate> {
     if scan.attached_before(start) || scan.attached_after(end) {
         reasons.push(because("letters attached", -15));
     }
-    Some(Candidate { kind: Kind::Iban, start, end, canonical: Secret::new(&compact), reasons })
+    Some(Candidate { kind: Kind::Iban, start, end, canonical: Secret::new(&compact), reasons, judged: false })
 }
 
 #[cfg(test)]

@@ -53,6 +53,8 @@ pub(crate) struct Candidate {
     /// The value without its way of writing.
     pub(crate) canonical: Secret,
     pub(crate) reasons: Vec<Reason>,
+    /// Whether the reasons hold those of the words around already.
+    pub(crate) judged: bool,
 }
 
 /// Finds candidates of one or more kinds.

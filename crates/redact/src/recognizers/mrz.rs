@@ -36,7 +36,7 @@ impl Recognizer for MachineReadable {
             if mrz_line(scan.slice(start, end)) && !scan.attached_before(start) && !scan.attached_after(end) {
                 let reasons = vec![because("a machine-readable line", 85)];
                 let canonical = compact(scan.slice(start, end));
-                sink(Candidate { kind: Kind::TravelDocument, start, end, canonical, reasons });
+                sink(Candidate { kind: Kind::TravelDocument, start, end, canonical, reasons, judged: false });
             }
         }
     }

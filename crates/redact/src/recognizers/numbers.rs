@@ -110,6 +110,7 @@ impl Numbers {
             if !is_gap(scan.slice(end, first), false)
                 || !(1..=3).contains(&before.len())
                 || !before.bytes().all(|b| b.is_ascii_alphabetic())
+                || (scan.byte(end) == Some(b' ') && before.bytes().all(|b| b.is_ascii_lowercase()))
             {
                 break;
             }
@@ -131,8 +132,9 @@ impl Numbers {
         let mut at = start;
         for n in 0..GROUPS_MAX {
             scan.step();
+            let separator = scan.byte(at).unwrap_or(b'\n');
             if n > 0 {
-                if !is_gap(scan.slice(at, at.saturating_add(1)), false) {
+                if !matches!(separator, b' ' | b'.' | b'-' | b'/' | b'_') {
                     break;
                 }
                 at = at.saturating_add(1);
@@ -140,7 +142,9 @@ impl Numbers {
             let word = scan.word_around(at, at, WORD_BYTES_MAX);
             let part = scan.slice(at, word.end);
             length = length.saturating_add(part.len());
-            if part.is_empty() || length > LENGTH_MAX {
+            // A small word after a space is prose, not a part of a number.
+            let prose = n > 0 && separator == b' ' && part.bytes().all(|b| b.is_ascii_lowercase());
+            if part.is_empty() || length > LENGTH_MAX || prose {
                 break;
             }
             for byte in part.bytes() {
@@ -211,10 +215,13 @@ impl<'s, 'v> Reading<'s, 'v> {
         if self.raw.len() > CUED_CHARS_MAX {
             return;
         }
+        let number = self.compact.as_str();
+        // Rows of digits are found by their length alone.
+        let all_digits = number.bytes().all(|b| b.is_ascii_digit());
         let mut surroundings: Option<Vec<Reason>> = None;
         let mut around: Option<(Around<'_>, KindSet)> = None;
         for row in rows {
-            if !fits(row.shape, self.compact.as_str()) {
+            if !all_digits && !fits(row.shape, number) {
                 continue;
             }
             let (around, spoken_for) = around.get_or_insert_with(|| {
@@ -226,7 +233,7 @@ impl<'s, 'v> Reading<'s, 'v> {
             if row.plain.max(row.usual) < WEAK && !spoken_for.has(row.kind) {
                 continue;
             }
-            let Some(own) = self.own(row) else { continue };
+            let Some(own) = self.own(row, number) else { continue };
             if own.points < WEAK && !spoken_for.has(row.kind) {
                 continue;
             }
@@ -246,17 +253,19 @@ impl<'s, 'v> Reading<'s, 'v> {
             }
             reasons.extend(self.edges());
             let canonical = crate::vault::Secret::new(&match row.kind {
-                Kind::Bsn => format!("{:0>9}", self.compact.as_str()),
-                _ => self.compact.as_str().to_owned(),
+                Kind::Bsn => format!("{number:0>9}"),
+                _ => number.to_owned(),
             });
-            sink(Candidate { kind: row.kind, start: self.start, end: self.end, canonical, reasons });
+            reasons.extend(around.reasons(row.kind));
+            let (start, end) = (self.start, self.end);
+            sink(Candidate { kind: row.kind, start, end, canonical, reasons, judged: true });
         }
     }
 
     /// What the number itself says for a row; `None` when it cannot be one.
-    fn own(&self, row: &Row) -> Option<Own> {
+    fn own(&self, row: &Row, number: &str) -> Option<Own> {
         self.scan.step();
-        let holds = (row.check)(self.compact.as_str());
+        let holds = (row.check)(number);
         let separated = self.raw.len() > row.shape.len();
         let usual = separated && row.written.iter().any(|w| is_written(w, self.raw));
         let what = match (holds, usual) {

@@ -123,7 +123,14 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     if plus.is_none() && opens_with_date(scan, first) {
         reasons.push(because("begins with a date", -60));
     }
-    Some(Candidate { kind: Kind::Phone, start, end, canonical: Secret::new(&canonical), reasons })
+    Some(Candidate {
+        kind: Kind::Phone,
+        start,
+        end,
+        canonical: Secret::new(&canonical),
+        reasons,
+        judged: false,
+    })
 }
 
 /// Where the `+` of an international number stands, with at most one space after it.

@@ -47,6 +47,7 @@ impl Recognizer for Coordinates {
                 end,
                 canonical: Secret::new(&canonical),
                 reasons,
+                judged: false,
             });
         }
     }

@@ -69,7 +69,7 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     let house = format!("{} {}", scan.slice(start, group.start), scan.slice(end, stop));
     let house: String = house.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect();
     let canonical = Secret::new(&format!("{four}{upper} {}", house.to_lowercase()));
-    Some(Candidate { kind: Kind::Postcode, start, end: stop, canonical, reasons })
+    Some(Candidate { kind: Kind::Postcode, start, end: stop, canonical, reasons, judged: false })
 }
 
 fn shape(letters: &str, gap: usize, upper: &str) -> Reason {

@@ -78,7 +78,14 @@ impl UserName {
 
 fn candidate(scan: &Scan<'_>, kind: Kind, start: usize, end: usize) -> Candidate {
     let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
-    Candidate { kind, start, end, canonical, reasons: vec![because("one word after its label", 30)] }
+    Candidate {
+        kind,
+        start,
+        end,
+        canonical,
+        reasons: vec![because("one word after its label", 30)],
+        judged: false,
+    }
 }
 
 const fn is_name(b: u8) -> bool {
