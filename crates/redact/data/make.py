@@ -1,6 +1,8 @@
 """Writes given-names.txt, surnames.txt and places.txt from Faker's lists (PyPI faker, MIT; data/NOTICE has its licence).
 
-    python -m pip install faker==40.63.0 && python make.py
+    python -m pip install faker==40.63.0 && python make.py WORDS
+
+and common-words.bloom from WORDS, a list of Dutch words, one a line (OpenTaal's, as Debian's package wdutch has it; BSD; data/NOTICE).
 
 Names in Latin letters of every locale there is: people of all origins write to a Dutch authority. One name a line, sorted, as they
 are written. Deterministic.
@@ -9,6 +11,7 @@ are written. Deterministic.
 import importlib
 import os
 import re
+import sys
 import unicodedata
 
 import faker
@@ -70,3 +73,38 @@ Caracas;Bogotá;Lima;Marokko;Turkije;Polen;Suriname;Syrië;Oekraïne;Eritrea;Som
 write("given-names.txt", given - DUMMIES | {"John", "Jane"})
 write("surnames.txt", last - {"Doe"})
 write("places.txt", places)
+
+
+# The words that are written without a capital, as a Bloom filter (Bloom 1970): 2^22 bits, four of them a word.
+BITS = 22
+
+
+def mix(h):
+    mask = (1 << 64) - 1
+    h = ((h ^ (h >> 33)) * 0xFF51AFD7ED558CCD) & mask
+    h = ((h ^ (h >> 33)) * 0xC4CEB9FE1A85EC53) & mask
+    return h ^ (h >> 33)
+
+
+def fnv(word):
+    h = 0xCBF29CE484222325
+    for byte in word.lower().encode():
+        h = ((h ^ byte) * 0x100000001B3) & ((1 << 64) - 1)
+    return mix(h)
+
+
+if len(sys.argv) > 1:
+    bits = bytearray(1 << (BITS - 3))
+    count = 0
+    for line in open(sys.argv[1], encoding="utf-8"):
+        word = unicodedata.normalize("NFC", line.strip())
+        if len(word) < 2 or not word[0].islower():
+            continue
+        count += 1
+        h = fnv(word)
+        for at in (h, h >> BITS, h >> 42, mix(h)):
+            at &= (1 << BITS) - 1
+            bits[at >> 3] |= 1 << (at & 7)
+    with open(os.path.join(HERE, "common-words.bloom"), "wb") as out:
+        out.write(bytes(bits))
+    print("common-words.bloom", count, sum(bin(b).count("1") for b in bits) / (1 << BITS))

@@ -1,11 +1,11 @@
-//! Trains the model of names: `cargo run --release -p redact --features train --example train_names -- [TRAIN] [VALIDATION]`,
-//! both WikiANN files (`index TAB word TAB tag`). Writes `data/names.model` beside the lists.
+//! Trains the model of names: `cargo run --release -p redact --features train --example train_names -- [TRAIN] [VALIDATION] [PLAIN…]`,
+//! the first two WikiANN files (`index TAB word TAB tag`), the others texts in which nobody is named. Writes `data/names.model` beside the lists.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for developers talks and may stop")]
 
 use std::fs;
 use std::path::Path;
 
-use redact::names::train::{Synthesis, conllu, score, tagger, train};
+use redact::names::train::{Sentence, Synthesis, conllu, score, tagger, train};
 
 fn main() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
@@ -15,8 +15,14 @@ fn main() {
     let files: Vec<String> = std::env::args().skip(1).map(|path| fs::read_to_string(path).unwrap()).collect();
     let mut sentences = files.first().map(|text| conllu(text)).unwrap_or_default();
     println!("{} sentences of WikiANN", sentences.len());
+    // Other texts, in which nobody is named.
+    let lines = files.iter().skip(2).flat_map(|text| text.lines());
+    let plain = lines
+        .map(|line| line.trim_start_matches([' ', '-', '#', '>']).to_owned())
+        .filter(|line| line.len() > 3);
+    sentences.extend(plain.map(|text| Sentence { text, spans: Vec::new(), label: None }));
     let mut made = Synthesis::new(&templates, &given, &surnames, &places, 20_261_127);
-    sentences.extend((0..45_000).map(|_| made.sentence()));
+    sentences.extend((0..60_000).map(|_| made.sentence()));
     let bytes = train(&sentences, 8, 1, |epoch, loss| println!("epoch {epoch}: loss {loss:.4} a word"));
     fs::write(data.join("names.model"), &bytes).unwrap();
     let tagger = tagger(&bytes).unwrap();

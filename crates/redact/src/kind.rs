@@ -191,6 +191,8 @@ kinds! {
     Person "person" "PERSOON" Name;
     /// Place of residence, of birth or of an event, where somebody is named.
     Place "place" "PLAATS" Location;
+    /// Age of somebody named.
+    Age "age" "LEEFTIJD" Birth;
     /// What is said of somebody's health.
     Health "health" "GEZONDHEID" Special;
     /// Somebody's religion or belief.
@@ -212,14 +214,14 @@ impl Kind {
     #[must_use]
     pub(crate) const fn is_told_by_sentences(self) -> bool {
         matches!(self.group(), Group::Name | Group::Special)
-            || matches!(self, Self::Place | Self::CriminalData)
+            || matches!(self, Self::Place | Self::Age | Self::CriminalData)
     }
 
     /// Whether it says who somebody is.
     #[must_use]
     pub(crate) const fn identifies(self) -> bool {
         !matches!(self.group(), Group::Enterprise | Group::Device | Group::Special)
-            && !matches!(self, Self::Place)
+            && !matches!(self, Self::Place | Self::Age)
     }
 
     /// The kind with this [`Kind::id`].

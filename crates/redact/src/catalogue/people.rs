@@ -22,6 +22,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         positive: &[],
         negative: &[],
     },
+    Entry {
+        kind: Kind::Age,
+        format: "9 jaar, 99-jarige, (99) behind a name",
+        check: "somebody is named near it",
+        positive: &[],
+        negative: &[],
+    },
     said(Kind::Health, "words for illness, care and disability"),
     said(Kind::Religion, "words for religion and belief"),
     said(Kind::EthnicOrigin, "words for origin"),

@@ -13,6 +13,20 @@ pub(crate) const PARTICLE: u8 = 8;
 pub(crate) const TITLE: u8 = 16;
 /// Ends as streets do.
 pub(crate) const STREET: u8 = 32;
+/// A word that dictionaries write without a capital.
+pub(crate) const COMMON: u8 = 64;
+
+/// Bits of a place in the filter of such words, which `data/make.py` makes.
+const COMMON_BITS: u32 = 22;
+static COMMON_WORDS: &[u8; 1 << (COMMON_BITS - 3)] = include_bytes!("../../data/common-words.bloom");
+
+/// Whether a word is a common one, with an error in a hundred (Bloom 1970).
+fn is_common(hash: u64) -> bool {
+    [hash, hash >> COMMON_BITS, hash >> 42, mix(hash)].iter().all(|place| {
+        let place = usize::try_from(place & ((1 << COMMON_BITS) - 1)).unwrap_or_default();
+        COMMON_WORDS.get(place >> 3).is_some_and(|byte| byte >> (place & 7) & 1 == 1)
+    })
+}
 
 const PARTICLES: &[&str] = &[
     "van", "de", "den", "der", "het", "'t", "’t", "'s", "ter", "ten", "te", "op", "in", "aan", "bij", "uit",
@@ -208,6 +222,7 @@ impl Gazetteer {
     pub(crate) fn flags(&self, word: &str, hash: u64) -> u8 {
         let listed = self.words.get(&hash).copied().unwrap_or_default();
         let listed = if listed == 0 && word.contains('-') { self.of_parts(word) } else { listed };
+        let listed = if is_common(hash) { listed | COMMON } else { listed };
         if street_ending(word) { listed | STREET } else { listed }
     }
 
@@ -290,10 +305,12 @@ mod tests {
         assert_eq!(flags("BAKKER") & SURNAME, SURNAME);
         assert_eq!(flags("Bakker-Jansen") & SURNAME, SURNAME);
         assert_eq!(flags("Bakker-xqzw"), 0);
-        assert_eq!(flags("van"), PARTICLE);
-        assert_eq!(flags("Dorpsstraat"), STREET);
+        assert_eq!(flags("van"), PARTICLE | COMMON);
+        assert_eq!(flags("Dorpsstraat") & STREET, STREET);
+        assert_eq!(flags("Vergadering"), COMMON);
         assert_eq!(flags("Zwolle") & PLACE, PLACE);
         assert_eq!(flags("ÖZTÜRK"), flags("öztürk"));
-        assert_eq!(flags("desbetreffende"), 0);
+        assert_eq!(flags("desbetreffende"), COMMON);
+        assert_eq!(flags("Zxqvbn"), 0);
     }
 }

@@ -8,6 +8,7 @@
 //! joins here too: it is given the same [`Scan`], and may read `scan.text` word by word.
 
 mod address;
+mod age;
 mod birth;
 mod case;
 mod device;

@@ -3,7 +3,7 @@
 //! A name is judged by the sentence around it, so only whole texts are read: a stream of output shows no sentence until it
 //! is over.
 
-use super::{Candidate, Recognizer, Scan, because};
+use super::{Candidate, Recognizer, Scan, age, because};
 use crate::names::{Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
 use crate::vault::Secret;
@@ -40,6 +40,7 @@ impl Recognizer for Names {
         vec![
             Kind::Person,
             Kind::Place,
+            Kind::Age,
             Kind::Health,
             Kind::Religion,
             Kind::EthnicOrigin,
@@ -74,6 +75,7 @@ impl Recognizer for Names {
                 sink(name(scan, span));
             }
         }
+        age::ages(scan, &people, sink);
         for fact in self.special.find(scan.text, &people, scan.identified.get()) {
             sink(special(scan, &fact));
         }
@@ -96,7 +98,14 @@ fn name(scan: &Scan<'_>, span: &Span) -> Candidate {
     let points = (span.confidence * 100.0).clamp(SCORE_MIN, 100.0) as i16;
     let canonical: String = scan.slice(span.start, span.end).to_lowercase();
     let canonical = Secret::new(&canonical.split_whitespace().collect::<Vec<_>>().join(" "));
-    Candidate { kind, start: span.start, end: span.end, canonical, reasons: vec![because(what, points)] }
+    Candidate {
+        kind,
+        start: span.start,
+        end: span.end,
+        canonical,
+        reasons: vec![because(what, points)],
+        judged: true,
+    }
 }
 
 fn special(scan: &Scan<'_>, fact: &Fact) -> Candidate {
@@ -117,6 +126,7 @@ fn special(scan: &Scan<'_>, fact: &Fact) -> Candidate {
         end: fact.end,
         canonical,
         reasons: vec![because(what, i16::from(fact.score))],
+        judged: true,
     }
 }
 

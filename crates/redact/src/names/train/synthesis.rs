@@ -87,7 +87,10 @@ impl<'a> Synthesis<'a> {
     }
 
     fn slot(&mut self, slot: &str, sentence: &mut Sentence) {
-        let (text, gold) = match slot {
+        // A small letter: the same, written small.
+        let small = slot.chars().all(char::is_lowercase);
+        let slot = slot.to_uppercase();
+        let (text, gold) = match slot.as_str() {
             "P" => (self.person(), Some(Gold::Name(Label::Person))),
             "F" => (format!("{} {}", self.given_name(), self.surname()), Some(Gold::Name(Label::Person))),
             "S" => (self.surname(), Some(Gold::Name(Label::Person))),
@@ -112,6 +115,7 @@ impl<'a> Synthesis<'a> {
             "W" => (self.word("word").to_owned(), None),
             _ => (self.number(), None),
         };
+        let text = if small { text.to_lowercase() } else { text };
         let start = sentence.text.len();
         sentence.text.push_str(&text);
         if let Some(gold) = gold {
