@@ -64,6 +64,7 @@ impl Detector {
     ) -> Result<Vec<Scored>, Error> {
         let view = View::new(text)?;
         let scan = Scan::new(view.text(), &self.cues, label);
+        let scan = if depth == Depth::Whole { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit };
         self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
         if depth == Depth::Whole {
@@ -92,7 +93,7 @@ impl Detector {
         gathering: &mut Gathering,
     ) -> Result<(), Error> {
         if let Some(edited) = View::edited(scan.text, &deep::edits(scan))? {
-            let inner = Scan::new(edited.text(), &self.cues, label);
+            let inner = Scan::new(edited.text(), &self.cues, label).with_columns();
             self.read(&inner, gathering, &|start, end| {
                 let (start, end) = edited.to_original(start, end)?;
                 view.to_original(start, end)
@@ -236,4 +237,80 @@ fn merge(last: &mut Cut, cut: Cut) {
     last.end = last.end.max(cut.end);
     last.action = last.action.max(cut.action);
     last.reasons.extend(cut.reasons);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was done to read a text, and how many candidates came of it.
+    fn steps(detector: &Detector, text: &str) -> u64 {
+        let view = View::new(text).unwrap();
+        let scan = Scan::new(view.text(), &detector.cues, None).with_columns();
+        let mut candidates = 0;
+        for recognizer in &detector.recognizers {
+            recognizer.candidates(&scan, &mut |_| candidates += 1);
+        }
+        let edits = u64::try_from(deep::edits(&scan).len()).unwrap();
+        let blobs = u64::try_from(encoded::blobs(scan.text, &scan.marks.runs).len()).unwrap();
+        scan.steps.get() + candidates + edits + blobs
+    }
+
+    #[test]
+    fn four_times_the_text_is_four_times_the_work() {
+        let detector = Detector::new().unwrap();
+        for unit in [
+            "1",
+            "1 ",
+            "1  ",
+            "12-",
+            "1-",
+            "1.1.",
+            "123456782 ",
+            "a@",
+            "a.",
+            "A1",
+            "A1 ",
+            "AB-",
+            "NL91 ",
+            "1234 AB ",
+            "+31 6 ",
+            "Kerkstraat 1 ",
+            "De Van ",
+            "zaak 12345 ",
+            "bsn ",
+            "nul ",
+            "een twee ",
+            "%31",
+            "&#49;",
+            "\\u0031",
+            "(at) ",
+            "QUJj",
+            "4b",
+            ":",
+            "::",
+            "a:",
+            "<",
+            "P<",
+            "52.46510, ",
+            "1 jan 2000 ",
+            "gebruikersnaam: ",
+            "BIC ",
+            "apenstaartje ",
+            "punt ",
+            "a;b\n",
+            "bsn;b\n1;2\n",
+            "C/05/123456 / HA ZA ",
+            "é1",
+            "\u{200b}1",
+            "06 ",
+            "1 2 3 4 5 ",
+            "HA ZA 20-1 ",
+        ] {
+            let of = |bytes: usize| steps(&detector, &unit.repeat(bytes / unit.len()));
+            let (once, fourfold) = (of(4096), of(16384));
+            assert!(once < 4096 * 80, "{unit:?}: {once} steps for 4 kB");
+            assert!(fourfold <= 4 * once + 4 * once / 10 + 200, "{unit:?}: {once}, then {fourfold}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod checks;
+mod columns;
 mod cues;
 mod deep;
 mod detect;

@@ -126,6 +126,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "gebdatum*",
             "geb.dat*",
             "dob",
+            "d.o.b",
             "date of birth*",
             "birthdate*",
             "born*",

@@ -166,6 +166,7 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     if !enough || is_date_like(text) || scan.attached_before(number.start) {
         return None;
     }
+    let around = scan.around(number.start, number.end);
     let mut near = scan
         .spoken
         .before(number.start, LABEL_GAP_BYTES_MAX)
@@ -174,14 +175,12 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
         Some(hit) => {
             let between = scan.slice(hit.end as usize, number.start);
             !between.contains([';', '\n'])
-                && !between.contains(". ")
+                && !between.trim_start_matches('.').contains(". ")
                 && !between.bytes().any(|b| b.is_ascii_digit())
         }
-        None => {
-            number.start == 0 && number.end == scan.text.len() && scan.spoken.label_says(Kind::CaseNumber)
-        }
+        None => around.labels_all_of(number.start, number.end, Kind::CaseNumber),
     };
-    if !said || scan.around(number.start, number.end).points(Kind::CaseNumber) <= 0 {
+    if !said || around.points(Kind::CaseNumber) <= 0 {
         return None;
     }
     Some((number.start, number.end, because("a number after its label", 32)))
@@ -202,7 +201,7 @@ fn fours_end(scan: &Scan<'_>, number: Group) -> usize {
     end
 }
 
-/// `12-03-2024`, `2024-03-12`, `12/3/24`.
+/// `12-03-2024`, `2024-03-12`, `12/3/24`, `2020-2024`.
 fn is_date_like(text: &str) -> bool {
     let mut lens = [0_usize; 4];
     for (slot, part) in lens.iter_mut().zip(text.split(['-', '/', '.'])) {
@@ -211,7 +210,12 @@ fn is_date_like(text: &str) -> bool {
         }
         *slot = part.len();
     }
-    matches!(lens, [1..=2, 1..=2, 4 | 2, 0] | [4, 1..=2, 1..=2, 0])
+    let year = |part: &str| part.starts_with("19") || part.starts_with("20");
+    match lens {
+        [1..=2, 1..=2, 4 | 2, 0] | [4, 1..=2, 1..=2, 0] => true,
+        [4, 4, 0, 0] => text.split('-').count() == 2 && text.split('-').all(year),
+        _ => false,
+    }
 }
 
 #[cfg(test)]

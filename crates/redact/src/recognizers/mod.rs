@@ -121,6 +121,13 @@ impl<'v> Scan<'v> {
         &self.marks.groups
     }
 
+    /// The same with the heads of its tables, for a whole text.
+    #[must_use]
+    pub(crate) fn with_columns(mut self) -> Self {
+        self.spoken = self.spoken.with_columns();
+        self
+    }
+
     /// Counts work, for the test that it grows with the text and no faster.
     pub(crate) fn step(&self) {
         #[cfg(test)]

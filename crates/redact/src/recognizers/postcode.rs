@@ -62,6 +62,10 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     if place_follows(scan, end) {
         reasons.push(because("a place name follows", 15));
     }
+    // `In 2015 AZ verslaan`: a year before a word in capitals.
+    if matches!(four.get(..2), Some("19" | "20")) && before.is_none() && after.is_none() {
+        reasons.push(because("may be a year", -20));
+    }
     if scan.came_on(group.start) {
         reasons.push(because("part of a longer number", -30));
     }

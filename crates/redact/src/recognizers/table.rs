@@ -57,6 +57,7 @@ macro_rules! rows {
 }
 
 rows! {
+    Iban "999999999" &["99.99.99.999"], dutch::account, 30 30 None;
     Bsn "999999999" NINE, dutch::bsn, 50 50 Some(25);
     Bsn "99999999" &[], dutch::bsn, 40 40 Some(15);
     Rsin "999999999" NINE, dutch::bsn, 38 38 Some(30);

@@ -117,8 +117,10 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
         || name.trim_matches('@').contains('.');
     let handle = name.starts_with('@') && name.len() > 3;
     let letters = name.bytes().any(|b| b.is_ascii_alphabetic());
-    let right =
-        name.len() >= 3 && letters && !scan.attached_after(to) && (handle || (marked && (sure || looks)));
+    let right = name.len() >= 3
+        && letters
+        && !scan.attached_after(to)
+        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " "));
     right.then_some((from, to))
 }
 
@@ -151,6 +153,7 @@ mod tests {
             ("user: jvries01, rol", "jvries01"),
             ("op Twitter (@jandevries) geplaatst", "@jandevries"),
             ("zijn inlognaam is pjansen en", "pjansen"),
+            ("met inlognaam jvries2 werkt", "jvries2"),
         ] {
             assert_eq!(found(Kind::UserName, text), vec![want.to_owned()], "{text}");
         }
