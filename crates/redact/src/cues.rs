@@ -4,14 +4,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::catalogue::Entry;
+use crate::catalogue::{Entry, entries};
 use crate::columns::Columns;
-use crate::deep::numeral_words;
 use crate::finding::Reason;
 use crate::kind::KindSet;
+use crate::spelled::numeral_words;
 use crate::{Error, Kind};
 
 /// Characters of context on either side of a candidate.
@@ -49,7 +50,15 @@ pub(crate) struct Hit {
     word: u32,
 }
 
+/// The cues of the catalogue, which are the same for every profile and dear to build: made once.
+static ALL: LazyLock<Option<Cues>> = LazyLock::new(|| Cues::new(&entries()).ok());
+
 impl Cues {
+    /// The cues of the catalogue.
+    pub(crate) fn all() -> Result<&'static Self, Error> {
+        ALL.as_ref().ok_or(Error::Internal("cue table"))
+    }
+
     pub(crate) fn new(entries: &[Entry]) -> Result<Self, Error> {
         let mut sets: BTreeMap<String, (KindSet, KindSet)> = BTreeMap::new();
         for entry in entries {
@@ -158,6 +167,11 @@ fn spellings(word: &str) -> Vec<String> {
     if let Some(stem) = word.strip_suffix("nummer*").filter(|stem| stem.len() > 1) {
         all.push(format!("{stem}nr*"));
         all.push(format!("{} nr*", stem.trim_end_matches([' ', '-'])));
+    }
+    // As a key: `date_of_birth`, `dateOfBirth`.
+    if word.contains(' ') {
+        all.push(word.replace(' ', "_"));
+        all.push(word.replace(' ', ""));
     }
     all
 }

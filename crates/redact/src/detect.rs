@@ -5,7 +5,7 @@ use crate::finding::Reason;
 use crate::recognizers::{self, Candidate, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::View;
-use crate::{Action, Error, Kind, Profile, catalogue, deep, encoded};
+use crate::{Action, Error, Kind, Profile, deep, encoded};
 
 /// A candidate with its score, in bytes of the original text.
 pub(crate) struct Scored {
@@ -29,7 +29,7 @@ pub(crate) enum Depth {
 /// The recognizers and their words.
 pub(crate) struct Detector {
     recognizers: Vec<Box<dyn Recognizer>>,
-    cues: Cues,
+    cues: &'static Cues,
 }
 
 /// Candidates being gathered, and how many there may be.
@@ -40,7 +40,7 @@ struct Gathering {
 
 impl Detector {
     pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { recognizers: recognizers::all()?, cues: Cues::new(&catalogue::entries())? })
+        Ok(Self { recognizers: recognizers::all()?, cues: Cues::all()? })
     }
 
     /// Identifiers, versions and cues of the recognizers: what the detector digest covers.
@@ -63,7 +63,7 @@ impl Detector {
         depth: Depth,
     ) -> Result<Vec<Scored>, Error> {
         let view = View::new(text)?;
-        let scan = Scan::new(view.text(), &self.cues, label);
+        let scan = Scan::new(view.text(), self.cues, label);
         let scan = if depth == Depth::Whole { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit };
         self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
@@ -93,7 +93,7 @@ impl Detector {
         gathering: &mut Gathering,
     ) -> Result<(), Error> {
         if let Some(edited) = View::edited(scan.text, &deep::edits(scan))? {
-            let inner = Scan::new(edited.text(), &self.cues, label).with_columns();
+            let inner = Scan::new(edited.text(), self.cues, label).with_columns();
             self.read(&inner, gathering, &|start, end| {
                 let (start, end) = edited.to_original(start, end)?;
                 view.to_original(start, end)
@@ -104,7 +104,7 @@ impl Detector {
             // What stands before the blob speaks for what is in it.
             let before = scan.slice(cues::back(scan.text, blob.start), blob.start);
             let before = format!("{} {before}", label.unwrap_or_default());
-            let inner = Scan::new(inner.text(), &self.cues, Some(&before));
+            let inner = Scan::new(inner.text(), self.cues, Some(&before));
             let from = gathering.out.len();
             self.read(&inner, gathering, &|_, _| view.to_original(blob.start, blob.end))?;
             for scored in gathering.out.iter_mut().skip(from) {
@@ -246,7 +246,7 @@ mod tests {
     /// What was done to read a text, and how many candidates came of it.
     fn steps(detector: &Detector, text: &str) -> u64 {
         let view = View::new(text).unwrap();
-        let scan = Scan::new(view.text(), &detector.cues, None).with_columns();
+        let scan = Scan::new(view.text(), detector.cues, None).with_columns();
         let mut candidates = 0;
         for recognizer in &detector.recognizers {
             recognizer.candidates(&scan, &mut |_| candidates += 1);

@@ -21,6 +21,7 @@ mod recognizers;
 mod redactor;
 mod restorer;
 mod screen;
+mod spelled;
 mod vault;
 mod view;
 

@@ -280,6 +280,7 @@ pub(crate) const USER_WORDS: &[&str] = &[
     "snapchat*",
     "tiktok*",
     "linkedin*",
+    "facebook*",
     "x-account*",
     "screen name*",
     "nickname*",

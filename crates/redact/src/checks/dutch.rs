@@ -53,6 +53,11 @@ pub(crate) fn travel_document(number: &str) -> bool {
         && !bytes.contains(&b'O')
 }
 
+/// A passport of another country: five digits at least.
+pub(crate) fn foreign_document(number: &str) -> bool {
+    number.bytes().filter(u8::is_ascii_digit).count() >= 5
+}
+
 /// btw-id: mod 97-10 over the whole; omzetbelastingnummer: the nine digits pass the 11-proef.
 pub(crate) fn btw(number: &str) -> bool {
     let Some(body) = number.strip_prefix("NL").or(Some(number)).filter(|b| b.len() == 12) else {

@@ -40,7 +40,7 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
         return None;
     }
     let (street_start, word) = street_before(scan, i, group.start)?;
-    let capital = word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    let capital = word.chars().any(|c| c.is_uppercase() || c.is_ascii_digit());
     // Most numbers follow a small word: that is no street.
     if !capital && word.len() < SMALL_STREET_BYTES_MIN {
         return None;
@@ -234,6 +234,8 @@ mod tests {
             ("hij zit in de Kerkstraat 12 vast", "Kerkstraat 12"),
             ("woonadres kerkstraat 12", "kerkstraat 12"),
             ("aan de Dorpsstraat nr. 12 te", "Dorpsstraat nr. 12"),
+            ("'s-Gravenlandseweg 12", "'s-Gravenlandseweg 12"),
+            ("Van Heuven Goedhartlaan 13D", "Van Heuven Goedhartlaan 13D"),
             ("Sint Jacobsstraat 423 - 1,", "Sint Jacobsstraat 423 - 1"),
             ("Jan Jansen, 2e Jan Steenstraat 5-hs, Amsterdam", "2e Jan Steenstraat 5-hs"),
         ] {
