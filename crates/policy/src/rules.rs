@@ -11,8 +11,9 @@ use crate::decision::{
 };
 use crate::error::{Place, line_at};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
+use crate::settled::looks_at_use_case_alone;
 
-const ANNOTATIONS: [&str; 4] = ["id", "remedy", "remedy_nl", "class"];
+const ANNOTATIONS: [&str; 5] = ["id", "remedy", "remedy_nl", "class", "link"];
 const WITHOUT_ID: &str = "a rule without id";
 
 /// One rule, and how heavy it is: rules are heavier the earlier they stand.
@@ -27,7 +28,10 @@ pub(crate) struct Rule {
 /// All rules, by id.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
-    pub cedar: CedarSet,
+    /// Those that each use case is judged by when it is loaded.
+    pub settled: CedarSet,
+    /// Those that each request is judged by.
+    pub asked: CedarSet,
     pub by_id: BTreeMap<String, Rule>,
 }
 
@@ -44,7 +48,7 @@ pub(crate) fn parse_schema(text: &str) -> Result<Schema, Error> {
 
 /// Parses all rule files and validates them strictly against the schema.
 pub(crate) fn parse_rules(files: &PolicyFiles, schema: &Schema) -> Result<Rules, Error> {
-    let mut rules = Rules { cedar: CedarSet::new(), by_id: BTreeMap::new() };
+    let mut rules = Rules { settled: CedarSet::new(), asked: CedarSet::new(), by_id: BTreeMap::new() };
     let validator = Validator::new(schema.clone());
     for (path, text) in files.of_kind(FileKind::Rules) {
         for statement in statements(text) {
@@ -55,7 +59,9 @@ pub(crate) fn parse_rules(files: &PolicyFiles, schema: &Schema) -> Result<Rules,
                 return Err(Error::DuplicateRule { id, first, second: place });
             }
             validate(&validator, &policy, statement, path)?;
-            rules.cedar.add(policy).map_err(|error| Error::Rule {
+            let settled = looks_at_use_case_alone(&policy);
+            let part = if settled { &mut rules.settled } else { &mut rules.asked };
+            part.add(policy).map_err(|error| Error::Rule {
                 place,
                 rule: named(&id),
                 detail: error.to_string(),
@@ -83,7 +89,10 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     };
     for (annotation, _) in policy.annotations() {
         if !ANNOTATIONS.contains(&annotation) {
-            return Err(complain(annotation, "is unknown; rules take @id, @remedy, @remedy_nl and @class"));
+            return Err(complain(
+                annotation,
+                "is unknown; rules take @id, @remedy, @remedy_nl, @class and @link",
+            ));
         }
     }
     let required = |annotation: &str| match policy.annotation(annotation).map(str::trim) {
@@ -104,10 +113,19 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
         Some("data") => DenialClass::Data,
         Some(_) => return Err(complain("class", "is none of access, quota and data")),
     };
+    let link = policy.annotation("link").map(str::to_owned);
+    // It goes into a header, and to people who follow it.
+    let fits = |link: &String| {
+        (link.starts_with('/') || link.starts_with("https://"))
+            && link.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"".contains(&b))
+    };
+    if link.as_ref().is_some_and(|link| !fits(link)) {
+        return Err(complain("link", "is neither a path of the server nor an https:// address"));
+    }
     let (remedy, remedy_nl) = (required("remedy")?, required("remedy_nl")?);
     let forbids = policy.effect() == cedar_policy::Effect::Forbid;
     let policy = policy.new_id(PolicyId::new(&id));
-    let reason = Reason { rule: id, remedy, remedy_nl, class, place: Some(place) };
+    let reason = Reason { rule: id, remedy, remedy_nl, class, link, place: Some(place) };
     Ok((Rule { precedence, reason, forbids, text: statement.text.trim().to_owned() }, policy))
 }
 

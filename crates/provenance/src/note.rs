@@ -31,10 +31,11 @@ fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
     [a, b, c, d]
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// `what` the name stands in: a flipped byte in a checkpoint is told as one of the checkpoint.
+fn check_name(what: &'static str, name: &str) -> Result<()> {
     let bad = |c: char| c.is_whitespace() || c == '+' || c.is_control();
     if name.is_empty() || name.len() > 255 || name.contains(bad) {
-        return Err(broken("key name", "must be 1 to 255 bytes without spaces and plus signs"));
+        return Err(broken(what, "the key's name must be 1 to 255 bytes without spaces and plus signs"));
     }
     Ok(())
 }
@@ -57,7 +58,7 @@ impl VerifierKey {
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(broken(what, "expected name+hash+base64"));
         };
-        check_name(name)?;
+        check_name(what, name)?;
         let data = STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?;
         let Some((&ALGORITHM_ED25519, public)) = data.split_first() else {
             return Err(broken(what, "the algorithm is not Ed25519"));
@@ -152,7 +153,7 @@ fn signature_line<'a>(what: &'static str, line: &'a str) -> Result<(&'a str, [u8
     let Some((name, data)) = parsed else {
         return Err(broken(what, "a signature line does not start with a dash and a name"));
     };
-    check_name(name)?;
+    check_name(what, name)?;
     let data = STANDARD.decode(data).map_err(|_| broken(what, "a signature is not base64"))?;
     match data.split_first_chunk::<4>() {
         Some((id, signature)) if !signature.is_empty() => Ok((name, *id, signature.to_vec())),
@@ -172,7 +173,7 @@ impl NoteSigner {
     /// # Errors
     /// [`Error::Note`] when the name is not allowed in a note.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self> {
-        check_name(name)?;
+        check_name("signing key", name)?;
         Ok(Self { name: name.to_owned(), key: SigningKey::from_bytes(seed) })
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::form::{Condition, Form, Operator, Task, TaskKind};
+use super::form::{Condition, Form, NO_VALUE, Operator, Task, TaskKind};
 use super::output::{Answer, Index, Output};
 
 /// Where a filled-in form stands.
@@ -82,7 +82,7 @@ pub(super) fn completeness(form: &Form, output: &Output) -> Report {
             if answered && form.measures.contains(&at) {
                 report.measures.push(label(&task.id, index));
             }
-            if task.required && page.shown(at, index) {
+            if task.required && !page.left_off(at) && page.shown(at, index) {
                 report.asked = report.asked.saturating_add(1);
                 if !answered {
                     report.missing.push(label(&task.id, index));
@@ -137,6 +137,15 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Whether the author stopped before this task, as the form allows: the section that is always asked lies before it,
+    /// and its own is marked as done.
+    fn left_off(&self, at: usize) -> bool {
+        let section = self.form.and_above(at).last();
+        let marked = section.and_then(|section| self.form.tasks.get(section));
+        self.form.ends_after.is_some_and(|last| section.is_some_and(|section| section > last))
+            && marked.is_some_and(|section| self.output.done.contains(&section.id))
+    }
+
     /// Whether a condition holds. One on another group's repetitions has nothing to be compared with: the form shows the
     /// task then, and so do we.
     fn holds(&self, at: usize, index: Index, condition: &Condition) -> bool {
@@ -172,6 +181,10 @@ impl<'a> Page<'a> {
                 section.is_some_and(|section| self.output.done.contains(&section.id))
             }
             (TaskKind::Many | TaskKind::One | TaskKind::Text, Some(Answer::Text(text))) => fits(text),
+            // The form shows such an option as chosen until another is.
+            (TaskKind::One, None | Some(Answer::Nothing)) => {
+                task.options.as_ref().is_some_and(|options| options.contains(NO_VALUE))
+            }
             (TaskKind::Image, Some(Answer::Image)) => true,
             _ => false,
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::forms::Requirement;
 use super::yaml::{self, Node};
 use crate::Error;
 
@@ -10,6 +11,8 @@ use crate::Error;
 const TASKS_MAX: usize = 2_000;
 /// Longest id of a task, in bytes.
 const ID_BYTES_MAX: usize = 64;
+/// An option that stands for no value: "not applicable".
+pub(super) const NO_VALUE: &str = "null";
 
 /// A form as its definition has it (`assessment-definition.v2.schema.json`).
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct Form {
     pub(super) tasks: Vec<Task>,
     pub(super) by_id: BTreeMap<String, usize>,
     pub(super) measures: BTreeSet<usize>,
+    /// The section after which the author may stop.
+    pub(super) ends_after: Option<usize>,
 }
 
 /// One task: a group, or a question.
@@ -139,16 +144,22 @@ impl Form {
     ///
     /// # Errors
     /// What names no task.
-    pub(super) fn require(&mut self, optional: &[String], measures: &[String]) -> Result<(), String> {
-        for id in optional {
+    pub(super) fn require(&mut self, requirement: &Requirement) -> Result<(), String> {
+        for id in &requirement.optional {
             for at in self.at_or_below(id)? {
                 if let Some(task) = self.tasks.get_mut(at) {
                     task.required = false;
                 }
             }
         }
-        for id in measures {
+        for id in &requirement.measures {
             self.measures.extend(self.at_or_below(id)?);
+        }
+        if let Some(id) = &requirement.ends_after {
+            let section = |at: &usize| self.tasks.get(*at).is_some_and(|task| task.parent.is_none());
+            let at = self.by_id.get(id).copied().filter(section);
+            self.ends_after =
+                Some(at.ok_or_else(|| format!("{}: ends_after: has no section {id}", self.urn))?);
         }
         Ok(())
     }
@@ -245,7 +256,7 @@ impl Reader<'_> {
             Some(match (value.boolean(), value.is_null()) {
                 (Some(boolean), _) => boolean.to_string(),
                 // The form stores what its page holds, and a page holds text.
-                (None, true) => "null".to_owned(),
+                (None, true) => NO_VALUE.to_owned(),
                 (None, false) => value.text()?.to_owned(),
             })
         };
@@ -288,7 +299,7 @@ impl Reader<'_> {
                 ));
             }
         }
-        let mut form = Form { urn, tasks: Vec::new(), by_id, measures: BTreeSet::new() };
+        let mut form = Form { urn, tasks: Vec::new(), by_id, measures: BTreeSet::new(), ends_after: None };
         let mut lines = Vec::new();
         for Draft { mut task, line, conditions, mapped_from } in self.drafts {
             let find = |name: &String| {

@@ -29,14 +29,17 @@ struct Requirements {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Requirement {
+pub(super) struct Requirement {
     urn: Spanned<String>,
     /// Tasks that need no answer; a group stands for all below it.
     #[serde(default)]
-    optional: Vec<String>,
+    pub(super) optional: Vec<String>,
     /// Tasks whose answers name a measure that somebody has to take.
     #[serde(default)]
-    measures: Vec<String>,
+    pub(super) measures: Vec<String>,
+    /// The section after which the author may stop, by marking the others as done.
+    #[serde(default)]
+    pub(super) ends_after: Option<String>,
 }
 
 impl Forms {
@@ -71,7 +74,7 @@ impl Forms {
             toml::from_str(text).map_err(|error| toml_error(REQUIREMENTS, text, &error))?;
         for requirement in requirements.form {
             let Some(form) = self.forms.get_mut(requirement.urn.get_ref()) else { continue };
-            form.require(&requirement.optional, &requirement.measures).map_err(|detail| {
+            form.require(&requirement).map_err(|detail| {
                 let line = line_at(text, requirement.urn.span().start);
                 Error::Record { place: Place::new(REQUIREMENTS, line), key: "form".into(), detail }
             })?;

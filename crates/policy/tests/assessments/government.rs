@@ -79,6 +79,29 @@ fn an_empty_prescan_lacks_what_it_shows_first() {
     assert_eq!(missing, shown);
 }
 
+/// The form says that its author may stop early by marking what is left as done; what comes first is always asked.
+#[test]
+fn a_prescan_may_end_early() {
+    let Some(definitions) = definitions() else { return };
+    let urn = "urn:nl:prescan:2.0";
+    let missing = |forms: &Forms, done: &[&str], answered: &BTreeMap<String, Value>| {
+        let mut output: Value = serde_json::from_str(&output_text(urn, answered)).unwrap();
+        output["metadata"]["completedTasks"] = json!(done);
+        forms.judge(&Output::parse("prescan.json", &output.to_string()).unwrap()).missing
+    };
+    let (bare, asked) = (forms(&definitions, None), forms(&definitions, Some(REQUIREMENTS)));
+    let all = ["0", "1", "2", "3", "4", "5", "6", "7", "8"];
+    let first = ["0.1", "0.2", "0.3", "0.4", "0.5.1"];
+    let none = BTreeMap::new();
+    assert_eq!(missing(&asked, &all, &none), first);
+    assert_eq!(missing(&asked, &all[..2], &none).len(), first.len() + 6);
+    assert_eq!(missing(&asked, &[], &none), missing(&bare, &[], &none));
+    let answered = fill(&asked, urn, |_| 0);
+    let begun = answered.into_iter().filter(|(id, _)| id.starts_with("0.")).collect();
+    assert_eq!(missing(&asked, &all, &begun), [""; 0]);
+    assert!(!missing(&bare, &all, &begun).is_empty());
+}
+
 #[test]
 fn an_empty_dpia_and_iama_lack_what_they_show_first() {
     let Some(definitions) = definitions() else { return };
@@ -91,8 +114,8 @@ fn an_empty_dpia_and_iama_lack_what_they_show_first() {
     for id in ["1.2.1[0]", "2.1.7[0]", "2.3", "12.1.2.1[0]", "15.1.2", "17.1.5[0]", "19.5.1", "20.1.1[0]"] {
         assert!(!has(&dpia, id), "{id}");
     }
-    // Questions of the definition, less those under conditions and the image; then less those that may stay open.
-    assert_eq!((empty(&bare, "urn:nl:dpia:3.0").len(), dpia.len()), (116, 88));
+    // Questions of the definition, less those under conditions, those with an option for no value, and the image; then less those that may stay open.
+    assert_eq!((empty(&bare, "urn:nl:dpia:3.0").len(), dpia.len()), (100, 72));
     let iama = empty(&asked, "urn:nl:iama:2.0");
     for id in ["2.2A.1", "2.2B.1", "1.actiepunten.tekst[0]", "1.3.4", "4.3.1"] {
         assert!(!has(&iama, id), "{id}");

@@ -81,6 +81,28 @@ fn one_flipped_byte_is_named() {
     verify(dir.path(), &key, None).unwrap();
 }
 
+/// The checkpoint is small enough for every bit of it.
+#[test]
+fn one_flipped_bit_of_the_checkpoint_is_named() {
+    let dir = folder();
+    let (log, _) = open(dir.path());
+    fill(&log, 3);
+    block_on(log.publish()).unwrap();
+    log.shutdown();
+    let key = log.verifier_key().clone();
+    drop(log);
+    let file = dir.path().join("public/checkpoint");
+    for at in 0..fs::read(&file).unwrap().len() {
+        for bit in 0..8 {
+            let before = flip(&file, at, 1 << bit);
+            let error = verify(dir.path(), &key, None).map(drop).expect_err("a flipped bit");
+            assert!(names(&error, "public/checkpoint"), "byte {at}, bit {bit} gave: {error}");
+            fs::write(&file, before).unwrap();
+        }
+    }
+    verify(dir.path(), &key, None).unwrap();
+}
+
 /// Without the journal, the signed root decides between a bundle and a tile.
 #[test]
 fn one_flipped_byte_in_a_static_export_is_named() {
