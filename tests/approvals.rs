@@ -20,16 +20,18 @@ impl Story {
     fn new() -> Self {
         let place = Place::without_model();
         let (policy, root) = (place.root().join("own"), place.root().join("root.toml"));
-        for folder in ["rules", "redaction", "forms", "use-cases"] {
+        for folder in ["rules", "redaction", "forms", "guidance", "use-cases"] {
             std::fs::create_dir_all(policy.join(folder)).unwrap();
         }
         let built_in = checkout().join("policy");
         for name in ["schema.cedarschema", "redaction/default.toml", "forms/requirements.toml"] {
             std::fs::copy(built_in.join(name), policy.join(name)).unwrap();
         }
-        for entry in std::fs::read_dir(built_in.join("rules")).unwrap() {
-            let entry = entry.unwrap();
-            std::fs::copy(entry.path(), policy.join("rules").join(entry.file_name())).unwrap();
+        for folder in ["rules", "guidance"] {
+            for entry in std::fs::read_dir(built_in.join(folder)).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), policy.join(folder).join(entry.file_name())).unwrap();
+            }
         }
         Self { place, policy, root, models: None }
     }
@@ -117,8 +119,7 @@ fn roster(signers: &[(&str, &str, &str)]) -> String {
 }
 
 fn record() -> String {
-    let registry = registry::Registry::embedded().unwrap();
-    let pinned = hex::encode(registry.entry(MODEL).unwrap().sha256());
+    let [pinned, dossier] = crate::harness::policy::pinned(MODEL);
     format!(
         r#"id = "letters"
 kind = "pilot"
@@ -140,6 +141,10 @@ window = {{ not_before = 2020-01-01T00:00:00Z, not_after = 2099-01-01T00:00:00Z 
 limits = {{ tokens_per_request = 4096, requests_per_minute = 30, tokens_per_day = 500_000 }}
 [model_sha256]
 {MODEL} = "{pinned}"
+[model_dossier_sha256]
+{MODEL} = "{dossier}"
+[model_motivation]
+{MODEL} = "It is small, and these are tests."
 [evidence]
 dpia = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}
 iama = {{ sha256 = "{d}", date = 2020-01-01T00:00:00Z, review_by = 2099-01-01T00:00:00Z }}

@@ -72,16 +72,22 @@ fn against(shared: &Shared, command: &mut Command) {
     println!("{}", ran.out);
 }
 
-#[test]
-fn python() {
+/// Python with a script of this folder and the official client; `None`, after saying so, where it cannot be had.
+pub fn python_client(script: &str) -> Option<Command> {
     let Some(packages) = once("python-openai", PYTHON_OPENAI, |dir| pip(PYTHON_OPENAI, dir)) else {
         println!("skipped: {PYTHON_OPENAI} cannot be installed here");
-        return;
+        return None;
     };
-    let Some(shared) = shared() else { return };
     let mut command = Command::new("python3");
-    command.arg(folder("python").join("test_openai.py")).env("PYTHONPATH", packages);
-    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command.arg(folder("python").join(script)).env("PYTHONPATH", packages);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("OPENAI_ORG_ID").env("NO_PROXY", "127.0.0.1");
+    Some(command)
+}
+
+#[test]
+fn python() {
+    let Some(mut command) = python_client("test_openai.py") else { return };
+    let Some(shared) = shared() else { return };
     against(&shared, &mut command);
 }
 

@@ -62,7 +62,9 @@ fn callers_without_a_valid_key_are_refused_and_counted() {
         let rule = if key.is_none() { "missing-key" } else { "unknown-key" };
         let reply = crate::harness::post(&server.address, "/v1/chat/completions", key, &question());
         assert_eq!(refused(&reply, 401, rule), None);
-        assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+        // RFC 6750, 3.1: who sent nothing is told nothing of what was wrong with it.
+        let challenge = if key.is_none() { "Bearer" } else { "Bearer error=\"invalid_token\"" };
+        assert_eq!(reply.header("www-authenticate"), Some(challenge));
     }
     assert_eq!(refused(&get(&server.address, "/v1/models", None), 401, "missing-key"), None);
     server.stop();

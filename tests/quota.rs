@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::harness::{MODEL, PATIENCE, Place, policy, post, until};
 
-const REQUESTS_PER_DAY: u64 = 60;
+pub(crate) const REQUESTS_PER_DAY: u64 = 60;
 const CLIENTS: usize = 40;
 
 /// The pilot of the tests, with a quota that forty clients use up at once.
-fn write_use_case(place: &Place) {
+pub(crate) fn write_use_case(place: &Place) {
     let folder = place.policy().join("use-cases");
     let record = std::fs::read_to_string(folder.join("pilot-test.toml")).unwrap();
     let limits = format!("[limits]\nrequests_per_day = {REQUESTS_PER_DAY}\n");
@@ -25,7 +25,7 @@ fn write_use_case(place: &Place) {
 }
 
 /// The whole reply's status and text, or nothing where the server went away.
-fn attempt(address: &str, key: &str) -> Option<(u16, String)> {
+pub(crate) fn attempt(address: &str, key: &str) -> Option<(u16, String)> {
     let body = json!({"model": MODEL, "max_tokens": 6, "messages": [{"role": "user", "content": "Count."}]});
     let body = body.to_string();
     let mut socket = TcpStream::connect(address).ok()?;
@@ -43,7 +43,7 @@ fn attempt(address: &str, key: &str) -> Option<(u16, String)> {
 }
 
 /// What `quota show` says is used and reserved: of whom, of what, over what.
-fn shown(place: &Place, of: &str, measure: &str, window: &str) -> (u64, u64) {
+pub(crate) fn shown(place: &Place, of: &str, measure: &str, window: &str) -> (u64, u64) {
     let table = place.run(&["quota", "show"]).ok();
     let row = table.lines().map(|line| line.replace("use case", "use-case")).find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();

@@ -6,7 +6,7 @@ use crate::harness::{MODEL, Ran, checkout, finish, proeftuin, target_tmp};
 
 fn policy() -> tempfile::TempDir {
     let dir = tempfile::Builder::new().prefix("new-").tempdir_in(target_tmp()).unwrap();
-    for part in ["rules", "redaction", "use-cases"] {
+    for part in ["rules", "redaction", "guidance", "use-cases"] {
         std::fs::create_dir(dir.path().join(part)).unwrap();
         for file in std::fs::read_dir(checkout().join("policy").join(part)).unwrap() {
             let file = file.unwrap().path();
@@ -55,6 +55,8 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "2.048",
         "",
         "",
+        "",
+        "ai-basis, privacy",
         "Met de hand.",
         "",
         "De schrijver leest na.",
@@ -62,6 +64,7 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "",
         "",
         "burgers, medewerkers",
+        "",
         "",
     ]);
     let ran = new(dir.path(), &answers);
@@ -81,10 +84,14 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "visible_mark = \"Gemaakt met AI; lees het na.\"",
         "not_after = 2027-01-01T00:00:00Z",
         "tokens_per_request = 2048",
+        "guidance = \"ambtenaren\"",
+        "training = [\"ai-basis\", \"privacy\"]",
         "alternatives = \"Met de hand.\"",
         "proportionality = \"\"",
         "affected_groups = [\"burgers\", \"medewerkers\"]",
         "data_categories = []",
+        "suite = \"leakage\"",
+        "needed_for = \"accepted\"",
     ] {
         assert!(text.lines().any(|other| other == line), "no {line} in:\n{text}");
     }
@@ -111,7 +118,7 @@ fn answers_that_end_too_early_write_nothing() {
     let mut command = proeftuin();
     command.args(["use-case", "new", "Brieven!", "--policy"]).arg(dir.path());
     let mut answers = NEEDED.to_vec();
-    answers.extend(["", "", "", "", "", "", "", "", "", "", ""]);
+    answers.extend([""; 14]);
     let said = finish(&mut command, &(answers.join("\n") + "\n")).refused();
     assert!(said.contains("use-cases/Brieven!.toml") || said.contains("lowercase letters"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path().join("use-cases")).unwrap().count(), 1);

@@ -3,7 +3,10 @@
 mod approval;
 mod assess;
 mod bench;
+mod eval;
 mod evidence;
+mod guidance;
+mod identity;
 mod policy;
 
 use std::net::SocketAddr;
@@ -15,7 +18,10 @@ use gateway::{Device, KvType};
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
+pub use guidance::{Acknowledge, Guidance, Holder};
+pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -52,6 +58,10 @@ pub struct Places {
     /// The root keys that vouch for the roster; outside the policy folder [default: none, and only the demo runs]
     #[arg(long, global = true, env = "PROEFTUIN_TRUST_ROOT", value_name = "FILE")]
     pub trust_root: Option<PathBuf>,
+    /// Where quotas are counted: sqlite, or a PostgreSQL database that gateways share, postgres://USER@HOST/DATABASE; its
+    /// password in PGPASSWORD or in the file of ?password_file=FILE [default: sqlite, in the state folder]
+    #[arg(long, global = true, env = "PROEFTUIN_QUOTA_STORE", value_name = "URL", hide_env_values = true)]
+    pub quota_store: Option<String>,
 }
 
 /// The verbs.
@@ -67,6 +77,9 @@ pub enum Command {
     /// Issue, list, rotate and revoke keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Check, explain, pin and block who signs in with a token of an identity provider
+    #[command(subcommand)]
+    Identity(Identity),
     /// Sign, check and show use cases
     #[command(subcommand)]
     UseCase(UseCase),
@@ -76,6 +89,9 @@ pub enum Command {
     /// Check, test, explain and compare the rules and records
     #[command(subcommand)]
     Policy(Policy),
+    /// Show what users read, and keep who acknowledged it and who holds which training
+    #[command(subcommand)]
+    Guidance(Guidance),
     /// Show and rebuild the counters of quotas
     #[command(subcommand)]
     Quota(QuotaCommand),
@@ -89,6 +105,9 @@ pub enum Command {
     /// Measure speed and fidelity, alone and against peers
     #[command(subcommand)]
     Bench(Bench),
+    /// Evaluate a model with a suite, sign the report, and check a signed one
+    #[command(subcommand)]
+    Eval(Eval),
     /// Print shell completions
     Completions {
         /// The shell to complete for.
@@ -193,9 +212,12 @@ pub struct Chat {
     /// A running server's base URL; without it a private server is started for this chat
     #[arg(long, env = "PROEFTUIN_URL", value_name = "URL", requires = "key")]
     pub url: Option<String>,
-    /// Key for --url
+    /// Key or token for --url
     #[arg(long, env = "PROEFTUIN_KEY", value_name = "KEY", hide_env_values = true)]
     pub key: Option<String>,
+    /// Use case, where --key is a token that opens several (header OpenAI-Project)
+    #[arg(long, value_name = "ID", requires = "url")]
+    pub use_case: Option<String>,
     /// System message
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
@@ -214,13 +236,17 @@ pub struct Chat {
 #[derive(Debug, Subcommand)]
 pub enum Models {
     /// List the models of models.toml and whether their files are here
-    List,
+    List {
+        /// Say how open each is: weights, code, training data, and what is closed or unknown
+        #[arg(long)]
+        openness: bool,
+    },
     /// Fetch a model's files, verify and keep them
     Fetch {
         /// Model id [default: the default model]
         id: Option<String>,
     },
-    /// Hash the files that are here against their pins
+    /// Hash the files that are here against their pins, and check signatures
     Verify {
         /// Model id [default: every model that is here]
         id: Option<String>,
@@ -233,8 +259,25 @@ pub enum Models {
         /// The files, in order; the first carries the metadata
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// A signature over the files that must hold: a Sigstore bundle (OpenSSF Model Signing v1.0)
+        #[arg(long, value_name = "BUNDLE", requires = "key")]
+        signature: Option<PathBuf>,
+        /// The public key that made the signature: ECDSA on P-256 or P-384, PEM
+        #[arg(long, value_name = "KEY", requires = "signature")]
+        key: Option<PathBuf>,
     },
-    /// Show one model: its pins, metadata and tensors
+    /// Print a bill of materials: CycloneDX 1.6, JSON
+    Bom {
+        /// Model id [default: the default model]
+        id: Option<String>,
+        /// Every model of models.toml
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+        /// The moment of the bill, RFC 3339 [default: of SOURCE_DATE_EPOCH if set, else none]
+        #[arg(long, value_name = "TIME")]
+        timestamp: Option<String>,
+    },
+    /// Show one model: its pins, dossier, metadata and tensors
     Show {
         /// Model id [default: the default model]
         id: Option<String>,

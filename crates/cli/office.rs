@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use gateway::{ActivePolicy, Gateway, Meter, Parts, PolicySource};
-use ledger::Ledger;
+use ledger::{Faults, Ledger};
 use provenance::{Clock, Configuration, Digest, KeyRing, Log, LogOptions, Name, Recovery};
 use sha2::{Digest as _, Sha256};
 
@@ -32,11 +32,12 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         Log::open(&places.log(), LogOptions::new(origin(places)?)).context("the provenance log")?;
     // Which root keys decided whose signatures counted is part of what ran.
     let trust_root = places.trust_root()?.map_or_else(String::new, |(_, text)| text);
-    let settings = format!("{} trust_root={trust_root:?}", purpose.settings);
+    let store = places.quota_store()?;
+    let settings = format!("{} trust_root={trust_root:?} quota_store={:?}", purpose.settings, store.place());
     let parts = Parts {
         log,
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
-        ledger: Ledger::open(places.state.join("ledger.sqlite"))?,
+        ledger: Ledger::open_with(places.state.join("ledger.sqlite"), store, Faults::default())?,
         policy,
         policy_source: policy_source(places),
         meter: Meter::open(purpose.milliwatts),
@@ -96,7 +97,7 @@ fn origin(places: &Places) -> anyhow::Result<String> {
 }
 
 /// SHA-256 of the running program, so that the log says which build did what.
-fn build_sha256() -> anyhow::Result<[u8; 32]> {
+pub(crate) fn build_sha256() -> anyhow::Result<[u8; 32]> {
     let path = std::env::current_exe().context("the program's own file")?;
     let mut file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
     let mut hash = Sha256::new();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use gateway::ActivePolicy;
+use ledger::QuotaStore;
 use policy::{PolicyFiles, PolicySet, TrustRoot};
 use redact::{Profile, Redactor};
 use registry::Registry;
@@ -25,6 +26,7 @@ pub(crate) struct Places {
     models: Option<PathBuf>,
     policy: Option<PathBuf>,
     trust_root: Option<PathBuf>,
+    quota_store: Option<String>,
     past: bool,
 }
 
@@ -46,6 +48,7 @@ impl Places {
             models: given.models.clone(),
             policy: given.policy.clone(),
             trust_root: given.trust_root.clone(),
+            quota_store: given.quota_store.clone(),
             past: false,
         })
     }
@@ -56,6 +59,13 @@ impl Places {
 
     pub(crate) fn admin_socket(&self) -> PathBuf {
         self.state.join("admin.sock")
+    }
+
+    /// Where quotas are counted. No error repeats what was given, which may hold a password.
+    pub(crate) fn quota_store(&self) -> anyhow::Result<QuotaStore> {
+        let store = QuotaStore::parse(self.quota_store.as_deref().unwrap_or("sqlite"))
+            .context("--quota-store (or PROEFTUIN_QUOTA_STORE)")?;
+        Ok(store.or_password(std::env::var("PGPASSWORD").ok().as_deref()))
     }
 
     pub(crate) fn registry(&self) -> anyhow::Result<Registry> {

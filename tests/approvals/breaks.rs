@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use policy::{EvaluationReport, Metric, Threshold};
+use testkit::evaluations::DEMAND;
+
 use super::{Story, copy, record, roster};
 use crate::harness::{MODEL, Ran};
 
@@ -18,20 +21,25 @@ struct Keys {
     cio: (String, String),
     fg: (String, String),
     owner: (String, String),
+    evaluator: (String, String),
     stranger: (String, String),
 }
 
 const RECORD: &str = "use-cases/letters.toml";
+const REPORT: &str = "evaluations/perplexity.smollm2-135m-instruct.json";
 
 impl Accepted {
     fn new() -> Self {
         let story = Story::new();
-        let [root, cio, fg, owner, stranger] =
-            ["root", "cio", "fg", "owner", "stranger"].map(|name| story.key(name));
-        let keys = Keys { root, cio, fg, owner, stranger };
+        let [root, cio, fg, owner, evaluator, stranger] =
+            ["root", "cio", "fg", "owner", "evaluator", "stranger"].map(|name| story.key(name));
+        let keys = Keys { root, cio, fg, owner, evaluator, stranger };
         std::fs::write(&story.root, format!("threshold = 1\nkeys = [\"{}\"]\n", keys.root.1)).unwrap();
         let mut this = Self { story, keys };
-        this.write(RECORD, &record());
+        this.write(
+            RECORD,
+            &(record() + &DEMAND.replace("max_age_days", "needed_for = \"accepted\"\nmax_age_days")),
+        );
         this.write("redaction/default.toml", &this.read("redaction/default.toml"));
         this.seal(&this.roster());
         this.sign("cio", &["--verdict", "positive"]);
@@ -43,14 +51,21 @@ impl Accepted {
         this.sign("owner", &["--to", "accepted"]);
         this.story.status("accepted");
         this.models(|_| {});
+        assert!(this.check(None).out.contains("- evaluation-missing"));
+        this.evaluate(|_| {}, &this.keys.evaluator.0, 365);
         let ran = this.check(None);
         assert_eq!(ran.code, 0, "{}", ran.out);
         this
     }
 
     fn roster(&self) -> String {
-        let Keys { cio, fg, owner, .. } = &self.keys;
-        roster(&[("c.io", "cio", &cio.1), ("f.g", "fg", &fg.1), ("o.wner", "owner", &owner.1)])
+        let Keys { cio, fg, owner, evaluator, .. } = &self.keys;
+        roster(&[
+            ("c.io", "cio", &cio.1),
+            ("f.g", "fg", &fg.1),
+            ("o.wner", "owner", &owner.1),
+            ("e.valuator", "evaluator", &evaluator.1),
+        ])
     }
 
     /// Puts a roster in the folder, signed by the root.
@@ -66,6 +81,19 @@ impl Accepted {
             _ => &self.keys.owner,
         };
         self.sign_with(&key.0, role, args)
+    }
+
+    /// Has a report signed into the folder, of a run that ended a minute ago.
+    fn evaluate(&self, change: impl FnOnce(&mut EvaluationReport), key: &str, days: u32) {
+        let now_ms =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;
+        let mut report = testkit::evaluations::report(MODEL, &pinned(), now_ms / 1000 * 1000 - 60_000);
+        change(&mut report);
+        let path = self.story.place.root().join("report.json");
+        std::fs::write(&path, report.to_canonical().unwrap()).unwrap();
+        let days = days.to_string();
+        let ran = self.story.run(&["eval", "sign", path.to_str().unwrap(), "--key", key, "--days", &days]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
     }
 
     fn sign_with(&self, key: &str, role: &str, args: &[&str]) -> Ran {
@@ -236,6 +264,41 @@ const BREAKS: &[Break] = &[
     ("signed-model-changed", |a| a.change(RECORD, &pinned(), &"4".repeat(64)), None),
     ("signed-redaction-changed", |a| a.write("redaction/default.toml", "# another\n"), None),
     ("model-not-as-signed", |a| a.models(|text| *text = text.replace(&pinned(), &"4".repeat(64))), None),
+    ("signed-model-changed", |a| a.change(RECORD, &dossier(), &"4".repeat(64)), None),
+    (
+        "model-dossier-not-as-signed",
+        |a| a.models(|text| *text = text.replace("training_data = \"part\"", "training_data = \"closed\"")),
+        None,
+    ),
+    (
+        "model-dossier-missing",
+        |a| a.models(|text| text.truncate(text.find("[model.dossier]").unwrap())),
+        None,
+    ),
+    (
+        "model-review-lapsed",
+        |a| {
+            let review =
+                "legal_review = { by = \"Legal\", date = \"2020-01-01\", review_by = \"2020-12-31\" }";
+            a.models(|text| *text = text.replace("legal_review = \"unknown\"", review));
+        },
+        None,
+    ),
+    ("model-openness-unmotivated", |a| a.without(&format!("{MODEL} = \"It is small")), None),
+    (
+        "model-signature-missing",
+        |a| a.change(RECORD, "restore_placeholders", "model_signature_required = true\nrestore_placeholders"),
+        None,
+    ),
+    (
+        "model-signature-not-genuine",
+        |a| {
+            let key = include_str!("../../crates/registry/tests/signatures/p256.pub").replace('\n', "\\n");
+            let line = format!("signature = {{ bundle = \"nobody.sig\", key = \"{key}\" }}\nlicense = ");
+            a.models(|text| *text = text.replace("license = ", &line));
+        },
+        None,
+    ),
     ("model-not-approved", |a| a.models(|text| *text = text.replace("\"approved\"", "\"suspended\"")), None),
     ("model-not-approved", |a| a.models(|text| *text = text.replace(MODEL, "another")), None),
     // Advice and decision.
@@ -253,6 +316,47 @@ const BREAKS: &[Break] = &[
         },
         None,
     ),
+    // Evaluations.
+    ("evaluation-missing", |a| std::fs::remove_file(a.story.policy.join(REPORT)).unwrap(), None),
+    (
+        "evaluation-not-genuine",
+        |a| {
+            let text = a.read(REPORT);
+            let at = text.find("\"sig\": \"").unwrap() + 20;
+            let letter = if &text[at..=at] == "A" { "B" } else { "A" };
+            a.write(REPORT, &format!("{}{letter}{}", &text[..at], &text[at + 1..]));
+        },
+        None,
+    ),
+    ("evaluation-not-by-evaluator", |a| a.evaluate(|_| {}, &a.keys.stranger.0, 365), None),
+    ("evaluation-not-by-evaluator", |a| a.evaluate(|_| {}, &a.keys.cio.0, 365), None),
+    (
+        "evaluation-other-suite",
+        |a| a.evaluate(|report| report.suite.sha256 = "4".repeat(64), &a.keys.evaluator.0, 365),
+        None,
+    ),
+    (
+        "evaluation-other-model",
+        |a| a.evaluate(|report| report.model.manifest_sha256 = "4".repeat(64), &a.keys.evaluator.0, 365),
+        None,
+    ),
+    (
+        "evaluation-below-threshold",
+        |a| {
+            let max = Threshold { min: None, max: "60".parse().ok() };
+            let worse = Metric::new("61".parse().unwrap(), max);
+            let worse = |report: &mut EvaluationReport| {
+                report.metrics.insert("perplexity".into(), worse);
+            };
+            a.evaluate(worse, &a.keys.evaluator.0, 365);
+        },
+        None,
+    ),
+    ("evaluation-expired", |_| {}, Some("2090-01-01T00:00:00Z")),
+    ("evaluation-too-old", |_| {}, Some("2090-01-01T00:00:00Z")),
+    ("evaluation-dated-ahead", |_| {}, Some("2026-01-01T00:00:00Z")),
+    ("evaluation-by-owner", |a| a.seal(&a.roster().replace("e.valuator", "o.wner")), None),
+    ("signed-record-changed", |a| a.change(RECORD, "max_age_days = 365", "max_age_days = 700"), None),
     // Documents.
     ("evidence-dpia-missing", |a| a.without("dpia"), None),
     ("evidence-iama-missing", |a| a.without("iama"), None),
@@ -262,12 +366,25 @@ const BREAKS: &[Break] = &[
     ("record-retention-missing", |a| a.without("retention"), None),
     ("record-exit-plan-missing", |a| a.without("exit_plan"), None),
     ("record-affected-groups-missing", |a| a.without("affected_groups"), None),
+    // Users.
+    ("guidance-not-named", |a| a.without("guidance"), None),
+    ("guidance-missing", |a| std::fs::remove_dir_all(a.story.policy.join("guidance")).unwrap(), None),
+    (
+        "signed-record-changed",
+        |a| a.change(RECORD, "\"ambtenaren\"", "\"ambtenaren\"\ntraining = [\"x\"]"),
+        None,
+    ),
     ("record-data-categories-missing", |a| a.without("data_categories"), None),
 ];
 
 fn pinned() -> String {
-    let registry = registry::Registry::embedded().unwrap();
-    hex::encode(registry.entry(MODEL).unwrap().sha256())
+    let [pinned, _] = crate::harness::policy::pinned(MODEL);
+    pinned
+}
+
+fn dossier() -> String {
+    let [_, dossier] = crate::harness::policy::pinned(MODEL);
+    dossier
 }
 
 #[test]

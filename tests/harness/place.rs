@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,6 +18,8 @@ pub struct Place {
     store: PathBuf,
     /// Another `models.toml` than the built-in one.
     pub models: Option<PathBuf>,
+    /// Whether the holder of the tests' keys has acknowledged the guidance.
+    informed: AtomicBool,
 }
 
 /// A key as `keys issue` gave it.
@@ -38,7 +41,7 @@ impl Place {
         let dir =
             tempfile::Builder::new().prefix("place-").tempdir_in(super::target_tmp()).expect("a folder");
         policy::write(&dir.path().join("policy"), &dir.path().join("trust-root.toml"));
-        Self { store: dir.path().join("store"), dir, models: None }
+        Self { store: dir.path().join("store"), dir, models: None, informed: AtomicBool::new(false) }
     }
 
     /// Where everything of this place lies.
@@ -83,7 +86,7 @@ impl Place {
         finish(&mut self.command(args), "")
     }
 
-    /// Issues a key, through the running server if there is one.
+    /// Issues a key, through the running server if there is one, to somebody who has acknowledged the guidance.
     pub fn key(&self, use_case: &str) -> Key {
         self.key_with_role(use_case, "tester")
     }
@@ -94,7 +97,16 @@ impl Place {
         let said = ran.err.clone();
         let secret = ran.ok().trim().to_owned();
         let id = said.split_whitespace().skip_while(|word| *word != "key").nth(1);
+        if !self.informed.swap(true, Ordering::SeqCst) {
+            self.run(&["guidance", "acknowledge", "ambtenaren", "--actor", "Test"]).ok();
+        }
         Key { id: id.expect("an id").to_owned(), secret }
+    }
+
+    /// Issues a key of `pilot-test` to somebody who has not.
+    pub fn key_of(&self, actor: &str) -> String {
+        let issue = ["keys", "issue", "--use-case", "pilot-test", "--role", "tester", "--actor", actor];
+        self.run(&issue).ok().trim().to_owned()
     }
 
     /// The leaves of the log so far.

@@ -1,6 +1,8 @@
 //! The policy folder of the tests: the repository's own, and use cases beside its demo.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use policy::Status;
 
 use testkit::signers::{ACCOUNTABILITY, Folder, Signers};
 
@@ -62,6 +64,25 @@ pub fn sign_again(dir: &Path) {
     sign(dir, folder);
 }
 
+/// Has the owner decide that a use case is accepted, and its record say so.
+pub fn accept(dir: &Path, id: &str) {
+    let mut folder = Folder::new();
+    read(dir, "", &mut folder);
+    let record = folder.get_mut(&format!("use-cases/{id}.toml")).expect("a record");
+    *record = record.replace("status = \"pilot\"", "status = \"accepted\"");
+    signers().decide(&mut folder, id, Status::Accepted, &[]);
+    for (path, text) in folder {
+        std::fs::write(dir.join(path), text).expect("a file of the policy is written");
+    }
+}
+
+/// The key file of the roster's evaluator, written below `dir`.
+pub fn evaluator_key(dir: &Path) -> PathBuf {
+    let path = dir.join("evaluator.key");
+    std::fs::write(&path, signers().evaluator.to_secret_text().as_str()).expect("a key file is written");
+    path
+}
+
 fn signers() -> Signers {
     Signers::new("The organisation of the tests", SIGNED_MS)
 }
@@ -87,14 +108,17 @@ fn read(from: &Path, prefix: &str, folder: &mut Folder) {
     }
 }
 
-/// The hash that the built-in list pins, or any for a model that it does not have.
-fn pinned(model: &str) -> String {
+/// The hashes of a model and its dossier in the built-in list, or any for a model that it does not have.
+pub fn pinned(model: &str) -> [String; 2] {
     let registry = registry::Registry::embedded().expect("the built-in list");
-    registry.entry(model).map_or_else(|_| "9".repeat(64), |model| hex::encode(model.sha256()))
+    registry.entry(model).map_or_else(
+        |_| ["9".repeat(64), "9".repeat(64)],
+        |model| [model.sha256(), model.dossier_sha256().expect("a dossier")].map(hex::encode),
+    )
 }
 
 fn record(case: &UseCase) -> String {
-    let pinned = pinned(case.model);
+    let [pinned, dossier] = pinned(case.model);
     let UseCase { id, model, not_after, restore, evidence } = case;
     format!(
         r#"id = "{id}"
@@ -125,6 +149,10 @@ tokens_per_day = 50_000_000
 
 [model_sha256]
 {model} = "{pinned}"
+[model_dossier_sha256]
+{model} = "{dossier}"
+[model_motivation]
+{model} = "It is small, and these are tests."
 {evidence}{ACCOUNTABILITY}"#
     )
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(places: &Places, args: &Chat) -> anyhow::Result<ExitCode> {
 }
 
 /// Whether a URL stays on this machine.
-fn is_local(url: &str) -> bool {
+pub(crate) fn is_local(url: &str) -> bool {
     let Some(rest) = url.strip_prefix("http://") else { return false };
     let authority = rest.split('/').next().unwrap_or_default();
     let host = authority
@@ -64,6 +64,8 @@ struct Session {
     agent: ureq::Agent,
     url: String,
     key: String,
+    /// Empty where the key or token says it.
+    use_case: String,
     model: String,
     system: Option<String>,
     messages: Vec<Value>,
@@ -82,6 +84,7 @@ impl Session {
             agent,
             url,
             key: key.to_owned(),
+            use_case: args.use_case.clone().unwrap_or_default(),
             model: String::new(),
             system: args.system.clone(),
             messages: Vec::new(),
@@ -101,6 +104,7 @@ impl Session {
             .agent
             .get(format!("{}/models", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
+            .header("OpenAI-Project", &self.use_case)
             .call()
             .context("the server cannot be reached")?;
         let body: Value =
@@ -141,6 +145,7 @@ impl Session {
             .agent
             .post(format!("{}/chat/completions", self.url))
             .header("Authorization", format!("Bearer {}", self.key))
+            .header("OpenAI-Project", &self.use_case)
             .header("Content-Type", "application/json")
             .send(body.to_string())
             .context("the server cannot be reached")?;
@@ -197,7 +202,7 @@ impl Session {
     }
 }
 
-fn error_of(body: &Value) -> String {
+pub(crate) fn error_of(body: &Value) -> String {
     let text = |pointer| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (message, remedy) = (text("/error/message"), text("/error/remedy_nl"));
     if remedy.is_empty() { message.to_owned() } else { format!("{message}\n{remedy}") }

@@ -3,7 +3,10 @@
 pub(crate) mod assess;
 pub(crate) mod bench;
 pub(crate) mod chat;
+pub(crate) mod eval;
 pub(crate) mod evidence;
+pub(crate) mod guidance;
+pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod models;

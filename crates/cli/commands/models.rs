@@ -1,9 +1,12 @@
 //! `models`: what is approved, what is here, and whether it is what was approved.
 
+mod dossier;
+
 use std::path::Path;
 use std::process::ExitCode;
 
-use registry::{FetchOptions, PinRequest, Registry, Source};
+use anyhow::Context;
+use registry::{FetchOptions, PinRequest, PinSignature, Registry, Source};
 
 use crate::args::Models;
 use crate::places::Places;
@@ -11,7 +14,9 @@ use crate::progress::Bar;
 
 pub(crate) fn run(places: &Places, command: &Models) -> anyhow::Result<ExitCode> {
     match command {
-        Models::List => list(places),
+        Models::List { openness: false } => list(places),
+        Models::List { openness: true } => dossier::openness(places),
+        Models::Bom { id, all, timestamp } => bom(places, id.as_deref(), *all, timestamp.as_deref()),
         Models::Fetch { id } => {
             let registry = places.registry()?;
             let id = id_or_default(&registry, id.as_deref())?;
@@ -20,14 +25,20 @@ pub(crate) fn run(places: &Places, command: &Models) -> anyhow::Result<ExitCode>
             Ok(ExitCode::SUCCESS)
         }
         Models::Verify { id } => verify(places, id.as_deref()),
-        Models::Pin { id, files } => {
+        Models::Pin { id, files, signature, key } => {
             let bar = Bar::new("hashing");
-            let request = PinRequest { id: id.clone(), paths: files.clone() };
+            let signature = signature.clone().zip(key.clone());
+            let signature = signature.map(|(bundle, key)| PinSignature { bundle, key });
+            let signed = signature.clone();
+            let request = PinRequest { id: id.clone(), paths: files.clone(), signature };
             let entry = registry::pin(&request, &mut |done, total| bar.set(done, total))?;
             drop(bar);
             print!("{entry}");
             if let Some(path) = places.models_file() {
                 eprintln!("add it to {} and have its status reviewed", path.display());
+            }
+            if let Some(signed) = signed {
+                eprintln!("the signature holds; keep {} beside models.toml", signed.bundle.display());
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -103,6 +114,16 @@ fn verify(places: &Places, id: Option<&str>) -> anyhow::Result<ExitCode> {
         for file in &report.unpinned {
             println!("{id}/{file}: REFUSED: not in models.toml");
         }
+        match &report.signature {
+            None => println!("{id}: no signature in models.toml"),
+            Some(Ok(signed)) => println!(
+                "{id}: signed as {} by {} key {}",
+                signed.name.escape_debug(),
+                signed.curve.name(),
+                signed.key_sha256
+            ),
+            Some(Err(error)) => println!("{id}: REFUSED: {error}"),
+        }
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         let gb = registry.entry(id)?.size_bytes() as f64 / 1e9;
         eprintln!("{id}: {gb:.3} GB in {seconds:.2} s, {:.2} GB/s", gb / seconds.max(1e-9));
@@ -126,8 +147,6 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
     }
     println!("source         {}", source(&model.source));
     println!("licence        {}", model.license);
-    println!("weights open   {}", if model.weights_open { "yes" } else { "no" });
-    println!("training data  {}", model.training_data);
     println!("context        {} tokens", model.limits.context_tokens);
     println!("languages      {}", model.limits.languages.join(", "));
     println!("sha256         {}", hex::encode(model.sha256()));
@@ -137,6 +156,7 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
     if let Some(pin) = &model.chat_template {
         println!("chat template  {}", hex::encode(pin.sha256));
     }
+    dossier::show(&registry, model);
     if !registry.is_fetched(&id, &places.store) {
         println!("here           no; fetch it with: proeftuin models fetch {id}");
         return Ok(ExitCode::SUCCESS);
@@ -146,6 +166,30 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
     println!("tensors        {}", first.tensors.len());
     for tensor in first.tensors.iter().filter(|_| tensors) {
         println!("  {:<40} {:<6} {:?}", tensor.name, tensor.dtype.name(), tensor.shape);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bom(places: &Places, id: Option<&str>, all: bool, at: Option<&str>) -> anyhow::Result<ExitCode> {
+    let registry = places.registry()?;
+    let made_ms = match at {
+        Some(at) => Some(super::policy::moment(Some(at))?),
+        // https://reproducible-builds.org/specs/source-date-epoch/
+        None => match std::env::var("SOURCE_DATE_EPOCH") {
+            Ok(seconds) => {
+                let moment = seconds.trim().parse().ok().map(jiff::Timestamp::from_second);
+                let moment =
+                    moment.and_then(Result::ok).context("SOURCE_DATE_EPOCH must be seconds since 1970")?;
+                Some(moment.as_millisecond())
+            }
+            Err(_) => None,
+        },
+    };
+    if all {
+        print!("{}", evidence::ml_bom(registry.models(), made_ms));
+    } else {
+        let id = id_or_default(&registry, id)?;
+        print!("{}", evidence::ml_bom([registry.entry(&id)?], made_ms));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use gateway::{AdminCommand, AdminOutcome};
-use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes};
+use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes, tell_informed_changes};
 
 use crate::args::{Policy, Telling};
 use crate::commands::keys::now_ms;
@@ -36,6 +36,16 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
     } else {
         println!("approved  NO: every request is denied, as rules-not-approved");
     }
+    if !set.identity().is_empty() {
+        println!(
+            "tokens    {}",
+            if set.identity().approved() {
+                "of the issuers that the roster names"
+            } else {
+                "NONE: identity-not-approved; see identity check"
+            }
+        );
+    }
     let models = models(places)?;
     let notes: Vec<_> = set.use_cases().flat_map(|case| attention(&set, case, &models, now_ms())).collect();
     for note in &notes {
@@ -56,8 +66,18 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
             Some(known) if known.status != "approved" => {
                 notes.push(format!("{}: model {model} is {}", case.id, known.status));
             }
-            Some(_) => {}
+            Some(known) => {
+                let lapses = known.dossier.as_ref().and_then(|dossier| dossier.review_lapses_ms);
+                if let Some(end) = lapses.filter(|end| end.saturating_sub(now_ms) < SOON_MS) {
+                    let verb = if end <= now_ms { "lapsed on" } else { "lapses on" };
+                    let at = super::use_case::date(end);
+                    notes.push(format!("{}: the legal review of model {model} {verb} {at}", case.id));
+                }
+            }
         }
+    }
+    if let (Some(id), None) = (&case.informed.guidance, set.guidance_of(&case.id)) {
+        notes.push(format!("{}: guidance {id} is not in policy/guidance", case.id));
     }
     let approvals = set.approvals(&case.id);
     let mut ends = vec![("the period of the use case", case.window.not_after_ms)];
@@ -71,6 +91,15 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
         ends.extend(advice.iter().filter_map(|(name, a)| Some((*name, a.as_ref()?.expires_ms))));
         ends.extend(approvals.owner_decision.iter().map(|d| ("the decision of the owner", d.expires_ms)));
         ends.extend(approvals.roster.iter().map(|(_, _, expires_ms)| ("the roster", *expires_ms)));
+    }
+    for evaluated in set.evaluations(&case.id).into_iter().flat_map(|evaluations| &evaluations.evaluated) {
+        let end = evaluated.expires_ms.into_iter().chain(evaluated.too_old_ms).min();
+        ends.extend(end.map(|end| ("an evaluation", end)));
+        if let Some((_, detail)) =
+            evaluated.faults.first().filter(|_| evaluated.demand.is_needed(case.status))
+        {
+            notes.push(format!("{}: {} of {}: {detail}", case.id, evaluated.demand.suite, evaluated.model));
+        }
     }
     let soon = |end: i64| end.saturating_sub(now_ms) < SOON_MS;
     notes.extend(ends.into_iter().filter(|(_, end)| soon(*end)).map(|(what, end)| {
@@ -116,6 +145,7 @@ fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Resu
     let survey =
         survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
     print!("{}", tell(&survey, telling.lang.into()));
+    print!("{}", set.tell_informed(id, telling.lang.into()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,6 +163,8 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
     files_changed(&old_places, places)?;
     let changes =
         tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, telling.lang.into());
+    let asked = tell_informed_changes(&old, &new, telling.lang.into());
+    print!("{asked}");
     if changes.is_empty() {
         println!("nobody may do more or less than before");
     } else {
@@ -187,12 +219,7 @@ pub(crate) fn moment(at: Option<&str>) -> anyhow::Result<i64> {
 /// The models of `models.toml`, as if each were loaded as pinned.
 pub(crate) fn models(places: &Places) -> anyhow::Result<Vec<ModelFacts>> {
     let registry = places.registry()?;
-    let facts = registry.models().iter().map(|model| ModelFacts {
-        id: model.id.clone(),
-        status: model.status.name().to_owned(),
-        pinned_sha256: Some(model.sha256()),
-        loaded_sha256: Some(model.sha256()),
-        is_default: model.is_default,
-    });
+    let facts = registry.models().iter();
+    let facts = facts.map(|model| gateway::model_facts(&registry, model, Some(model.sha256())));
     Ok(facts.collect())
 }

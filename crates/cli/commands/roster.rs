@@ -20,6 +20,9 @@ pub(crate) fn run(places: &Places, command: &Roster) -> anyhow::Result<ExitCode>
             if let Some(line) = rules_line(&files)? {
                 println!("{line}");
             }
+            if let Some(line) = identity_line(&files) {
+                println!("{line}");
+            }
             Ok(ExitCode::SUCCESS)
         }
         Roster::Check => check(places),
@@ -39,6 +42,16 @@ fn rules_line(files: &PolicyFiles) -> anyhow::Result<Option<String>> {
     }))
 }
 
+/// What to write where tokens are taken.
+pub(crate) fn identity_line(files: &PolicyFiles) -> Option<String> {
+    let digest = files.identity_digest()?;
+    Some(format!(
+        "tokens are taken only where roster.toml names the issuers and keys that are here, before it is signed,\n\
+         identity_sha256 = \"{}\"",
+        hex::encode(digest)
+    ))
+}
+
 fn check(places: &Places) -> anyhow::Result<ExitCode> {
     let Some((root, _)) = places.trust_root()? else {
         bail!("name the root keys with --trust-root FILE; without them nobody can tell whose roster this is")
@@ -46,6 +59,9 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
     let files = places.policy_files()?;
     let set = PolicySet::load_trusting(&files, Some(&root)).context("the policy cannot be used")?;
     if let Some(line) = rules_line(&files)? {
+        println!("{line}");
+    }
+    if let Some(line) = identity_line(&files).filter(|_| !set.identity_approved()) {
         println!("{line}");
     }
     match policy::roster_finding(&files, &root)? {

@@ -101,6 +101,7 @@ impl Running {
                 "requests open at the last crash were sealed as aborted"
             );
         }
+        tracing::info!(store = %places.quota_store()?.place(), "quotas are counted");
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
         let address = listener.local_addr()?;

@@ -16,7 +16,7 @@ use crate::args::{Role, Sign, State, UseCase, Verdict};
 use crate::commands::keys::now_ms;
 use crate::places::{Places, write_whole};
 
-const DAY_MS: i64 = 24 * 3_600_000;
+pub(crate) const DAY_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn run(places: &Places, command: &UseCase) -> anyhow::Result<ExitCode> {
     match command {
@@ -80,6 +80,9 @@ fn sign(places: &Places, sign: &Sign) -> anyhow::Result<ExitCode> {
     }
     for (name, sha256) in &dossier.covers().models {
         println!("  model       sha256 {sha256}  {name}");
+    }
+    for (name, sha256) in &dossier.covers().dossiers {
+        println!("  dossier     sha256 {sha256}  {name}");
     }
     println!("  redaction   sha256 {}", dossier.covers().redaction);
     if let Some(to) = sign.to.map(state).filter(|to| *to != dossier.use_case().status) {
@@ -152,8 +155,27 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
     if let Some(assessments) = set.assessments(id) {
         super::assess::tell_of(assessments);
     }
+    informed(&set, case);
+    for evaluated in set.evaluations(id).into_iter().flat_map(|evaluations| &evaluations.evaluated) {
+        evaluation(evaluated, case.status);
+    }
     let models = super::policy::models(places)?;
     Ok(if runs(&set, case, &models, now_ms()) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What its users read and learn first.
+fn informed(set: &PolicySet, case: &policy::UseCase) {
+    match (&case.informed.guidance, set.guidance_of(&case.id)) {
+        (None, _) => println!("guidance  none is named"),
+        (Some(id), None) => println!("guidance  {id}, which is not in policy/guidance"),
+        (Some(id), Some(guidance)) => println!(
+            "guidance  {id} version {}, acknowledged by each user before the first request",
+            guidance.version
+        ),
+    }
+    for id in &case.informed.training {
+        println!("training  {id}, attested of each user");
+    }
 }
 
 fn signatures(approvals: &Approvals) {
@@ -194,6 +216,20 @@ fn signatures(approvals: &Approvals) {
     }
     for finding in &approvals.findings {
         println!("void      {}: {}", finding.path, finding.detail);
+    }
+}
+
+fn evaluation(evaluated: &policy::Evaluated, status: Status) {
+    let policy::Evaluated { demand, model, by, signed_ms, faults, .. } = evaluated;
+    let needed = if demand.is_needed(status) { "" } else { ", needed once accepted" };
+    let path = evaluated.path.as_deref().unwrap_or("evaluations/");
+    for (fault, detail) in faults {
+        println!("evaluation {} of {model}{needed}: void, {}: {path}: {detail}", demand.suite, fault.code());
+    }
+    if let (true, Some(by), Some(signed_ms)) = (faults.is_empty(), by, signed_ms) {
+        let until = evaluated.expires_ms.into_iter().chain(evaluated.too_old_ms).min().unwrap_or_default();
+        let (on, until) = (date(*signed_ms), date(until));
+        println!("evaluation {} of {model}{needed}: by {by} on {on}, until {until}", demand.suite);
     }
 }
 

@@ -24,6 +24,22 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A suite cannot be run here, or not to its end.
+    #[error("suite {name}: {reason}")]
+    Suite {
+        /// Its name, or the metric's.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A server did not answer as a running one of this program does.
+    #[error("the server at {url}: {reason}")]
+    Server {
+        /// Its base URL.
+        url: String,
+        /// What is wrong; nothing that it said.
+        reason: String,
+    },
     /// A file cannot be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

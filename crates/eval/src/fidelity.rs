@@ -58,12 +58,7 @@ impl Comparison {
     /// Adds a position: our logits `[n_vocab]`, the reference's row, and the token that followed.
     /// `None` when a logit is not a number or the token has none.
     pub(crate) fn add(&mut self, logits: &[f32], base: &BaseRow<'_>, next: u32) -> Option<()> {
-        if logits.iter().any(|logit| logit.is_nan()) {
-            return None;
-        }
-        let (top, max) = first_max(logits.iter().copied())?;
-        let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
-        let norm = f64::from(max) + sum.ln();
+        let (top, norm) = normaliser(logits)?;
         let kl = base.log_probs().zip(logits).filter(|(log_prob, _)| *log_prob > LEAST_LOG_PROB);
         let kl: f64 = kl.map(|(p, q)| f64::from(p).exp() * (f64::from(p) - (f64::from(*q) - norm))).sum();
         let (base_top, _) = first_max(base.log_probs())?;
@@ -97,6 +92,24 @@ impl Comparison {
     }
 }
 
+/// The most probable token, and what is subtracted from each logit to make it a log-probability. `None` when a logit is not
+/// a number.
+fn normaliser(logits: &[f32]) -> Option<(usize, f64)> {
+    if logits.iter().any(|logit| logit.is_nan()) {
+        return None;
+    }
+    let (top, max) = first_max(logits.iter().copied())?;
+    let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
+    Some((top, f64::from(max) + sum.ln()))
+}
+
+/// How surprised the distribution is at the token that followed, in nats. `None` when a logit is not a number or the token has
+/// none.
+pub(crate) fn surprise(logits: &[f32], next: u32) -> Option<f64> {
+    let (_, norm) = normaliser(logits)?;
+    Some(norm - f64::from(*logits.get(next as usize)?))
+}
+
 /// The first of the greatest, with its place.
 fn first_max(values: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
     let greater = |best: (usize, f32), next: (usize, f32)| if next.1 > best.1 { next } else { best };
@@ -104,7 +117,7 @@ fn first_max(values: impl Iterator<Item = f32>) -> Option<(usize, f32)> {
 }
 
 /// `None` of fewer than two values.
-fn mean(values: &[f64]) -> Option<Estimate> {
+pub(crate) fn mean(values: &[f64]) -> Option<Estimate> {
     let count = values.len() as f64;
     if values.len() < 2 {
         return None;
@@ -121,7 +134,7 @@ fn covariance(a: &[f64], mean_a: f64, b: &[f64], mean_b: f64) -> f64 {
 }
 
 /// e to an estimate, its error to first order.
-fn exponential(of: Estimate) -> Estimate {
+pub(crate) fn exponential(of: Estimate) -> Estimate {
     let value = of.value.exp();
     Estimate { value, error: value * of.error }
 }

@@ -16,6 +16,7 @@ mod report;
 mod server_load;
 mod server_workload;
 mod statistics;
+mod suites;
 
 pub use base_file::{BaseChunk, BaseFault, BaseFile, BaseRow};
 pub use client::Target;
@@ -31,4 +32,8 @@ pub use record::{Better, Figure, ModelFacts, OURS, Ratio, Record, System, ratios
 pub use report::{html, svg};
 pub use server_load::{LoadLimits, run_server};
 pub use server_workload::{Beside, ServerWorkload, Task};
-pub use statistics::{Summary, quantile};
+pub use statistics::{Summary, quantile, upper_bound_95};
+pub use suites::{
+    About, EMBEDDED_TEXT, ExtraKeys, Gate, GateAddress, Measured, PerplexityEstimate, Suite, Windows,
+    leakage, needs_server, perplexity, refusals, report as evaluation_report, score_text,
+};

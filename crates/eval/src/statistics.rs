@@ -42,6 +42,34 @@ pub fn quantile(values: &[f64], q: f64) -> Option<f64> {
     Some(if part == 0.0 { low } else { low * (1.0 - part) + high * part })
 }
 
+/// The largest share that is not unlikely (at 95 %, one-sided) when `hits` of `trials` were seen: exact, from the binomial
+/// distribution (Clopper and Pearson 1934). 1 of no trials.
+#[must_use]
+pub fn upper_bound_95(hits: u64, trials: u64) -> f64 {
+    if trials == 0 || hits >= trials {
+        return 1.0;
+    }
+    // At most `hits` are ever less probable the larger the share: halve until no double lies between.
+    let (mut low, mut high) = (hits as f64 / trials as f64, 1.0);
+    for _ in 0..64 {
+        let middle = f64::midpoint(low, high);
+        if at_most(hits, trials, middle) > 0.05 { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// Probability of at most `hits` in `trials` that each hit with probability `share`, which is above 0 and below 1.
+fn at_most(hits: u64, trials: u64, share: f64) -> f64 {
+    let (mut log_ways, mut sum) = (0.0_f64, 0.0_f64);
+    let (log_hit, log_miss) = (share.ln(), (-share).ln_1p());
+    for k in 0..=hits {
+        let (hit, miss) = (k as f64, (trials - k) as f64);
+        sum += (log_ways + hit * log_hit + miss * log_miss).exp();
+        log_ways += (miss / (hit + 1.0)).ln();
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +106,29 @@ mod tests {
         assert_eq!(Summary::of(&[7.0]).unwrap(), Summary { median: 7.0, min: 7.0, max: 7.0 });
         assert_eq!(Summary::of(&[]), None);
         assert_eq!(Summary::of(&[1.0, f64::NAN]), None);
+    }
+
+    /// From `scipy.stats.beta.ppf(0.95, hits + 1, trials - hits)`, SciPy 1.17.1.
+    #[test]
+    fn bounds_agree_with_scipy() {
+        let table = [
+            (0, 1, 0.950000000000),
+            (0, 10, 0.258865550893),
+            (0, 300, 0.009936081944),
+            (0, 400, 0.007461355529),
+            (1, 12, 0.338680668434),
+            (1, 400, 0.011804304454),
+            (5, 20, 0.455582404002),
+            (17, 400, 0.063068900077),
+            (150, 300, 0.548991245291),
+            (399, 400, 0.999871774986),
+            (3, 50000, 0.000155065759),
+            (9999, 10000, 0.999994870684),
+        ];
+        for (hits, trials, expected) in table {
+            let found = upper_bound_95(hits, trials);
+            assert!((found - expected).abs() < 1e-9, "{hits} of {trials}: {found} and {expected}");
+        }
+        assert!(upper_bound_95(0, 0) >= 1.0 && upper_bound_95(5, 5) >= 1.0);
     }
 }

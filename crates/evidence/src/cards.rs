@@ -5,6 +5,7 @@ use policy::{Assessment, Language};
 use registry::Model;
 use serde::Serialize;
 
+use crate::dossier::state;
 use crate::words::{iso_date, rfc3339, safeguards, say, status, technique};
 use crate::{Answers, Error, Subject, purl};
 
@@ -248,6 +249,12 @@ fn labels(subject: &Subject<'_>) -> Vec<Label> {
         label("max-data-class", case.max_data_class.name().to_owned()),
         label("runs-now", subject.standing.is_permit().to_string()),
     ];
+    for evaluated in &subject.evaluations.evaluated {
+        let state = state(evaluated, subject.made_ms, Language::English).text;
+        let report = evaluated.report_sha256.as_deref().unwrap_or("none");
+        let (suite, model) = (&evaluated.demand.suite, &evaluated.model);
+        labels.push(label("evaluation", format!("{suite} of {model}: {state}; report sha256 {report}")));
+    }
     if let Some(totals) = &subject.totals {
         let denied = totals.denied.values().fold(0u64, |sum, count| sum.saturating_add(*count));
         labels.push(label("requests-admitted", totals.admitted.to_string()));
@@ -257,19 +264,44 @@ fn labels(subject: &Subject<'_>) -> Vec<Label> {
 }
 
 fn model<'a>(subject: &Subject<'_>, entry: &'a Model) -> ModelCard<'a> {
-    let weights = if entry.weights_open { "open-weights" } else { "closed-weights" };
     ModelCard {
         provenance: provenance(subject),
         name: &entry.id,
         language: &entry.limits.languages,
         license: License { license_name: &entry.license },
-        tags: vec![weights.to_owned(), format!("training-data: {}", entry.training_data)],
+        tags: tags(entry),
         model_index: [Indexed {
             name: &entry.id,
             model: purl::package(entry),
             artifacts: entry.files.iter().map(|file| Artifact { uri: purl::file(entry, file) }).collect(),
         }],
     }
+}
+
+/// What the card has no field for.
+fn tags(entry: &Model) -> Vec<String> {
+    let mut tags = Vec::new();
+    if let Some(dossier) = &entry.dossier {
+        let unknown = "unknown";
+        let review = dossier.legal_review.as_ref().map_or(unknown, |review| review.review_by.as_str());
+        tags.extend([
+            format!("weights: {}", dossier.weights.name()),
+            format!("code: {}", dossier.code.name()),
+            format!("training-data-openness: {}", dossier.training_data.name()),
+            format!("training-data-until: {}", dossier.trained_until.as_deref().unwrap_or(unknown)),
+            format!("developer: {}", dossier.developer.as_deref().unwrap_or(unknown)),
+            format!("country: {}", dossier.country.as_deref().unwrap_or(unknown)),
+            format!("packed-by: {}", dossier.packed_by.as_deref().unwrap_or(unknown)),
+            format!("opt-outs: {}", dossier.opt_outs.name()),
+            format!("legal-review-until: {review}"),
+            format!("limitations: {}", dossier.limitations.as_deref().unwrap_or(unknown)),
+        ]);
+        let lineage = dossier.lineage.iter().flatten();
+        tags.extend(lineage.map(|ancestor| format!("made-from: {} ({})", ancestor.name, ancestor.step)));
+    }
+    tags.push(format!("training-data: {}", entry.training_data()));
+    tags.extend(entry.dossier_sha256().map(|sha256| format!("dossier-sha256: {}", hex::encode(sha256))));
+    tags
 }
 
 fn assess(

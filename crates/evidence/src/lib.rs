@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answers;
+mod bom;
 mod bundle;
 mod cards;
 mod dossier;
@@ -17,6 +18,7 @@ mod veil;
 mod words;
 
 pub use answers::Answers;
+pub use bom::ml_bom;
 pub use bundle::{BUNDLE_BYTES_MAX, Bundle};
 pub use cards::{AssessmentKind, assessment_card, model_card, system_card};
 pub use dossier::dossier;

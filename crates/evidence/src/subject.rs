@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use policy::{
-    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Outcome, PolicySet, PublicKey,
-    Reason, Role, Signed, Statement, Status, UseCase,
+    Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Evaluations, Outcome, PolicySet,
+    PublicKey, Reason, Role, Signed, Statement, Status, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -17,6 +17,10 @@ pub struct NamedModel<'a> {
     pub id: &'a str,
     /// Its hash as the signers saw it, 64 hexadecimal digits.
     pub signed_sha256: Option<&'a str>,
+    /// The hash of its dossier as the signers saw it.
+    pub signed_dossier_sha256: Option<&'a str>,
+    /// Why the use case takes it although something of it is closed or unknown.
+    pub motivation: Option<&'a str>,
     /// Its entry in `models.toml`, if there is one.
     pub entry: Option<&'a Model>,
 }
@@ -107,6 +111,8 @@ pub struct Subject<'a> {
     pub accountability: &'a Accountability,
     /// What of its signatures holds.
     pub approvals: Approvals,
+    /// What became of the evaluations that it demands of its models.
+    pub evaluations: Evaluations,
     /// Its statements whose signature is genuine, in order of date.
     pub signed: Vec<Signed<Statement>>,
     /// The roster's people, by key.
@@ -137,12 +143,15 @@ impl<'a> Subject<'a> {
         let model = |id: &'a String| NamedModel {
             id,
             signed_sha256: case.model_sha256.get(id).map(String::as_str),
+            signed_dossier_sha256: case.model_dossier_sha256.get(id).map(String::as_str),
+            motivation: case.model_motivation.get(id).map(String::as_str),
             entry: registry.entry(id).ok(),
         };
         Ok(Self {
             case,
             accountability: &case.accountability,
             approvals: set.approvals(id).cloned().unwrap_or_default(),
+            evaluations: set.evaluations(id).cloned().unwrap_or_default(),
             signed,
             people: policy::roster_people(set.files())?,
             models: case.models.iter().map(model).collect(),

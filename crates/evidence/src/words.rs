@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use policy::{Check, DataClass, Fault, Finding, Language, Outcome, Role, SpecialCategoryAction, Status};
+use registry::Openness;
 
 use crate::{ConditionState, Subject};
 
@@ -113,6 +114,7 @@ pub(crate) fn role(role: Role, language: Language) -> &'static str {
         Role::Cio => "CIO",
         Role::Fg => "FG",
         Role::Owner => say(language, "owner", "eigenaar"),
+        Role::Evaluator => "evaluator",
     }
 }
 
@@ -154,7 +156,7 @@ pub(crate) fn fault(finding: &Finding, language: Language) -> &str {
         Fault::OtherUseCase => "gaat over een andere toepassing",
         Fault::RecordChanged => "het dossier is niet wat is ondertekend",
         Fault::AssessmentChanged => "een toets is niet wat is ondertekend",
-        Fault::ModelChanged => "de vastgelegde hash van een model is niet wat is ondertekend",
+        Fault::ModelChanged => "de vastgelegde hash of het dossier van een model is niet wat is ondertekend",
         Fault::RedactionChanged => "het redactieprofiel is niet wat is ondertekend",
         Fault::AdviceChanged => "het advies is niet waarop de eigenaar besloot",
         Fault::TransitionIllegal => "een stap in de besluiten bestaat niet of ontbreekt",
@@ -221,6 +223,23 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
         )
         .to_owned(),
     );
+    if case.informed.guidance.is_some() {
+        let sentence = say(
+            language,
+            "Each user reads and acknowledges what may be done with it before the first request, and anew when that changes.",
+            "Elke gebruiker leest en bevestigt voor het eerste verzoek wat ermee mag, en opnieuw wanneer dat verandert.",
+        );
+        said.push(sentence.to_owned());
+    }
+    if !case.informed.training.is_empty() {
+        let list = case.informed.training.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let intro = say(
+            language,
+            "Users without these trainings, or whose training has lapsed, are refused:",
+            "Gebruikers zonder deze trainingen, of wier training is verlopen, worden geweigerd:",
+        );
+        said.push(format!("{intro} {list}."));
+    }
     for asked in &subject.approvals.conditions {
         let intro = say(
             language,
@@ -249,22 +268,30 @@ pub(crate) fn technique(subject: &Subject<'_>, language: Language) -> Vec<String
             said.push(format!("Model {}.", model.id));
             continue;
         };
-        let weights = if entry.weights_open {
-            say(language, "open weights", "open gewichten")
-        } else {
-            say(language, "closed weights", "gesloten gewichten")
-        };
+        let weights = entry.dossier.as_ref().map_or(Openness::Unknown, |dossier| dossier.weights);
         said.push(format!(
-            "Model {}: {} {}, {weights}; {} {}; SHA-256 {}.",
+            "Model {}: {} {}, {} {}; {} {}; SHA-256 {}.",
             model.id,
             say(language, "licence", "licentie"),
             entry.license,
+            say(language, "weights", "gewichten"),
+            openness(weights, language),
             say(language, "training data:", "trainingsdata:"),
-            training_data(&entry.training_data, language),
+            training_data(entry.training_data(), language),
             hex::encode(entry.sha256()),
         ));
     }
     said
+}
+
+/// How much of something is published.
+pub(crate) fn openness(openness: Openness, language: Language) -> &'static str {
+    match openness {
+        Openness::Open => say(language, "open", "open"),
+        Openness::Part => say(language, "published in part", "deels gepubliceerd"),
+        Openness::Closed => say(language, "closed", "gesloten"),
+        Openness::Unknown => say(language, "unknown", "onbekend"),
+    }
 }
 
 /// `unknown` in words; anything else as `models.toml` has it.

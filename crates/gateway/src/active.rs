@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use identity::Identity;
 use policy::PolicySet;
 use provenance::{AdminRef, Digest, Leaf, PolicyLoaded, PolicyRefused};
 use redact::Redactor;
@@ -11,9 +12,10 @@ use redact::Redactor;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 
-/// A set with a redactor for each of its use cases.
+/// A set with a redactor for each of its use cases, and with whose tokens are taken.
 pub struct ActivePolicy {
     set: PolicySet,
+    identity: Identity,
     redactors: BTreeMap<String, Arc<Redactor>>,
 }
 
@@ -24,16 +26,25 @@ impl ActivePolicy {
     /// Joins a set with redactors by profile.
     ///
     /// # Errors
-    /// The use case and the profile that it names, when there is no such redactor.
+    /// The use case and the profile that it names, when there is no such redactor; what is wrong with the files that say
+    /// whose tokens are taken.
     pub fn new(set: PolicySet, redactors: BTreeMap<String, Arc<Redactor>>) -> Result<Self, String> {
+        let identity =
+            Identity::read(set.files().iter(), set.identity_approved()).map_err(|error| error.to_string())?;
         let bare = set.use_cases().find(|case| !redactors.contains_key(&case.redaction_profile));
         match bare {
-            None => Ok(Self { set, redactors }),
+            None => Ok(Self { set, identity, redactors }),
             Some(case) => Err(format!(
                 "use case {} names the redaction profile {:?}, and there is no policy/redaction/{}.toml",
                 case.id, case.redaction_profile, case.redaction_profile
             )),
         }
+    }
+
+    /// Whose tokens are taken.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     pub(crate) fn redactor(&self, profile: &str) -> Result<Arc<Redactor>, Refusal> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::active::Reloaded;
 use crate::gateway::Gateway;
+use crate::informed::{GuidanceCommand, GuidanceOutcome};
 use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
@@ -51,6 +52,8 @@ pub enum AdminCommand {
     RebuildQuota,
     /// Take the clock as it stands for right.
     AcceptClock,
+    /// Enter, withdraw or list what people acknowledged and learnt.
+    Guidance(GuidanceCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
 }
@@ -99,6 +102,8 @@ pub enum AdminOutcome {
         /// The time it is, milliseconds since 1970.
         accepted_ms: i64,
     },
+    /// What people acknowledged and learnt.
+    Guidance(GuidanceOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
 }
@@ -147,6 +152,7 @@ impl Gateway {
             AdminCommand::ShowQuota => self.show_quota(by).await,
             AdminCommand::RebuildQuota => self.rebuild_quota(by).await,
             AdminCommand::AcceptClock => self.accept_clock(by).await,
+            AdminCommand::Guidance(command) => self.people(command, by).await.map(AdminOutcome::Guidance),
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))

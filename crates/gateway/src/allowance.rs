@@ -182,7 +182,7 @@ impl Drop for Allowance {
             let settled =
                 if begun { ledger.settle(reservation, tokens) } else { ledger.release(reservation) };
             if let Err(error) = settled {
-                // The reservation stays counted until the ledger is opened again: too much, never too little.
+                // It stays counted until the ledger is opened again, or its database is back: too much, never too little.
                 tracing::error!(%error, "a quota reservation could not be settled");
             }
         };

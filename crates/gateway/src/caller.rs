@@ -1,4 +1,4 @@
-//! From a key to a caller. A missing or unknown key is counted; a revoked or expired one is sealed by its id.
+//! From a key or a token to a caller. A missing or unknown key is counted; a revoked or expired one is sealed by its id.
 
 use ledger::{KeyRecord, KeyStatus};
 use policy::Principal;
@@ -10,13 +10,30 @@ use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::{Denied, DeniedKind, Refusal};
 use crate::request::{Origin, Trace};
+use crate::token;
 use crate::watch::Jumped;
 
-/// Someone whose key was found good. Only [`Gateway::authenticate`] makes one.
+/// Someone whose key or token was found good. Only [`Gateway::authenticate`] makes one.
 #[derive(Clone)]
 pub struct Caller {
     pub(crate) principal: Principal,
     pub(crate) origin: Origin,
+}
+
+/// What a request shows of who makes it.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// A key of this program, or a token of an identity provider.
+    pub bearer: Option<&'a str>,
+    /// The use case that the request is for, where a token opens several; it gives nothing that the token does not. A key
+    /// is for one use case, whatever stands here.
+    pub use_case: Option<&'a str>,
+}
+
+impl<'a> From<Option<&'a str>> for Credentials<'a> {
+    fn from(bearer: Option<&'a str>) -> Self {
+        Self { bearer, use_case: None }
+    }
 }
 
 impl Caller {
@@ -32,14 +49,14 @@ impl Caller {
     }
 }
 
-/// Finds who holds `key`.
+/// Finds who holds the key or the token.
 pub(crate) async fn authenticate(
     gateway: &Gateway,
-    key: Option<&str>,
+    shown: Credentials<'_>,
     endpoint: EndpointId,
     origin: Origin,
 ) -> Result<Caller, Refusal> {
-    let Some(key) = key else {
+    let Some(key) = shown.bearer else {
         return Err(stranger(
             gateway,
             UnauthenticatedReason::MissingKey,
@@ -50,6 +67,10 @@ pub(crate) async fn authenticate(
     };
     let clock = gateway.moment();
     let now_ms = clock.as_ref().copied().unwrap_or_else(|jumped| jumped.expected_ms);
+    if identity::looks_like_token(key) {
+        let caller = token::caller(gateway, key, shown.use_case, endpoint, origin, now_ms).await?;
+        return in_time(gateway, caller, endpoint, clock).await;
+    }
     // Keys are held in memory, so this touches no disk.
     let status = gateway.ledger().find_key(key, now_ms).map_err(|error| {
         gateway.strangers().count(UnauthenticatedReason::KeyStoreFailed);
@@ -58,10 +79,7 @@ pub(crate) async fn authenticate(
     let (record, rule, remedy, remedy_nl) = match status {
         KeyStatus::Valid(record) => {
             let caller = Caller::new(record, origin);
-            return match clock {
-                Ok(_) => Ok(caller),
-                Err(jumped) => Err(out_of_time(gateway, &caller, endpoint, jumped).await),
-            };
+            return in_time(gateway, caller, endpoint, clock).await;
         }
         KeyStatus::Revoked(record) => (
             record,
@@ -91,6 +109,19 @@ pub(crate) async fn authenticate(
     Err(deny::seal(gateway, facts, verdict).await)
 }
 
+/// The caller, unless the clock was set.
+async fn in_time(
+    gateway: &Gateway,
+    caller: Caller,
+    endpoint: EndpointId,
+    clock: Result<i64, Jumped>,
+) -> Result<Caller, Refusal> {
+    match clock {
+        Ok(_) => Ok(caller),
+        Err(jumped) => Err(out_of_time(gateway, &caller, endpoint, jumped).await),
+    }
+}
+
 /// The clock was set: nothing that depends on the time can be judged.
 async fn out_of_time(gateway: &Gateway, caller: &Caller, endpoint: EndpointId, jumped: Jumped) -> Refusal {
     let at_ms = jumped.expected_ms;
@@ -103,7 +134,7 @@ async fn out_of_time(gateway: &Gateway, caller: &Caller, endpoint: EndpointId, j
 }
 
 /// Nobody we know: counted, and the count is sealed at the end of the interval.
-fn stranger(
+pub(crate) fn stranger(
     gateway: &Gateway,
     reason: UnauthenticatedReason,
     rule: &str,
@@ -117,6 +148,7 @@ fn stranger(
         remedy: remedy.to_owned(),
         remedy_nl: remedy_nl.to_owned(),
         receipt_id: None,
+        link: None,
         quota: None,
     })
 }

@@ -1,7 +1,7 @@
 //! What is true of this server and of one request, for the controls that stand behind the measures of a use case. Each
 //! fact is read from what does the work: the loaded profile, the ledger, the log, the model in memory.
 
-use policy::{DataClass, Live, ModelFacts, Principal, UseCase};
+use policy::{Acknowledgement, DataClass, InformedFacts, Live, ModelFacts, Principal, UseCase};
 use redact::{Action, Kind, Redactor};
 
 use crate::active::ActivePolicy;
@@ -15,6 +15,9 @@ pub(crate) struct Seen<'a> {
     pub(crate) loopback: bool,
     pub(crate) use_case: Option<&'a UseCase>,
     pub(crate) model: Option<&'a ModelFacts>,
+    /// What is kept of whoever asks.
+    pub(crate) informed: &'a InformedFacts,
+    pub(crate) now_ms: i64,
     /// The counters of the use case were read for it.
     pub(crate) counted: bool,
 }
@@ -38,9 +41,14 @@ pub(crate) fn live(gateway: &Gateway, seen: &Seen<'_>) -> Live {
         prefix_cache_salted: Some(gateway.has_salt()),
         log_open: Some(log_open(gateway)),
         quota_counted: Some(seen.counted),
-        // Nobody keeps acknowledgements yet.
-        guidance_acknowledged: None,
+        guidance_acknowledged: acknowledged(seen),
     }
+}
+
+/// Whether the person has acknowledged the guidance of the use case as it now reads; not known where it names none.
+fn acknowledged(seen: &Seen<'_>) -> Option<bool> {
+    let standing = seen.policy.acknowledgement(&seen.principal.use_case, seen.informed, seen.now_ms)?;
+    Some(matches!(standing, Acknowledgement::Current { .. }))
 }
 
 /// Whether the log takes records at this moment.

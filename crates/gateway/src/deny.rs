@@ -16,6 +16,7 @@ pub(crate) struct Verdict {
     remedy: String,
     remedy_nl: String,
     kind: DeniedKind,
+    link: Option<String>,
     quota: Option<Quota>,
 }
 
@@ -31,6 +32,7 @@ impl Verdict {
                 DenialClass::Quota => DeniedKind::Quota,
                 _ => DeniedKind::Forbidden,
             },
+            link: denial.link.clone(),
             quota: None,
         }
     }
@@ -48,6 +50,7 @@ impl Verdict {
             remedy: remedy.into(),
             remedy_nl: remedy_nl.into(),
             kind: DeniedKind::Forbidden,
+            link: None,
             quota: None,
         }
     }
@@ -107,6 +110,7 @@ pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Ve
             remedy: verdict.remedy,
             remedy_nl: verdict.remedy_nl,
             receipt_id: Some(receipt_id),
+            link: verdict.link,
             quota: verdict.quota.map(Box::new),
         }),
         Err(closed) => closed,

@@ -18,6 +18,12 @@ pub enum EndpointId {
     Models,
     /// `GET /v1/models/{model}`
     Model,
+    /// `GET /v1/proeftuin/guidance`: what the caller has to read, and where they stand.
+    Guidance,
+    /// `POST /v1/proeftuin/guidance/acknowledge`: that they read it.
+    Acknowledge,
+    /// `GET /guidance`: a page to do both in a browser.
+    GuidancePage,
     /// `GET /healthz`: the process lives.
     Health,
     /// `GET /readyz`: the model is loaded and the log is open.
@@ -80,6 +86,15 @@ pub const ENDPOINTS: &[Endpoint] = &[
     },
     get(EndpointId::Models, "/v1/models", CallerClass::KeyHolder),
     get(EndpointId::Model, "/v1/models/{model}", CallerClass::KeyHolder),
+    get(EndpointId::Guidance, "/v1/proeftuin/guidance", CallerClass::KeyHolder),
+    Endpoint {
+        id: EndpointId::Acknowledge,
+        method: Method::Post,
+        path: "/v1/proeftuin/guidance/acknowledge",
+        caller: CallerClass::KeyHolder,
+        text: &[],
+    },
+    get(EndpointId::GuidancePage, "/guidance", CallerClass::Anyone),
     get(EndpointId::Health, "/healthz", CallerClass::Anyone),
     get(EndpointId::Ready, "/readyz", CallerClass::Anyone),
     get(EndpointId::Metrics, "/metrics", CallerClass::Loopback),
@@ -121,6 +136,9 @@ impl fmt::Display for EndpointId {
             Self::ChatCompletions => "chat",
             Self::Completions => "complete",
             Self::Models | Self::Model => "list_models",
+            Self::Guidance => "read_guidance",
+            Self::Acknowledge => "acknowledge_guidance",
+            Self::GuidancePage => "guidance_page",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::Metrics => "metrics",

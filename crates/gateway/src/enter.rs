@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use ledger::Exceeded;
-use policy::{Decision, EntryRequest, ModelFacts, QuotaFacts, UseCase};
+use policy::{Decision, EntryRequest, Informed, ModelFacts, QuotaFacts, UseCase};
 use provenance::{RequestFacts, RequestKey, Stage};
 
 use crate::active::ActivePolicy;
@@ -14,6 +14,7 @@ use crate::controls::{self, Seen};
 use crate::deny::{self, Verdict};
 use crate::endpoint::EndpointId;
 use crate::gateway::Gateway;
+use crate::informed;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Input};
@@ -74,12 +75,21 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
             return Err(deny::seal_refusal(gateway, record, Stage::Enter, QUOTA_STORE_FAILED, closed).await);
         }
     };
+    let known = match informed::known(gateway, &caller.principal) {
+        Ok(known) => known,
+        Err(closed) => {
+            let rule = informed::STORE_FAILED;
+            return Err(deny::seal_refusal(gateway, record, Stage::Enter, rule, closed).await);
+        }
+    };
     let seen = Seen {
         policy: &policy,
         principal: &caller.principal,
         loopback: request.origin.loopback,
         use_case: policy.use_case(&caller.principal.use_case),
         model: Some(&model),
+        informed: &known,
+        now_ms,
         // Counters that cannot be read have ended the request by now.
         counted: true,
     };
@@ -92,6 +102,7 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         loopback: request.origin.loopback,
         quota,
         live,
+        informed: Informed::Known(known),
     };
     record.decision.tokens_reserved = Some(entry.quota.tokens_reserved);
     let decision = policy.enter(&entry);

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
-use crate::caller::{self, Caller};
+use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
 use crate::controls::{self, Seen};
 use crate::endpoint::EndpointId;
@@ -23,6 +23,7 @@ use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
+use crate::informed;
 use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Origin, Trace};
 use crate::serving::{ModelCard, Serving, name};
@@ -139,18 +140,19 @@ impl Gateway {
         self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
     }
 
-    /// Finds who calls. A missing or wrong key is counted, a revoked or expired one is sealed.
+    /// Finds who calls. What is missing or wrong is counted; a key that was revoked or has expired is sealed, and so is a
+    /// person whose token holds and opens nothing.
     ///
     /// # Errors
     /// A denial, or a closed gate.
-    pub async fn authenticate(
+    pub async fn authenticate<'a>(
         &self,
-        key: Option<&str>,
+        shown: impl Into<Credentials<'a>>,
         endpoint: EndpointId,
         origin: Origin,
     ) -> Result<Caller, Refusal> {
         self.open_gate()?;
-        caller::authenticate(self, key, endpoint, origin).await
+        caller::authenticate(self, shown.into(), endpoint, origin).await
     }
 
     /// The one path: enter, strip, clear, admit, answer. Each stage consumes the last.
@@ -173,12 +175,23 @@ impl Gateway {
     pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
         let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
         let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
+        let known = match informed::known(self, &caller.principal) {
+            Ok(known) => known,
+            Err(closed) => {
+                let (facts, _) =
+                    record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
+                let rule = informed::STORE_FAILED;
+                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
+            }
+        };
         let seen = Seen {
             policy: &policy,
             principal: &caller.principal,
             loopback: caller.origin.loopback,
             use_case: policy.use_case(&caller.principal.use_case),
             model: Some(&serving.facts),
+            informed: &known,
+            now_ms,
             counted,
         };
         let live = controls::live(self, &seen);
@@ -190,6 +203,7 @@ impl Gateway {
             loopback: caller.origin.loopback,
             quota: policy::QuotaFacts::default(),
             live,
+            informed: policy::Informed::Known(known),
         };
         if let policy::Decision::Deny(denial) = policy.enter(&entry) {
             let (mut facts, _) =

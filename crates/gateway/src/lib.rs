@@ -18,7 +18,9 @@ mod enter;
 mod flow;
 mod gateway;
 mod generate;
+mod informed;
 mod load;
+mod model_facts;
 mod quota;
 mod record;
 mod recount;
@@ -27,19 +29,25 @@ mod request;
 mod serving;
 mod stop;
 mod strip;
+mod token;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
 pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
-pub use caller::Caller;
+pub use caller::{Caller, Credentials};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use energy::Meter;
 pub use flow::Answer;
 pub use gateway::{Gateway, Parts};
 pub use generate::{Gauge, Generate, Tokens};
+pub use informed::{
+    GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
+};
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use model_facts::model_facts;
+pub use policy::Language;
 pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;

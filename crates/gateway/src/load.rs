@@ -126,13 +126,7 @@ pub fn load(
         .map_err(|error| LoadError::Metadata { id: id.to_owned(), reason: format!("its id: {error}") })?;
     let serving = Serving {
         generator: Arc::new(engine),
-        facts: policy::ModelFacts {
-            id: id.to_owned(),
-            status: model.status.name().to_owned(),
-            pinned_sha256: Some(model.sha256()),
-            loaded_sha256: Some(loaded.report.sha256),
-            is_default: model.is_default,
-        },
+        facts: crate::model_facts(registry, model, Some(loaded.report.sha256)),
         reference: ModelRef {
             id: name,
             manifest_sha256: Digest(loaded.report.sha256),

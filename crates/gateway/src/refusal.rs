@@ -16,6 +16,8 @@ pub struct Denied {
     pub remedy_nl: String,
     /// Where the denial stands in the log; none for callers without a key.
     pub receipt_id: Option<String>,
+    /// Where the caller can do something about it: a path of this server, or an address.
+    pub link: Option<String>,
     /// Which allowance is used up, and when it is free again, where that is why.
     pub quota: Option<Box<Quota>>,
 }
@@ -143,6 +145,15 @@ pub enum Refusal {
     /// The policy, or the door, said no.
     #[error("denied by rule {}: {}", .0.rule, .0.remedy)]
     Denied(Denied),
+    /// The use case asks its users to acknowledge nothing.
+    #[error("the use case of this key names no guidance, so there is nothing to read or to acknowledge")]
+    NoGuidance,
+    /// What was to be acknowledged is not the guidance as it now reads.
+    #[error(
+        "sha256 is not that of the guidance as it now reads; read it anew (GET /v1/proeftuin/guidance) and acknowledge \
+         the sha256 that comes with it"
+    )]
+    OtherGuidance,
     /// No such model for this key.
     #[error("this model is not served here; GET /v1/models lists what is")]
     UnknownModel {

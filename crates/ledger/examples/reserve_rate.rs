@@ -1,8 +1,10 @@
 //! Measures quota: requests a second that reserve and settle durably, by callers at once.
-//! `cargo run --release -p ledger --example reserve_rate -- [FOLDER] [SECONDS]`.
+//! `cargo run --release -p ledger --example reserve_rate -- [FOLDER] [SECONDS] [URL]`. With the URL of a PostgreSQL database its
+//! counters are there, and `GATEWAYS=2` in the environment has the callers shared by two gateways.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     reason = "a measuring tool talks to its user and may stop"
 )]
@@ -10,7 +12,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use ledger::{Counter, Demand, Ledger, Measure, Reserve, Scope, Window};
+use ledger::{Counter, Demand, Faults, Ledger, Measure, QuotaStore, Reserve, Scope, Window};
 
 /// Twelve counters: tokens and requests, by minute and day, of a key, a user and a use case.
 fn demands(caller: usize) -> Vec<Demand> {
@@ -31,11 +33,12 @@ fn demands(caller: usize) -> Vec<Demand> {
     demands
 }
 
-fn measure(ledger: &Ledger, callers: usize, length: Duration) {
+fn measure(ledgers: &[Ledger], callers: usize, length: Duration) {
     let start = Instant::now();
     let mut latencies: Vec<Duration> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..callers)
             .map(|caller| {
+                let ledger = &ledgers[caller % ledgers.len()];
                 scope.spawn(move || {
                     let wanted = demands(caller);
                     let mut latencies = Vec::new();
@@ -64,8 +67,14 @@ fn main() {
     let folder = std::env::args().nth(1).map(PathBuf::from);
     let seconds = std::env::args().nth(2).map_or(4, |text| text.parse().unwrap());
     let dir = tempfile::tempdir_in(folder.unwrap_or_else(std::env::temp_dir)).unwrap();
-    let ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
+    let store = QuotaStore::parse(&std::env::args().nth(3).unwrap_or_else(|| "sqlite".to_owned())).unwrap();
+    let gateways = std::env::var("GATEWAYS").map_or(1, |text| text.parse().unwrap());
+    let open = |number| {
+        let path = dir.path().join(format!("ledger-{number}.db"));
+        Ledger::open_with(path, store.clone(), Faults::default()).unwrap()
+    };
+    let ledgers: Vec<Ledger> = (0..gateways).map(open).collect();
     for callers in [1, 8, 64, 200] {
-        measure(&ledger, callers, Duration::from_secs(seconds));
+        measure(&ledgers, callers, Duration::from_secs(seconds));
     }
 }

@@ -17,7 +17,7 @@ const APPLICATION_ID: i64 = 0x5054_4c47;
 const PAGE_BYTES_MIN: u64 = 512;
 
 /// Migrations in order; `user_version` counts how many were applied. Never edit one that was released.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 4] = [
     "
     CREATE TABLE keys (
         id         TEXT    NOT NULL PRIMARY KEY,
@@ -58,6 +58,33 @@ const MIGRATIONS: [&str; 2] = [
         only      INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
         latest_ms INTEGER NOT NULL
     ) STRICT;
+",
+    // Where this gateway counts, and what it is called where several count together.
+    "
+    CREATE TABLE quota_store (
+        only    INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+        gateway TEXT    NOT NULL,
+        place   TEXT    NOT NULL
+    ) STRICT;
+",
+    // What people acknowledged and learnt: the last of each.
+    "
+    CREATE TABLE acknowledgements (
+        actor    TEXT    NOT NULL,
+        guidance TEXT    NOT NULL,
+        version  TEXT    NOT NULL,
+        sha256   BLOB    NOT NULL CHECK (length(sha256) = 32),
+        at_ms    INTEGER NOT NULL,
+        PRIMARY KEY (actor, guidance)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE attestations (
+        actor    TEXT    NOT NULL,
+        training TEXT    NOT NULL,
+        given_by TEXT    NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        PRIMARY KEY (actor, training)
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 

@@ -61,7 +61,52 @@ pub enum Error {
     /// The system gives no thread.
     #[error("ledger: no thread for its writer: {0}")]
     Thread(std::io::Error),
-    /// The thread that has the file has ended.
+    /// The text that says where counters are kept is not the address of a database, or of one that is not safe to use.
+    #[error("the quota store's address {0}")]
+    StoreAddress(String),
+    /// The shared database does not answer, or failed at work.
+    #[error("quota store {place}: {why}; requests are denied until it answers")]
+    StoreGone {
+        /// Host and database.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The tables were made by a newer version of this program.
+    #[error(
+        "quota store {place} has format {found}, this program knows up to {known}; run the newer program"
+    )]
+    StoreNewer {
+        /// Host and database.
+        place: String,
+        /// Its format.
+        found: i32,
+        /// The newest known here.
+        known: i32,
+    },
+    /// Another process counts under this gateway's name.
+    #[error(
+        "quota store {place}: another process counts as {gateway}, so this one has stopped counting; a state folder \
+         belongs to one server (give a copy its own by removing ledger.sqlite), then restart"
+    )]
+    StoreTakenOver {
+        /// Host and database.
+        place: String,
+        /// The name.
+        gateway: String,
+    },
+    /// The database lost what this gateway had counted.
+    #[error(
+        "quota store {place} no longer has what {gateway} counted (emptied, or an older state restored?); stop every \
+         gateway, run `proeftuin quota rebuild` for each, and start them again"
+    )]
+    StoreReset {
+        /// Host and database.
+        place: String,
+        /// The name.
+        gateway: String,
+    },
+    /// The thread that has the file or the connection has ended.
     #[error("ledger: its writer has ended; restart the program, and look in its log for why")]
     WriterGone,
     /// The system gave no random bytes.
@@ -76,6 +121,14 @@ pub enum Error {
     /// A new key says something that cannot be meant.
     #[error("new key: {field} {reason}")]
     NewKey {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with it and what to do.
+        reason: &'static str,
+    },
+    /// An acknowledgement or attestation says something that cannot be meant.
+    #[error("{field} {reason}")]
+    Informed {
         /// The field.
         field: &'static str,
         /// What is wrong with it and what to do.

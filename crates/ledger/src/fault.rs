@@ -11,6 +11,8 @@ use crate::Error;
 pub enum Point {
     /// Looking a key up.
     Keys,
+    /// Looking up what a person acknowledged and learnt.
+    Informed,
     /// Beginning a transaction.
     Begin,
     /// Reading or writing within one.

@@ -1,54 +1,58 @@
-//! The ledger itself: one file, one process, one thread that writes.
+//! The ledger itself: one file that one process has, and counters there or in a shared database.
 
 use std::path::Path;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, RwLock};
 
 use rusqlite::{Connection, Transaction};
 
-use crate::counters::{Recovered, latest_ms, prune, recover};
+use crate::counters::Recovered;
 use crate::fault::Faults;
+use crate::informed::People;
 use crate::keys::KeyIndex;
-use crate::writer::{self, Job, in_savepoint};
-use crate::{Error, database};
+use crate::store::{CounterStore, Opened, QuotaStore};
+use crate::writer::Writer;
+use crate::{Error, database, postgres, secret, sqlite};
 
 /// Openings in this process, to tell their reservations apart.
 static OPENINGS: AtomicU64 = AtomicU64::new(0);
 
-/// Steps that may wait for the writer; more callers wait to hand theirs in.
-const QUEUE_MAX: usize = 1024;
+/// A number that no other opening in this process has.
+pub(crate) fn new_opening() -> u64 {
+    OPENINGS.fetch_add(1, Ordering::Relaxed)
+}
 
-/// Durable state: keys and quota counters. Calls block until what they did is on disk; share it behind an `Arc` and
-/// call it where blocking is allowed. [`Ledger::find_key`] and [`Ledger::list_keys`] touch memory only.
+/// Durable state: keys, quota counters, what people acknowledged and learnt. Calls block until what they did is on disk;
+/// share it behind an `Arc` and call it where blocking is allowed. [`Ledger::find_key`], [`Ledger::list_keys`],
+/// [`Ledger::person`] and [`Ledger::people`] touch memory only.
 pub struct Ledger {
-    /// `None` only while it is being dropped.
-    jobs: Option<SyncSender<Job>>,
-    writer: Option<JoinHandle<()>>,
+    /// Ends before the writer of the file, which it may use.
+    pub(crate) counters: Box<dyn CounterStore>,
+    writer: Arc<Writer>,
     pub(crate) keys: RwLock<KeyIndex>,
+    pub(crate) people: People,
     pub(crate) faults: Faults,
-    recovered: Recovered,
+    pub(crate) store: QuotaStore,
+    pub(crate) recovered: Recovered,
     latest_ms: Option<i64>,
-    pub(crate) opening: u64,
 }
 
 impl Ledger {
     /// Opens the ledger at `path`, creating it (mode 0600) if absent, and ends the reservations of a process
-    /// that is gone. One process has a ledger at a time.
+    /// that is gone. One process has a ledger at a time. Counters are kept in the same file.
     ///
     /// # Errors
     /// [`Error::InUse`], [`Error::Corrupt`], [`Error::Foreign`], [`Error::Newer`], [`Error::File`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::start(database::open(path.as_ref())?, Faults::default())
+        Self::open_with(path, QuotaStore::Sqlite, Faults::default())
     }
 
-    /// The same, with failures that a test sets.
+    /// The same, with counters in `store`, and with failures that a test sets.
     ///
     /// # Errors
-    /// As [`Ledger::open`].
-    pub fn open_with(path: impl AsRef<Path>, faults: Faults) -> Result<Self, Error> {
-        Self::start(database::open(path.as_ref())?, faults)
+    /// As [`Ledger::open`]; [`Error::StoreGone`] and its kin for a database that does not answer or is not fit.
+    pub fn open_with(path: impl AsRef<Path>, store: QuotaStore, faults: Faults) -> Result<Self, Error> {
+        Self::start(database::open(path.as_ref())?, store, faults)
     }
 
     /// A ledger that vanishes with the process.
@@ -56,24 +60,24 @@ impl Ledger {
     /// # Errors
     /// [`Error::Database`].
     pub fn in_memory() -> Result<Self, Error> {
-        Self::start(database::in_memory()?, Faults::default())
+        Self::start(database::in_memory()?, QuotaStore::Sqlite, Faults::default())
     }
 
-    fn start(connection: Connection, faults: Faults) -> Result<Self, Error> {
-        let latest_ms = latest_ms(&connection)?;
-        let keys = RwLock::new(KeyIndex::load(&connection, latest_ms)?);
-        let opening = OPENINGS.fetch_add(1, Ordering::Relaxed);
-        let (jobs, waiting) = sync_channel(QUEUE_MAX);
-        let asked = faults.clone();
-        let writer = std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || writer::run(connection, &waiting, &asked))
-            .map_err(Error::Thread)?;
-        let (jobs, writer) = (Some(jobs), Some(writer));
-        let mut ledger =
-            Self { jobs, writer, keys, faults, recovered: Recovered::default(), latest_ms, opening };
-        ledger.recovered = ledger.transaction(recover)?;
-        Ok(ledger)
+    fn start(connection: Connection, store: QuotaStore, faults: Faults) -> Result<Self, Error> {
+        let (gateway, moved) = whereabouts(&connection, &store)?;
+        let seen_ms = sqlite::latest_ms(&connection)?;
+        let mut index = KeyIndex::load(&connection, seen_ms)?;
+        let people = People::load(&connection)?;
+        let writer = Arc::new(Writer::start(connection, faults.clone())?);
+        let opened = match &store {
+            QuotaStore::Sqlite => sqlite::open(&writer, new_opening(), moved)?,
+            QuotaStore::Postgres(postgres) => postgres::open(postgres, gateway, faults.clone(), moved)?,
+        };
+        let Opened { store: counters, recovered, latest_ms } = opened;
+        let latest_ms = latest_ms.max(seen_ms);
+        latest_ms.inspect(|&latest_ms| index.set_latest_ms(latest_ms));
+        let keys = RwLock::new(index);
+        Ok(Self { counters, writer, keys, people, faults, store, recovered, latest_ms })
     }
 
     /// What was found reserved at opening.
@@ -89,50 +93,29 @@ impl Ledger {
         self.latest_ms
     }
 
-    /// Forgets quota windows long past: minutes after a day, days after 400. Call it now and then.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub fn prune(&self, now_ms: i64) -> Result<(), Error> {
-        self.transaction(move |transaction| prune(transaction, now_ms))
-    }
-
-    /// Runs `step` in a transaction that is committed if it succeeds.
+    /// Runs `step` in a transaction of the file that is committed if it succeeds.
     pub(crate) fn transaction<T: Send + 'static>(
         &self,
         step: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.transaction_if(|transaction| Ok((step(transaction)?, true)))
-    }
-
-    /// Runs `step` on the writer's thread; what it did is kept if it says so, and undone otherwise.
-    /// A crash before the commit leaves nothing; when this returns, what was kept is on disk.
-    pub(crate) fn transaction_if<T: Send + 'static>(
-        &self,
-        step: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let (tell, told) = sync_channel(1);
-        let job: Job = Box::new(move |transaction| {
-            let value = transaction.and_then(|transaction| in_savepoint(transaction, step));
-            Box::new(move |committed| {
-                // Fails only when the caller's thread is gone.
-                let _ = tell.send(value.and_then(|value| committed.map(|()| value)));
-            })
-        });
-        let jobs = self.jobs.as_ref().ok_or(Error::WriterGone)?;
-        jobs.send(job).map_err(|_| Error::WriterGone)?;
-        told.recv().unwrap_or(Err(Error::WriterGone))
+        self.writer.transaction(step)
     }
 }
 
-impl Drop for Ledger {
-    /// Gives the file back: whoever opens it next finds it free.
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+/// What this gateway is called, drawn once, and whether it counted elsewhere before: then the counters that it left
+/// there are not in this store. It is remembered as moved once they were counted again ([`Ledger::replace`]).
+fn whereabouts(connection: &Connection, store: &QuotaStore) -> Result<(String, bool), Error> {
+    const FIRST: &str = "sqlite";
+    let (gateway, before) = match sqlite::gateway(connection)? {
+        Some(found) => found,
+        None if matches!(store, QuotaStore::Sqlite) => return Ok((String::new(), false)),
+        None => {
+            let gateway = secret::draw_gateway()?;
+            sqlite::name_gateway(connection, &gateway, FIRST)?;
+            (gateway, FIRST.to_owned())
         }
-    }
+    };
+    Ok((gateway, before != store.place()))
 }
 
 #[cfg(test)]

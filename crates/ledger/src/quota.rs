@@ -2,10 +2,7 @@
 //! the clock. Whatever the clock does, no window ever holds more than its limit, since windows are counted by
 //! their own beginning and the past ones are kept.
 
-use rusqlite::{OptionalExtension, Transaction, params};
-
 use crate::Error;
-use crate::counters::see;
 use crate::fault::Point;
 use crate::ledger::Ledger;
 
@@ -94,6 +91,29 @@ pub struct Counter {
     pub window: Window,
 }
 
+/// A counter in the window that begins at a moment, in milliseconds since 1970 UTC.
+pub(crate) type Cell = (Counter, i64);
+
+impl Counter {
+    /// From the names that databases have for its parts; `None` for a name that this program does not know.
+    pub(crate) fn read(kind: &str, scope: String, measure: &str, window: &str) -> Option<Self> {
+        let scope = match kind {
+            "key" => Scope::Key(scope),
+            "use_case" => Scope::UseCase(scope),
+            "actor" => Scope::Actor(scope),
+            _ => return None,
+        };
+        let measure = [Measure::Tokens, Measure::Requests].into_iter().find(|m| m.name() == measure)?;
+        let window = [Window::Minute, Window::Day].into_iter().find(|w| w.name() == window)?;
+        Some(Self { scope, measure, window })
+    }
+
+    /// In the window of a moment.
+    pub(crate) fn at(&self, now_ms: i64) -> Cell {
+        (self.clone(), self.window.start_ms(now_ms))
+    }
+}
+
 /// What a request needs of one counter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
@@ -107,12 +127,12 @@ pub struct Demand {
 
 impl Demand {
     /// What the counter would hold, if that is within the limit.
-    fn after(&self, usage: Usage) -> Option<i64> {
+    pub(crate) fn after(&self, usage: Usage) -> Option<i64> {
         let after = usage.total().checked_add(self.amount).filter(|after| *after <= self.limit);
         after.and_then(|after| i64::try_from(after).ok())
     }
 
-    fn exceeded(&self, usage: Usage, now_ms: i64) -> Exceeded {
+    pub(crate) fn exceeded(&self, usage: Usage, now_ms: i64) -> Exceeded {
         let window = self.counter.window;
         let end_ms = window.start_ms(now_ms).saturating_add(window.length_ms());
         Exceeded { demand: self.clone(), usage, retry_after_ms: end_ms.saturating_sub(now_ms) }
@@ -137,12 +157,23 @@ impl Usage {
 }
 
 /// A demand that was met.
-#[derive(Debug)]
-struct Taken {
-    counter: Counter,
-    start_ms: i64,
-    amount: i64,
-    before: Usage,
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    pub(crate) counter: Counter,
+    pub(crate) start_ms: i64,
+    pub(crate) amount: i64,
+    pub(crate) before: Usage,
+}
+
+impl Taken {
+    /// What counts as used where `tokens` were taken, or where the request never began.
+    pub(crate) fn actual(&self, tokens: Option<u64>) -> i64 {
+        match (tokens, self.counter.measure) {
+            (None, _) => 0,
+            (Some(tokens), Measure::Tokens) => i64::try_from(tokens).unwrap_or(i64::MAX),
+            (Some(_), Measure::Requests) => self.amount,
+        }
+    }
 }
 
 /// Allowance set aside for one request. Hand it back by [`Ledger::settle`] or [`Ledger::release`]; one that is
@@ -151,8 +182,8 @@ struct Taken {
 #[must_use = "a reservation that is not settled or released stays reserved until restart"]
 pub struct Reservation {
     /// The opening of the ledger it belongs to.
-    opening: u64,
-    taken: Vec<Taken>,
+    pub(crate) opening: u64,
+    pub(crate) taken: Vec<Taken>,
 }
 
 impl Reservation {
@@ -184,24 +215,14 @@ pub enum Reserve {
 }
 
 impl Ledger {
-    /// Reserves for all demands or for none, in one durable transaction; exact whatever the number of callers.
+    /// Reserves for all demands or for none, in one durable transaction; exact whatever the number of callers, and of
+    /// gateways where they share a database.
     ///
     /// # Errors
-    /// [`Error::Database`]: nothing was reserved, and the request must not go on.
+    /// [`Error::Database`], [`Error::StoreGone`]: nothing was reserved, and the request must not go on.
     pub fn reserve(&self, demands: &[Demand], now_ms: i64) -> Result<Reserve, Error> {
         self.faults.at(Point::Reserve)?;
-        let (demands, opening) = (demands.to_vec(), self.opening);
-        self.transaction_if(move |transaction| {
-            see(transaction, now_ms)?;
-            let mut taken = Vec::with_capacity(demands.len());
-            for demand in &demands {
-                match take(transaction, demand, now_ms)? {
-                    Ok(one) => taken.push(one),
-                    Err(exceeded) => return Ok((Reserve::Exceeded(exceeded), false)),
-                }
-            }
-            Ok((Reserve::Granted(Reservation { opening, taken }), true))
-        })
+        self.counters.reserve(demands, now_ms)
     }
 
     /// Replaces what was reserved by what was taken: `tokens` for each counter of tokens, the request itself for
@@ -209,13 +230,10 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error::Database`]: it stays reserved until the ledger is opened again, so that nobody gets it.
-    /// [`Error::StaleReservation`]: it was ended then, and is not given back twice.
+    /// [`Error::StoreGone`]: it stays reserved until the database is back, and is settled then.
+    /// [`Error::StaleReservation`]: it was ended already, and is not given back twice.
     pub fn settle(&self, reservation: Reservation, tokens: u64) -> Result<(), Error> {
-        let tokens = i64::try_from(tokens).unwrap_or(i64::MAX);
-        self.give_back(reservation, move |taken| match taken.counter.measure {
-            Measure::Tokens => tokens,
-            Measure::Requests => taken.amount,
-        })
+        self.counters.give_back(reservation, Some(tokens))
     }
 
     /// Gives back all that was reserved: the request was denied before it began.
@@ -223,108 +241,30 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::settle`].
     pub fn release(&self, reservation: Reservation) -> Result<(), Error> {
-        self.give_back(reservation, |_| 0)
-    }
-
-    fn give_back(
-        &self,
-        reservation: Reservation,
-        actual: impl Fn(&Taken) -> i64 + Send + 'static,
-    ) -> Result<(), Error> {
-        if reservation.opening != self.opening {
-            return Err(Error::StaleReservation);
-        }
-        self.transaction(move |transaction| {
-            // `used` saturates: an impossible sum must not become a negative one.
-            let mut update = transaction.prepare_cached(
-                "UPDATE counters SET reserved = reserved - ?6,
-                     used = CASE WHEN used > 9223372036854775807 - ?7 THEN 9223372036854775807
-                                 ELSE used + ?7 END
-                 WHERE scope_kind = ?1 AND scope = ?2 AND measure = ?3 AND window = ?4 AND start_ms = ?5",
-            )?;
-            for taken in &reservation.taken {
-                let (kind, scope) = taken.counter.scope.parts();
-                let (measure, window) = (taken.counter.measure.name(), taken.counter.window.name());
-                update.execute(params![
-                    kind,
-                    scope,
-                    measure,
-                    window,
-                    taken.start_ms,
-                    taken.amount,
-                    actual(taken)
-                ])?;
-            }
-            Ok(())
-        })
+        self.counters.give_back(reservation, None)
     }
 
     /// What several counters hold at `now_ms`, and which of the demands are not met as they stand. Reserves
     /// nothing: a caller that goes on must [`Ledger::reserve`].
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Database`], [`Error::StoreGone`].
     pub fn look(&self, demands: &[Demand], now_ms: i64) -> Result<(Vec<Usage>, Vec<Exceeded>), Error> {
-        let demands = demands.to_vec();
-        self.transaction(move |transaction| {
-            let mut exceeded = Vec::new();
-            let mut usages = Vec::with_capacity(demands.len());
-            for demand in &demands {
-                let usage = read(transaction, &demand.counter, demand.counter.window.start_ms(now_ms))?;
-                if demand.after(usage).is_none() {
-                    exceeded.push(demand.exceeded(usage, now_ms));
-                }
-                usages.push(usage);
-            }
-            Ok((usages, exceeded))
-        })
+        let usages = self.counters.read(demands.iter().map(|demand| demand.counter.at(now_ms)).collect())?;
+        let both = demands.iter().zip(&usages);
+        let exceeded = both
+            .filter(|(demand, usage)| demand.after(**usage).is_none())
+            .map(|(demand, usage)| demand.exceeded(*usage, now_ms))
+            .collect();
+        Ok((usages, exceeded))
     }
 
     /// What a counter holds in the window of `now_ms`.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Database`], [`Error::StoreGone`].
     pub fn usage(&self, counter: &Counter, now_ms: i64) -> Result<Usage, Error> {
-        let counter = counter.clone();
-        self.transaction(move |transaction| read(transaction, &counter, counter.window.start_ms(now_ms)))
+        let usages = self.counters.read(vec![counter.at(now_ms)])?;
+        Ok(usages.first().copied().unwrap_or_default())
     }
-}
-
-fn read(transaction: &Transaction<'_>, counter: &Counter, start_ms: i64) -> Result<Usage, Error> {
-    let (kind, scope) = counter.scope.parts();
-    let row: Option<(i64, i64)> = transaction
-        .prepare_cached(
-            "SELECT used, reserved FROM counters
-             WHERE scope_kind = ?1 AND scope = ?2 AND measure = ?3 AND window = ?4 AND start_ms = ?5",
-        )?
-        .query_row(params![kind, scope, counter.measure.name(), counter.window.name(), start_ms], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let count = |value: i64| u64::try_from(value).unwrap_or(0);
-    Ok(row
-        .map_or(Usage::default(), |(used, reserved)| Usage { used: count(used), reserved: count(reserved) }))
-}
-
-/// Meets one demand, or says by how much it is over.
-fn take(
-    transaction: &Transaction<'_>,
-    demand: &Demand,
-    now_ms: i64,
-) -> Result<Result<Taken, Exceeded>, Error> {
-    let counter = &demand.counter;
-    let start_ms = counter.window.start_ms(now_ms);
-    let usage = read(transaction, counter, start_ms)?;
-    let (Some(_), Ok(amount)) = (demand.after(usage), demand.amount.try_into()) else {
-        return Ok(Err(demand.exceeded(usage, now_ms)));
-    };
-    let (kind, scope) = counter.scope.parts();
-    transaction
-        .prepare_cached(
-            "INSERT INTO counters (scope_kind, scope, measure, window, start_ms, used, reserved)
-             VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)
-             ON CONFLICT DO UPDATE SET reserved = reserved + excluded.reserved",
-        )?
-        .execute(params![kind, scope, counter.measure.name(), counter.window.name(), start_ms, amount])?;
-    Ok(Ok(Taken { counter: counter.clone(), start_ms, amount, before: usage }))
 }

@@ -36,6 +36,16 @@ pub(crate) fn draw_id() -> Result<String, Error> {
     Ok(format!("key-{}", hex(&random::<8>()?)))
 }
 
+/// A gateway's name among those that count together.
+pub(crate) fn draw_gateway() -> Result<String, Error> {
+    Ok(format!("gateway-{}", hex(&random::<8>()?)))
+}
+
+/// A number that nobody else has.
+pub(crate) fn draw_number() -> Result<i64, Error> {
+    Ok(i64::from_be_bytes(random::<8>()?))
+}
+
 /// `ptk_<prefix>_<secret>` → prefix and secret; `None` if it has another shape.
 pub(crate) fn split(text: &str) -> Option<(&str, &str)> {
     let (prefix, secret) = text.strip_prefix(MARK)?.split_once('_')?;

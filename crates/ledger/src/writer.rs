@@ -2,7 +2,8 @@
 //! group commit. No step hears of its success before the transaction it was part of is on disk.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -13,12 +14,69 @@ use crate::fault::{Faults, Point};
 const BATCH_MAX: usize = 256;
 
 /// A step that waits: does its work in the transaction (or hears why there is none) and gives what tells its caller.
-pub(crate) type Job = Box<dyn FnOnce(Result<&Transaction<'_>, Error>) -> Answer + Send>;
+type Job = Box<dyn FnOnce(Result<&Transaction<'_>, Error>) -> Answer + Send>;
 /// Tells a step's caller, once it is known whether the transaction is on disk.
-pub(crate) type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+
+/// Steps that may wait for the writer; more callers wait to hand theirs in.
+pub(crate) const QUEUE_MAX: usize = 1024;
+
+/// Hands steps to the thread. Dropping the last of it gives the file back: whoever opens it next finds it free.
+pub(crate) struct Writer {
+    /// `None` only while it is being dropped.
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Connection, faults: Faults) -> Result<Self, Error> {
+        let (jobs, waiting) = sync_channel(QUEUE_MAX);
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || run(connection, &waiting, &faults))
+            .map_err(Error::Thread)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Runs `step` in a transaction that is committed if it succeeds.
+    pub(crate) fn transaction<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.transaction_if(|transaction| Ok((step(transaction)?, true)))
+    }
+
+    /// Runs `step` on the writer's thread; what it did is kept if it says so, and undone otherwise.
+    /// A crash before the commit leaves nothing; when this returns, what was kept is on disk.
+    pub(crate) fn transaction_if<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (tell, told) = sync_channel(1);
+        let job: Job = Box::new(move |transaction| {
+            let value = transaction.and_then(|transaction| in_savepoint(transaction, step));
+            Box::new(move |committed| {
+                // Fails only when the caller's thread is gone.
+                let _ = tell.send(value.and_then(|value| committed.map(|()| value)));
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(Error::WriterGone)?;
+        jobs.send(job).map_err(|_| Error::WriterGone)?;
+        told.recv().unwrap_or(Err(Error::WriterGone))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
 
 /// Serves steps until nobody can send one any more, or a test ends it.
-pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Job>, faults: &Faults) {
+fn run(mut connection: Connection, jobs: &Receiver<Job>, faults: &Faults) {
     while let Ok(first) = jobs.recv() {
         if faults.at(Point::Writer).is_err() {
             return;
@@ -62,7 +120,7 @@ fn commit(connection: &mut Connection, batch: Vec<Job>, faults: &Faults) {
 }
 
 /// Runs one step so that its failure, or its wish to change nothing, leaves the others of its transaction alone.
-pub(crate) fn in_savepoint<T>(
+fn in_savepoint<T>(
     transaction: &Transaction<'_>,
     step: impl FnOnce(&Transaction<'_>) -> Result<(T, bool), Error>,
 ) -> Result<T, Error> {
@@ -87,6 +145,13 @@ impl Error {
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Database(source) => Self::Database(Arc::clone(source)),
+            Self::StoreGone { place, why } => Self::StoreGone { place: place.clone(), why: why.clone() },
+            Self::StoreTakenOver { place, gateway } => {
+                Self::StoreTakenOver { place: place.clone(), gateway: gateway.clone() }
+            }
+            Self::StoreReset { place, gateway } => {
+                Self::StoreReset { place: place.clone(), gateway: gateway.clone() }
+            }
             _ => Self::RolledBack,
         }
     }

@@ -86,7 +86,7 @@ fn what_is_not_a_ledger_is_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     drop(Ledger::open(&newer).unwrap());
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    assert!(matches!(refused(&newer), Error::Newer { found: 99, known: 2, .. }));
+    assert!(matches!(refused(&newer), Error::Newer { found: 99, known: 4, .. }));
 
     let missing = folder.path().join("no/such/folder/ledger.db");
     assert!(matches!(refused(&missing), Error::File { .. }));

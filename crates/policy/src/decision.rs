@@ -82,6 +82,8 @@ pub struct Reason {
     pub remedy_nl: String,
     /// What sort of obstacle it is (`@class`).
     pub class: DenialClass,
+    /// Where whom it stops can do that (`@link`): a path of the server, or an address.
+    pub link: Option<String>,
     /// Where the rule stands; `None` for those that are built in.
     pub place: Option<Place>,
 }
@@ -98,6 +100,8 @@ pub struct Denial {
     pub remedy_nl: String,
     /// Its class.
     pub class: DenialClass,
+    /// Where to do something about it.
+    pub link: Option<String>,
     /// Every rule that stood in the way, heaviest first; the first is the headline.
     pub reasons: Vec<Reason>,
     /// Ids of rules that could not be evaluated; not empty only under `policy-error`.
@@ -119,6 +123,7 @@ impl Denial {
             remedy: head.remedy,
             remedy_nl: head.remedy_nl,
             class: head.class,
+            link: head.link,
             reasons,
             erring,
         }
@@ -131,7 +136,8 @@ impl Denial {
 
 impl Reason {
     fn built_in(rule: &str, class: DenialClass, remedy: &str, remedy_nl: &str) -> Self {
-        Self { rule: rule.into(), remedy: remedy.into(), remedy_nl: remedy_nl.into(), class, place: None }
+        let (rule, remedy, remedy_nl) = (rule.into(), remedy.into(), remedy_nl.into());
+        Self { rule, remedy, remedy_nl, class, link: None, place: None }
     }
 
     pub(crate) fn policy_error() -> Self {

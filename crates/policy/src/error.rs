@@ -133,6 +133,14 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// A signed report does not parse, or says something that cannot be.
+    #[error("{path}: this evaluation cannot be read: {detail}; have it signed again: proeftuin eval sign")]
+    Evaluation {
+        /// Path inside the policy folder.
+        path: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// A record is not ready for this signature.
     #[error("{id} cannot be signed: {detail}")]
     Unsignable {

@@ -7,7 +7,11 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 
 use crate::approval::{Advised, Approvals, Decided};
 use crate::assessment::Assessments;
-use crate::request::{ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+use crate::evaluation::EvaluationFacts;
+use crate::informed::Asked;
+use crate::request::{
+    ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+};
 use crate::use_case::{Assessment, UseCase};
 
 /// Facts that Cedar cannot hold. Always ends in a denial; the text is for loading, never holds a value.
@@ -25,6 +29,16 @@ impl Fault {
         }
         Self(text)
     }
+}
+
+/// What was judged beforehand and concerns this request: controls that are off, evaluations of its model, what is asked of
+/// users.
+#[derive(Debug, Default)]
+pub(crate) struct Judged<'a> {
+    pub controls_off: Vec<&'a str>,
+    pub evaluations: EvaluationFacts,
+    /// `None` for a use case without a record, which is denied for that.
+    pub asked: Option<&'a Asked>,
 }
 
 type Expression = RestrictedExpression;
@@ -81,7 +95,11 @@ impl Names {
         let mut attributes = HashMap::from([
             ("status".to_owned(), text(&model.status)),
             ("is_default".to_owned(), Expression::new_bool(model.is_default)),
+            ("signature".to_owned(), text(model.signature.name())),
         ]);
+        if let Some(dossier) = &model.dossier {
+            attributes.insert("dossier".into(), self::dossier(dossier)?);
+        }
         if let Some(sha256) = model.pinned_sha256 {
             attributes.insert("pinned_sha256".into(), text(&hex::encode(sha256)));
         }
@@ -96,6 +114,7 @@ impl Names {
         case: &UseCase,
         approvals: &Approvals,
         assessments: &Assessments,
+        asked: &Asked,
     ) -> Result<Entity, Fault> {
         let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
             Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
@@ -106,6 +125,11 @@ impl Names {
             ("organisation".into(), text(&case.organisation)),
             ("status".into(), text(case.status.name())),
             ("models".into(), entities(&self.model, &case.models)),
+            (
+                "motivated_models".into(),
+                entities(&self.model, &case.model_motivation.keys().cloned().collect()),
+            ),
+            ("model_signature_required".into(), Expression::new_bool(case.model_signature_required)),
             ("allowed_roles".into(), entities(&self.role, &case.allowed_roles)),
             ("max_data_class".into(), Expression::new_long(case.max_data_class.rank())),
             ("redaction_profile".into(), text(&case.redaction_profile)),
@@ -120,8 +144,13 @@ impl Names {
             ("unanswered".into(), Expression::new_set(case.accountability.missing().into_iter().map(text))),
             ("evidence".into(), self.evidence(case, approvals)?),
             ("assessments".into(), standings(assessments)?),
+            (
+                "evaluations_demanded".into(),
+                texts(case.evaluations.iter().map(|demand| demand.suite.as_str())),
+            ),
             ("open_measures".into(), texts(assessments.measures.open.iter().map(String::as_str))),
         ];
+        pairs.extend(asked.attributes()?);
         if let Some(exemption) = &case.exemption {
             let record = vec![
                 ("ground".to_owned(), text(&exemption.ground)),
@@ -139,9 +168,11 @@ impl Names {
             let model = ("model".to_owned(), Expression::new_entity_uid(uid(&self.model, id)));
             Expression::new_record([model, ("sha256".to_owned(), text(sha256))]).map_err(Fault::of)
         };
-        let models: Vec<_> = approvals.models.iter().map(signed_model).collect::<Result<_, _>>()?;
         let mut pairs = optional_evidence(case, approvals)?;
-        pairs.push(("models".into(), Expression::new_set(models)));
+        for (name, signed) in [("models", &approvals.models), ("dossiers", &approvals.dossiers)] {
+            let signed: Vec<_> = signed.iter().map(signed_model).collect::<Result<_, _>>()?;
+            pairs.push((name.into(), Expression::new_set(signed)));
+        }
         pairs.push(("faults".into(), texts(approvals.fault_codes())));
         pairs.push(("conditions".into(), texts(approvals.conditions.iter().map(|c| c.name()))));
         let open = approvals.open_conditions.iter().map(String::as_str);
@@ -153,41 +184,64 @@ impl Names {
     pub(crate) fn entry_context(
         &self,
         request: &EntryRequest,
-        controls_off: Vec<&str>,
+        judged: &Judged<'_>,
     ) -> Result<Context, Fault> {
-        Context::from_pairs(self.entry_pairs(request, controls_off)?).map_err(Fault::of)
+        Context::from_pairs(self.entry_pairs(request, judged)?).map_err(Fault::of)
     }
 
     /// Context of `clear`: the door's, and what was found.
     pub(crate) fn clearance_context(
         &self,
         request: &ClearanceRequest,
-        controls_off: Vec<&str>,
+        judged: &Judged<'_>,
     ) -> Result<Context, Fault> {
-        let mut pairs = self.entry_pairs(&request.entry, controls_off)?;
+        let mut pairs = self.entry_pairs(&request.entry, judged)?;
         pairs.extend(finding_pairs(&request.findings)?);
         Context::from_pairs(pairs).map_err(Fault::of)
     }
 
-    fn entry_pairs(&self, request: &EntryRequest, controls_off: Vec<&str>) -> Result<Pairs, Fault> {
+    fn entry_pairs(&self, request: &EntryRequest, judged: &Judged<'_>) -> Result<Pairs, Fault> {
+        let nothing = Asked::default();
+        let asked = judged.asked.unwrap_or(&nothing);
         let mut pairs: Pairs = vec![
             ("now_ms".into(), Expression::new_long(request.now_ms)),
             ("loopback".into(), Expression::new_bool(request.loopback)),
-            ("controls_off".into(), texts(controls_off)),
+            ("controls_off".into(), texts(judged.controls_off.iter().copied())),
+            ("informed".into(), asked.context(&request.informed, request.now_ms)?),
         ];
         if request.action.generates() {
             if let Some(model) = &request.model {
                 pairs.push(("model".into(), Expression::new_entity_uid(uid(&self.model, &model.id))));
             }
             pairs.extend(quota_pairs(&request.quota)?);
+            pairs.push(("evaluations".into(), evaluations(&judged.evaluations)?));
         }
         Ok(pairs)
     }
 }
 
+fn dossier(facts: &DossierFacts) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = vec![
+        ("sha256".into(), text(&hex::encode(facts.sha256))),
+        ("open_points".into(), texts(facts.open_points.iter().map(String::as_str))),
+    ];
+    if let Some(lapses_ms) = facts.review_lapses_ms {
+        pairs.push(("review_lapses_ms".into(), Expression::new_long(lapses_ms)));
+    }
+    Expression::new_record(pairs).map_err(Fault::of)
+}
+
 /// Where each assessment stands, by its name.
 fn standings(assessments: &Assessments) -> Result<Expression, Fault> {
     let pairs = assessments.standings.iter().map(|(kind, standing)| (kind.name().to_owned(), text(standing)));
+    Expression::new_record(pairs).map_err(Fault::of)
+}
+
+fn evaluations(facts: &EvaluationFacts) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = vec![("faults".into(), texts(facts.faults.iter().copied()))];
+    let dates =
+        [("last_ms", facts.last_ms), ("expires_ms", facts.expires_ms), ("too_old_ms", facts.too_old_ms)];
+    pairs.extend(dates.into_iter().filter_map(|(name, ms)| Some((name.into(), Expression::new_long(ms?)))));
     Expression::new_record(pairs).map_err(Fault::of)
 }
 
@@ -286,11 +340,11 @@ fn uid(kind: &EntityTypeName, id: &str) -> EntityUid {
     EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
 }
 
-fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Expression {
+pub(crate) fn texts<'a>(values: impl IntoIterator<Item = &'a str>) -> Expression {
     Expression::new_set(values.into_iter().map(text))
 }
 
-fn text(value: &str) -> Expression {
+pub(crate) fn text(value: &str) -> Expression {
     Expression::new_string(value.to_owned())
 }
 

@@ -11,10 +11,16 @@ use crate::assessment::AssessmentKind;
 /// Path of the schema inside the policy folder.
 pub const SCHEMA_PATH: &str = "schema.cedarschema";
 
+/// Path of the file inside the policy folder that says whose tokens are taken.
+pub const IDENTITY_PATH: &str = "identity.toml";
+
 /// The policy folder this program was built with, as `(path, text)`.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
     ("forms/requirements.toml", include_str!("../../../policy/forms/requirements.toml")),
+    ("guidance/ambtenaren.en.md", include_str!("../../../policy/guidance/ambtenaren.en.md")),
+    ("guidance/ambtenaren.nl.md", include_str!("../../../policy/guidance/ambtenaren.nl.md")),
+    ("guidance/ambtenaren.toml", include_str!("../../../policy/guidance/ambtenaren.toml")),
     ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
     ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
@@ -22,6 +28,9 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
+    ("rules/31-dossier.cedar", include_str!("../../../policy/rules/31-dossier.cedar")),
+    ("rules/32-evaluation.cedar", include_str!("../../../policy/rules/32-evaluation.cedar")),
+    ("rules/35-informed.cedar", include_str!("../../../policy/rules/35-informed.cedar")),
     ("rules/40-quota.cedar", include_str!("../../../policy/rules/40-quota.cedar")),
     ("rules/50-findings.cedar", include_str!("../../../policy/rules/50-findings.cedar")),
     ("rules/90-permit.cedar", include_str!("../../../policy/rules/90-permit.cedar")),
@@ -29,8 +38,11 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/accountability.toml", include_str!("../../../policy/tests/accountability.toml")),
     ("tests/assessments.toml", include_str!("../../../policy/tests/assessments.toml")),
     ("tests/clear.toml", include_str!("../../../policy/tests/clear.toml")),
+    ("tests/dossier.toml", include_str!("../../../policy/tests/dossier.toml")),
     ("tests/enter.toml", include_str!("../../../policy/tests/enter.toml")),
+    ("tests/evaluation.toml", include_str!("../../../policy/tests/evaluation.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
+    ("tests/informed.toml", include_str!("../../../policy/tests/informed.toml")),
     ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
     ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
 ];
@@ -49,11 +61,17 @@ pub(crate) enum FileKind {
     Mitigations,
     /// A signature on a use case.
     Signature,
+    /// A report of a suite that an evaluator signed.
+    Evaluation,
+    /// What users read and acknowledge: version and titles, and the texts.
+    Guidance,
     Roster,
+    /// Whose tokens are taken, and with which keys.
+    Identity,
     /// A root key's signature on the roster.
     RosterSeal,
     Test,
-    /// Read by others (settings, guidance) or by people; part of the digest all the same.
+    /// Read by others (settings) or by people; part of the digest all the same.
     Other,
 }
 
@@ -109,7 +127,7 @@ impl PolicyFiles {
     }
 
     /// All files in order of path.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
@@ -120,7 +138,7 @@ impl PolicyFiles {
     }
 
     /// Files of one kind in order of path.
-    pub(crate) fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn of_kind(&self, kind: FileKind) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.iter().filter(move |(path, _)| classify(path) == Some(kind))
     }
 
@@ -130,6 +148,14 @@ impl PolicyFiles {
         listing(self.iter().filter(|(path, _)| {
             matches!(classify(path), Some(FileKind::Schema | FileKind::Rules | FileKind::Form))
         }))
+    }
+
+    /// SHA-256 over what makes a token good: `identity.toml` and the keys that it names, listed as in [`PolicyFiles::digest`];
+    /// `None` where there are none. Who is blocked is left out: that only takes away, and must not wait for a signature.
+    #[must_use]
+    pub fn identity_digest(&self) -> Option<[u8; 32]> {
+        self.of_kind(FileKind::Identity).next()?;
+        Some(listing(self.of_kind(FileKind::Identity)))
     }
 
     /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
@@ -172,6 +198,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
         return match path {
             SCHEMA_PATH => Some(FileKind::Schema),
             ROSTER_PATH => Some(FileKind::Roster),
+            IDENTITY_PATH => Some(FileKind::Identity),
             "README.md" | "server.toml" => Some(FileKind::Other),
             _ => None,
         };
@@ -185,13 +212,20 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
             stem_of(".mitigations.toml").map(|_| FileKind::Mitigations)
         }
         "use-cases" => stem_of(".toml").map(|_| FileKind::UseCase),
+        "evaluations" => stem_of(".json").map(|_| FileKind::Evaluation),
         "roster.signatures" => stem_of(".json").map(|_| FileKind::RosterSeal),
         "tests" => stem_of(".toml").map(|_| FileKind::Test),
+        "identity" if name == "blocked.toml" => Some(FileKind::Other),
+        "identity" => stem_of(".jwks.json").map(|_| FileKind::Identity),
         // Lessons of other organisations: read by people and `use-case similar`, never a use case.
         "shared" => stem_of(".json").map(|_| FileKind::Other),
         "forms" if name == "requirements.toml" => Some(FileKind::Form),
         "forms" => stem_of(".yaml").or(stem_of(".yml")).map(|_| FileKind::Form),
-        "guidance" | "redaction" | "roles" => Some(FileKind::Other),
+        "guidance" => {
+            let stem = stem_of(".toml").or(stem_of(".nl.md")).or(stem_of(".en.md"));
+            stem.filter(|stem| !stem.contains('.')).map(|_| FileKind::Guidance)
+        }
+        "redaction" | "roles" => Some(FileKind::Other),
         _ => None,
     }
 }

@@ -6,8 +6,11 @@ mod approval;
 mod assessment;
 mod decision;
 mod error;
+mod evaluation;
 mod facts;
 mod files;
+mod guidance;
+mod informed;
 mod record;
 mod request;
 mod rules;
@@ -33,11 +36,21 @@ pub use decision::{
     Reason, USE_CASE_UNKNOWN,
 };
 pub use error::{Error, Place};
-pub use files::{EMBEDDED, PolicyFiles, SCHEMA_PATH};
-pub use request::{Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts};
+pub use evaluation::{
+    Decimal, DecimalError, Demand, EngineRef, Evaluated, EvaluatedModel, EvaluationFault, Evaluations,
+    GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile,
+    SignedReport, SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
+};
+pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
+pub use guidance::Guidance;
+pub use informed::{Acknowledged, Acknowledgement, Informed, InformedFacts, tell_informed_changes};
+pub use request::{
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, ModelSignature,
+    Principal, QuotaFacts,
+};
 pub use set::PolicySet;
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Outcome, Share, SpecialCategoryAction, Status,
-    UseCase, Window,
+    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Outcome, Share,
+    SpecialCategoryAction, Status, UseCase, Window,
 };

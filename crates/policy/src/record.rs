@@ -11,9 +11,10 @@ use toml::value::Datetime;
 use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
+use crate::evaluation::{DEMANDS_MAX, Demand, DemandRecord};
 use crate::use_case::{
-    Assessment, DataClass, Evidence, Exemption, Kind, Limits, Share, SpecialCategoryAction, Status, UseCase,
-    Window,
+    Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Share, SpecialCategoryAction,
+    Status, UseCase, Window,
 };
 
 /// Longest visible mark, in characters.
@@ -34,6 +35,12 @@ struct Record {
     models: Spanned<Vec<String>>,
     #[serde(default)]
     model_sha256: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_dossier_sha256: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_motivation: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    model_signature_required: bool,
     allowed_roles: Spanned<Vec<String>>,
     max_data_class: Spanned<DataClass>,
     redaction_profile: Spanned<String>,
@@ -48,6 +55,18 @@ struct Record {
     evidence: EvidenceRecord,
     #[serde(default)]
     accountability: Accountability,
+    #[serde(default)]
+    evaluation: Vec<Spanned<DemandRecord>>,
+    #[serde(default)]
+    informed: InformedRecord,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct InformedRecord {
+    guidance: Option<Spanned<String>>,
+    #[serde(default)]
+    training: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +149,20 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         owner: source.text("owner", &record.owner)?,
         status: record.status,
         models: source.names("models", &record.models)?,
-        model_sha256: source.model_sha256(&record)?,
+        model_sha256: source.by_model(&record, "model_sha256", &record.model_sha256, Source::sha256)?,
+        model_dossier_sha256: source.by_model(
+            &record,
+            "model_dossier_sha256",
+            &record.model_dossier_sha256,
+            Source::sha256,
+        )?,
+        model_motivation: source.by_model(
+            &record,
+            "model_motivation",
+            &record.model_motivation,
+            Source::text,
+        )?,
+        model_signature_required: record.model_signature_required,
         allowed_roles: source.names("allowed_roles", &record.allowed_roles)?,
         max_data_class: *record.max_data_class.get_ref(),
         redaction_profile: source.text("redaction_profile", &record.redaction_profile)?,
@@ -143,6 +175,8 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         exemption: source.exemption(record.exemption.as_ref())?,
         evidence: source.evidence(&record.evidence)?,
         accountability: record.accountability.clone(),
+        informed: source.informed(&record.informed)?,
+        evaluations: source.evaluations(&record.evaluation)?,
         sha256: Sha256::digest(text.as_bytes()).into(),
     };
     source.consistent(&record, &case)?;
@@ -267,15 +301,22 @@ impl Source<'_> {
         Ok(hex.clone())
     }
 
-    fn model_sha256(&self, record: &Record) -> Result<BTreeMap<String, String>, Error> {
-        let pin = |(id, sha256): (&String, &Spanned<String>)| {
-            let key = format!("model_sha256.{id}");
+    /// A table with a value for each model, of the models that the record names alone.
+    fn by_model(
+        &self,
+        record: &Record,
+        table: &str,
+        values: &BTreeMap<String, Spanned<String>>,
+        check: fn(&Self, &str, &Spanned<String>) -> Result<String, Error>,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let one = |(id, value): (&String, &Spanned<String>)| {
+            let key = format!("{table}.{id}");
             if !record.models.get_ref().contains(id) {
-                return Err(self.wrong(&key, sha256, "pins a model that models does not name"));
+                return Err(self.wrong(&key, value, "is about a model that models does not name"));
             }
-            Ok((id.clone(), self.sha256(&key, sha256)?))
+            Ok((id.clone(), check(self, &key, value)?))
         };
-        record.model_sha256.iter().map(pin).collect()
+        values.iter().map(one).collect()
     }
 
     fn assessment(&self, name: &str, record: &AssessmentRecord) -> Result<Assessment, Error> {
@@ -306,6 +347,40 @@ impl Source<'_> {
             return Err(self.wrong(&format!("evidence.{name}"), value, detail));
         }
         Ok(Evidence { dpia: assessment("dpia", &record.dpia)?, iama: assessment("iama", &record.iama)? })
+    }
+
+    fn informed(&self, record: &InformedRecord) -> Result<InformedUsers, Error> {
+        let id = |key: &str, value: &Spanned<String>| {
+            check_id(value.get_ref()).map_err(|detail| self.wrong(key, value, detail))?;
+            Ok(value.get_ref().clone())
+        };
+        let guidance = record.guidance.as_ref().map(|value| id("informed.guidance", value)).transpose()?;
+        let mut training = BTreeSet::new();
+        for value in &record.training {
+            if !training.insert(id("informed.training", value)?) {
+                return Err(self.wrong("informed.training", value, "names something twice"));
+            }
+        }
+        Ok(InformedUsers { guidance, training })
+    }
+
+    fn evaluations(&self, records: &[Spanned<DemandRecord>]) -> Result<Vec<Demand>, Error> {
+        let mut demands: Vec<Demand> = Vec::new();
+        for record in records {
+            let wrong = |key: &str, detail: String| self.wrong(&format!("evaluation.{key}"), record, detail);
+            let demand = record.get_ref().demand().map_err(|(key, detail)| wrong(key, detail))?;
+            if demands.iter().any(|other| other.suite == demand.suite) {
+                return Err(wrong("suite", "is demanded twice".into()));
+            }
+            if demands.len() == DEMANDS_MAX {
+                return Err(wrong(
+                    "suite",
+                    format!("is one too many; a record demands at most {DEMANDS_MAX}"),
+                ));
+            }
+            demands.push(demand);
+        }
+        Ok(demands)
     }
 
     /// What no single key can tell: keys that contradict each other.

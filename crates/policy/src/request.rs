@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::DataClass;
 use crate::assessment::Live;
+use crate::informed::Informed;
 
 /// Who asks: an API key, which belongs to exactly one use case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,47 @@ pub struct ModelFacts {
     pub loaded_sha256: Option<[u8; 32]>,
     /// Whether it is the default model of `models.toml`.
     pub is_default: bool,
+    /// What is known of it beyond its bytes, where `models.toml` says it.
+    pub dossier: Option<DossierFacts>,
+    /// Whether somebody vouches for its files.
+    pub signature: ModelSignature,
+}
+
+/// What rules ask of a model's dossier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DossierFacts {
+    /// SHA-256 of the dossier: what signers sign.
+    pub sha256: [u8; 32],
+    /// What is closed or unknown, one word each.
+    pub open_points: Vec<String>,
+    /// When its legal review lapses, in milliseconds since 1970 UTC; `None` without one.
+    pub review_lapses_ms: Option<i64>,
+}
+
+/// The signature over a model's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModelSignature {
+    /// `models.toml` pins none.
+    Absent,
+    /// By the pinned key, over the pinned hashes.
+    Genuine,
+    /// One is pinned, and it does not hold.
+    NotGenuine,
+}
+
+impl ModelSignature {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Absent, Self::Genuine, Self::NotGenuine];
+
+    /// Its name in the schema.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Genuine => "genuine",
+            Self::NotGenuine => "not-genuine",
+        }
+    }
 }
 
 impl ModelFacts {
@@ -45,6 +87,8 @@ impl ModelFacts {
             pinned_sha256: None,
             loaded_sha256: None,
             is_default: false,
+            dossier: None,
+            signature: ModelSignature::Absent,
         }
     }
 }
@@ -107,12 +151,14 @@ pub struct EntryRequest {
     pub quota: QuotaFacts,
     /// What is true of the server and of this request, for the controls that stand behind measures.
     pub live: Live,
+    /// What is known of whoever asks.
+    pub informed: Informed,
 }
 
 impl EntryRequest {
     /// A request that nobody made, for whoever asks what the rules would say: to chat (with a model that is still to be added),
-    /// from the machine itself, with a key whose last day does not come, with nothing of the allowance used, and with every
-    /// control in force, since there is no server to look at.
+    /// from the machine itself, with a key whose last day does not come, with nothing of the allowance used, with every
+    /// control in force, since there is no server to look at, and by somebody who is informed as the use case asks.
     #[must_use]
     pub fn supposed(use_case: &str, roles: impl IntoIterator<Item = String>, now_ms: i64) -> Self {
         Self {
@@ -129,6 +175,7 @@ impl EntryRequest {
             loopback: true,
             quota: QuotaFacts { tokens_reserved: 1, ..QuotaFacts::default() },
             live: Live::in_force(),
+            informed: Informed::Supposed,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::error::{Place, line_at};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::settled::looks_at_use_case_alone;
 
-const ANNOTATIONS: [&str; 4] = ["id", "remedy", "remedy_nl", "class"];
+const ANNOTATIONS: [&str; 5] = ["id", "remedy", "remedy_nl", "class", "link"];
 const WITHOUT_ID: &str = "a rule without id";
 
 /// One rule, and how heavy it is: rules are heavier the earlier they stand.
@@ -89,7 +89,10 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
     };
     for (annotation, _) in policy.annotations() {
         if !ANNOTATIONS.contains(&annotation) {
-            return Err(complain(annotation, "is unknown; rules take @id, @remedy, @remedy_nl and @class"));
+            return Err(complain(
+                annotation,
+                "is unknown; rules take @id, @remedy, @remedy_nl, @class and @link",
+            ));
         }
     }
     let required = |annotation: &str| match policy.annotation(annotation).map(str::trim) {
@@ -110,10 +113,19 @@ fn parse_rule(path: &str, statement: Statement<'_>, precedence: usize) -> Result
         Some("data") => DenialClass::Data,
         Some(_) => return Err(complain("class", "is none of access, quota and data")),
     };
+    let link = policy.annotation("link").map(str::to_owned);
+    // It goes into a header, and to people who follow it.
+    let fits = |link: &String| {
+        (link.starts_with('/') || link.starts_with("https://"))
+            && link.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"".contains(&b))
+    };
+    if link.as_ref().is_some_and(|link| !fits(link)) {
+        return Err(complain("link", "is neither a path of the server nor an https:// address"));
+    }
     let (remedy, remedy_nl) = (required("remedy")?, required("remedy_nl")?);
     let forbids = policy.effect() == cedar_policy::Effect::Forbid;
     let policy = policy.new_id(PolicyId::new(&id));
-    let reason = Reason { rule: id, remedy, remedy_nl, class, place: Some(place) };
+    let reason = Reason { rule: id, remedy, remedy_nl, class, link, place: Some(place) };
     Ok((Rule { precedence, reason, forbids, text: statement.text.trim().to_owned() }, policy))
 }
 

@@ -10,11 +10,14 @@ use crate::Error;
 use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
-use crate::facts::{Fault, Names};
+use crate::evaluation::{Evaluations, evaluations, signed_reports};
+use crate::facts::{Fault, Judged, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
+use crate::guidance::{self, Guidance};
+use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
 use crate::record;
 use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
 use crate::rules::{Rules, parse_rules, parse_schema};
 use crate::settled::{Ruling, settle};
@@ -29,6 +32,8 @@ pub(crate) struct Loaded {
     case: UseCase,
     approvals: Approvals,
     assessments: Assessments,
+    asked: Asked,
+    evaluations: Evaluations,
     entities: Entities,
     /// What the rules that look at the use case alone say of it.
     settled: Ruling,
@@ -43,7 +48,9 @@ pub struct PolicySet {
     use_cases: BTreeMap<String, Loaded>,
     digest: [u8; 32],
     rules_approved: bool,
+    identity_approved: bool,
     roster_version: Option<u32>,
+    guidance: BTreeMap<String, Guidance>,
     files: PolicyFiles,
 }
 
@@ -77,19 +84,24 @@ impl PolicySet {
             use_cases: BTreeMap::new(),
             digest: files.digest(),
             rules_approved: rules_approved(files, &trust)?,
+            identity_approved: identity_approved(files, &trust),
             roster_version: match &trust {
                 Trust::Roster(roster) => Some(roster.version),
                 Trust::None(_) => None,
             },
+            guidance: guidance::read(files)?,
             files: files.clone(),
         };
         set.probe()?;
         let forms = Forms::read(files.of_kind(FileKind::Form))?;
+        let reports = signed_reports(files)?;
         for (path, text) in files.of_kind(FileKind::UseCase) {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
             let assessed = assessments(&case, files, &forms)?;
-            let loaded = set.fit(case, approvals, assessed)?;
+            let asked = Asked::of(&case.informed, &set.guidance);
+            let evaluated = evaluations(&case, files, &reports, &trust, &approvals)?;
+            let loaded = set.fit(case, approvals, assessed, asked, evaluated)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         set.no_strays()?;
@@ -125,6 +137,39 @@ impl PolicySet {
         self.use_cases.get(id).map(|loaded| &loaded.assessments)
     }
 
+    /// Every guidance of the folder in order of id.
+    pub fn guidance(&self) -> impl Iterator<Item = &Guidance> {
+        self.guidance.values()
+    }
+
+    /// The guidance that a use case names, as the folder has it.
+    #[must_use]
+    pub fn guidance_of(&self, use_case: &str) -> Option<&Guidance> {
+        self.guidance.get(self.use_case(use_case)?.informed.guidance.as_ref()?)
+    }
+
+    /// Where somebody stands towards the guidance of a use case at `now_ms` (milliseconds since 1970 UTC); `None` where
+    /// it names none.
+    #[must_use]
+    pub fn acknowledgement(
+        &self,
+        use_case: &str,
+        known: &InformedFacts,
+        now_ms: i64,
+    ) -> Option<Acknowledgement> {
+        let named = self.use_case(use_case)?.informed.guidance.as_ref()?;
+        Some(match self.guidance.get(named) {
+            None => Acknowledgement::NoGuidance,
+            Some(guidance) => Acknowledgement::of(guidance, known.acknowledged.get(named), now_ms),
+        })
+    }
+
+    /// What became of the evaluations that a use case demands.
+    #[must_use]
+    pub fn evaluations(&self, id: &str) -> Option<&Evaluations> {
+        self.use_cases.get(id).map(|loaded| &loaded.evaluations)
+    }
+
     /// Version of the roster, if the root keys vouch for it.
     #[must_use]
     pub fn roster_version(&self) -> Option<u32> {
@@ -136,6 +181,13 @@ impl PolicySet {
     #[must_use]
     pub fn rules_approved(&self) -> bool {
         self.rules_approved
+    }
+
+    /// Whether the root keys vouch for whose tokens are taken: the roster names the digest of the issuers and keys that are
+    /// here. Where it does not, no token may be taken: whoever edits the folder could make himself a user.
+    #[must_use]
+    pub fn identity_approved(&self) -> bool {
+        self.identity_approved
     }
 
     /// Signatures, assessments or measures beside which no record lies: perhaps one was renamed.
@@ -194,12 +246,12 @@ impl PolicySet {
     }
 
     pub(crate) fn enter_as(&self, loaded: Option<&Loaded>, request: &EntryRequest) -> Decision {
-        let context = self.names.entry_context(request, off(loaded, request));
+        let context = self.names.entry_context(request, &judged(loaded, request));
         self.decide(loaded, request, request.action.name(), context)
     }
 
     pub(crate) fn clear_as(&self, loaded: Option<&Loaded>, request: &ClearanceRequest) -> Decision {
-        let context = self.names.clearance_context(request, off(loaded, &request.entry));
+        let context = self.names.clearance_context(request, &judged(loaded, &request.entry));
         self.decide(loaded, &request.entry, CLEAR, context)
     }
 
@@ -286,18 +338,27 @@ impl PolicySet {
         case: UseCase,
         approvals: Approvals,
         assessments: Assessments,
+        asked: Asked,
+        evaluations: Evaluations,
     ) -> Result<Loaded, Error> {
-        let entity = self.names.use_case_entity(&case, &approvals, &assessments).map_err(misfit)?;
+        let entity = self.names.use_case_entity(&case, &approvals, &assessments, &asked).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
         let settled =
             settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
-        Ok(Loaded { case, approvals, assessments, entities, settled })
+        Ok(Loaded { case, approvals, assessments, asked, evaluations, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
     /// this program fails at load and not at the first request.
     fn probe(&self) -> Result<(), Error> {
+        let guidance = AskedGuidance { id: "probe".into(), found: Some(([0; 32], Some(0))) };
+        let asked = Asked { guidance: Some(guidance), training: ["probe".to_owned()].into() };
+        let judged = Judged { asked: Some(&asked), ..Judged::default() };
+        let known = InformedFacts {
+            acknowledged: [("probe".to_owned(), Acknowledged { sha256: [0; 32], at_ms: 0 })].into(),
+            training: [("probe".to_owned(), 0)].into(),
+        };
         let entry = EntryRequest {
             principal: Principal {
                 key_id: "probe".into(),
@@ -310,20 +371,26 @@ impl PolicySet {
             model: Some(ModelFacts {
                 pinned_sha256: Some([0; 32]),
                 loaded_sha256: Some([0; 32]),
+                dossier: Some(DossierFacts {
+                    sha256: [0; 32],
+                    open_points: vec!["probe".into()],
+                    review_lapses_ms: Some(0),
+                }),
                 ..ModelFacts::unknown("probe")
             }),
             now_ms: 0,
             loopback: true,
             quota: QuotaFacts::default(),
             live: Live::default(),
+            informed: Informed::Known(known),
         };
         for action in [Action::Chat, Action::Complete, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
-            let context = self.names.entry_context(&entry, Vec::new());
+            let context = self.names.entry_context(&entry, &judged);
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;
         }
         let request = ClearanceRequest { entry, findings: FindingFacts::default() };
-        let context = self.names.clearance_context(&request, Vec::new());
+        let context = self.names.clearance_context(&request, &judged);
         self.probe_one(&request.entry, CLEAR, context).map_err(misfit)
     }
 
@@ -340,6 +407,17 @@ impl PolicySet {
         let key = self.names.key(&entry.principal.key_id);
         let resource = self.names.use_case(&entry.principal.use_case);
         self.question(key, self.names.action(action), resource, context?, entities).map(|_| ())
+    }
+}
+
+/// What was judged beforehand of the use case, as far as it concerns this request.
+fn judged<'a>(loaded: Option<&'a Loaded>, request: &EntryRequest) -> Judged<'a> {
+    let model = request.model.as_ref().map_or("", |model| model.id.as_str());
+    let facts = loaded.map(|loaded| loaded.evaluations.facts(loaded.case.status, model));
+    Judged {
+        controls_off: off(loaded, request),
+        evaluations: facts.unwrap_or_default(),
+        asked: loaded.map(|loaded| &loaded.asked),
     }
 }
 
@@ -361,6 +439,13 @@ fn rules_approved(files: &PolicyFiles, trust: &Trust) -> Result<bool, Error> {
         Some(named) => named == digest,
         None => hex::encode(PolicyFiles::embedded()?.rules_digest()) == digest,
     })
+}
+
+/// Unlike rules, issuers and keys have no built-in form that could stand in where nobody is trusted.
+fn identity_approved(files: &PolicyFiles, trust: &Trust) -> bool {
+    let Trust::Roster(roster) = trust else { return false };
+    let digest = files.identity_digest().map(hex::encode);
+    digest.is_some() && digest == roster.identity_sha256
 }
 
 fn misfit(fault: Fault) -> Error {

@@ -70,6 +70,8 @@ mod tests {
     use super::*;
     use crate::approval::Approvals;
     use crate::assessment::Assessments;
+    use crate::evaluation::Evaluations;
+    use crate::informed::Asked;
     use crate::{EntryRequest, ModelFacts, PolicyFiles, PolicySet, record};
 
     fn alone(text: &str) -> bool {
@@ -128,7 +130,15 @@ mod tests {
                 let [split, at_once] = [&parts, &whole].map(|rules| {
                     set.rules = rules.clone();
                     let case = record::parse("demo.toml", &demo.replace(from, to)).unwrap();
-                    let loaded = set.fit(case, Approvals::default(), Assessments::default()).unwrap();
+                    let loaded = set
+                        .fit(
+                            case,
+                            Approvals::default(),
+                            Assessments::default(),
+                            Asked::default(),
+                            Evaluations::default(),
+                        )
+                        .unwrap();
                     set.enter_as(Some(&loaded), request)
                 });
                 assert_eq!(split, at_once, "{to}");

@@ -1,22 +1,25 @@
 //! Decision tables: `tests/*.toml` in the policy folder, requests and the decisions they must get. An
 //! administrator who changes a rule sees which requests are decided otherwise.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod entry;
 
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
-use toml::value::Datetime;
 use toml::{Table, Value};
 
-use crate::approval::{Advised, Approvals, Check, Decided, Fault, Finding, SignOffs};
-use crate::assessment::{AssessmentKind, Assessments, Control, Live, Measures};
-use crate::error::{Place, toml_error};
-use crate::files::FileKind;
-use crate::request::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
+use self::entry::{
+    Ask, AssessedEntry, EvaluatedEntry, Facts, GuidanceEntry, ModelEntry, SignedEntry, evaluated, moment,
 };
+use crate::approval::Approvals;
+use crate::assessment::Assessments;
+use crate::error::{Place, toml_error};
+use crate::evaluation::Evaluations;
+use crate::files::FileKind;
+use crate::informed::{Asked, Informed};
+use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, Principal, QuotaFacts};
 use crate::set::PolicySet;
-use crate::use_case::{DataClass, Outcome, Status, UseCase};
+use crate::use_case::UseCase;
 use crate::{Decision, Error, record};
 
 #[derive(Deserialize)]
@@ -38,6 +41,12 @@ struct Base {
     /// What its assessments and measures come to.
     #[serde(default)]
     assessed: Table,
+    /// The guidance that the record names, as the folder would have it.
+    #[serde(default)]
+    guidance: Table,
+    /// What becomes of the evaluations that its record demands, by suite; the same for each of its models.
+    #[serde(default)]
+    evaluated: Table,
     facts: Table,
 }
 
@@ -54,185 +63,8 @@ struct Case {
     deny: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Facts {
-    ask: Ask,
-    now: Datetime,
-    loopback: bool,
-    key: KeyFacts,
-    model: Option<ModelEntry>,
-    #[serde(default)]
-    quota: QuotaEntry,
-    #[serde(default)]
-    findings: FindingEntry,
-    /// What is true of the server; everything as it should be where a base does not say.
-    #[serde(default = "Live::in_force")]
-    live: Live,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-enum Ask {
-    Chat,
-    Complete,
-    ListModels,
-    Clear,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyFacts {
-    roles: Vec<String>,
-    expires: Option<Datetime>,
-    use_case: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ModelEntry {
-    id: String,
-    status: String,
-    default: bool,
-    pinned: Option<u8>,
-    loaded: Option<u8>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct QuotaEntry {
-    tokens_reserved: u64,
-    tokens_today: u64,
-    requests_this_minute: u64,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct FindingEntry {
-    counts: BTreeMap<String, u64>,
-    data_class: DataClass,
-    special_categories: Vec<String>,
-    unresolved: u64,
-    refused: u64,
-    failed: bool,
-    profile: String,
-}
-
-/// What holds of the signatures, written out: a table tests rules, and signatures are verified elsewhere.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct SignedEntry {
-    roster: Option<RosterEntry>,
-    cio_advice: Option<AdviceEntry>,
-    fg_advice: Option<AdviceEntry>,
-    owner_decision: Option<DecisionEntry>,
-    /// One byte of the hash, repeated, by model.
-    models: BTreeMap<String, u8>,
-    conditions: BTreeSet<Check>,
-    open_conditions: BTreeSet<String>,
-    sign_offs: Option<SignOffsEntry>,
-    faults: Vec<String>,
-}
-
-/// What the assessments come to, written out: files are read and judged elsewhere.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct AssessedEntry {
-    prescan: Option<String>,
-    dpia: Option<String>,
-    iama: Option<String>,
-    open_measures: BTreeSet<String>,
-    controls: BTreeSet<Control>,
-}
-
-impl AssessedEntry {
-    fn assessments(self) -> Assessments {
-        let standings = [
-            (AssessmentKind::Prescan, self.prescan),
-            (AssessmentKind::Dpia, self.dpia),
-            (AssessmentKind::Iama, self.iama),
-        ];
-        Assessments {
-            standings: standings.into_iter().filter_map(|(kind, standing)| Some((kind, standing?))).collect(),
-            measures: Measures { controls: self.controls, open: self.open_measures },
-            ..Assessments::default()
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RosterEntry {
-    version: u32,
-    issued: Datetime,
-    expires: Datetime,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AdviceEntry {
-    verdict: Outcome,
-    by: String,
-    date: Datetime,
-    expires: Datetime,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DecisionEntry {
-    state: Status,
-    by: String,
-    date: Datetime,
-    expires: Datetime,
-    #[serde(default)]
-    deviates_from: BTreeSet<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignOffsEntry {
-    last: Datetime,
-    expires: Datetime,
-}
-
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments);
-
-impl SignedEntry {
-    fn approvals(self) -> Result<Approvals, String> {
-        let advised = |entry: AdviceEntry| {
-            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
-            Ok::<_, String>(Advised { verdict: entry.verdict, by: entry.by, date_ms, expires_ms })
-        };
-        let decided = |entry: DecisionEntry| {
-            let (date_ms, expires_ms) = (moment(&entry.date)?, moment(&entry.expires)?);
-            let DecisionEntry { state, by, deviates_from, .. } = entry;
-            Ok::<_, String>(Decided { state, by, date_ms, expires_ms, deviates_from })
-        };
-        let roster = |entry: RosterEntry| {
-            Ok::<_, String>((entry.version, moment(&entry.issued)?, moment(&entry.expires)?))
-        };
-        let sign_offs = |entry: SignOffsEntry| {
-            Ok::<_, String>(SignOffs { last_ms: moment(&entry.last)?, expires_ms: moment(&entry.expires)? })
-        };
-        let finding = |code: &String| {
-            let fault = Fault::ALL.iter().find(|fault| fault.code() == code.as_str());
-            let fault = *fault.ok_or_else(|| format!("there is no fault {code}"))?;
-            Ok::<_, String>(Finding { path: "the table".into(), fault, detail: code.clone() })
-        };
-        Ok(Approvals {
-            roster: self.roster.map(roster).transpose()?,
-            cio_advice: self.cio_advice.map(advised).transpose()?,
-            fg_advice: self.fg_advice.map(advised).transpose()?,
-            owner_decision: self.owner_decision.map(decided).transpose()?,
-            models: self.models.into_iter().map(|(id, byte)| (id, hex::encode([byte; 32]))).collect(),
-            conditions: self.conditions,
-            open_conditions: self.open_conditions,
-            sign_offs: self.sign_offs.map(sign_offs).transpose()?,
-            findings: self.faults.iter().map(finding).collect::<Result<_, _>>()?,
-        })
-    }
-}
+type Judged = (UseCase, Approvals, Assessments, Asked, Evaluations);
 
 impl PolicySet {
     /// Runs all decision tables of the folder and says how many cases held.
@@ -312,6 +144,8 @@ impl PolicySet {
         tree.insert("use_case".into(), Value::Table(use_case));
         tree.insert("signed".into(), Value::Table(base.signed.clone()));
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
+        tree.insert("guidance".into(), Value::Table(base.guidance.clone()));
+        tree.insert("evaluated".into(), Value::Table(base.evaluated.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -333,11 +167,18 @@ impl PolicySet {
             part("signed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let assessed: AssessedEntry =
             part("assessed")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
-        Ok(((use_case, signed.approvals()?, assessed.assessments()), facts))
+        let guidance: GuidanceEntry =
+            part("guidance")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let asked = guidance.asked(&use_case);
+        let approvals = signed.approvals(&use_case)?;
+        let entries: BTreeMap<String, EvaluatedEntry> =
+            part("evaluated")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let evaluations = evaluated(&use_case, &entries)?;
+        Ok(((use_case, approvals, assessed.assessments(), asked, evaluations), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments) = judged;
+        let (use_case, approvals, assessments, asked, evaluations) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -352,13 +193,7 @@ impl PolicySet {
                 expires_ms: facts.key.expires.map(|expires| moment(&expires)).transpose()?,
             },
             action,
-            model: facts.model.map(|model| ModelFacts {
-                id: model.id,
-                status: model.status,
-                pinned_sha256: model.pinned.map(|byte| [byte; 32]),
-                loaded_sha256: model.loaded.map(|byte| [byte; 32]),
-                is_default: model.default,
-            }),
+            model: facts.model.map(ModelEntry::facts).transpose()?,
             now_ms: moment(&facts.now)?,
             loopback: facts.loopback,
             quota: QuotaFacts {
@@ -367,8 +202,13 @@ impl PolicySet {
                 requests_this_minute: facts.quota.requests_this_minute,
             },
             live: facts.live,
+            informed: match facts.informed {
+                None => Informed::Supposed,
+                Some(entry) => entry.informed(&use_case)?,
+            },
         };
-        let loaded = self.fit(use_case, approvals, assessments).map_err(|error| error.to_string())?;
+        let loaded = self.fit(use_case, approvals, assessments, asked, evaluations);
+        let loaded = loaded.map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);
         if facts.ask != Ask::Clear {
@@ -398,13 +238,6 @@ fn parent_of<'t, 'p>(tree: &'t mut Table, path: &'p str) -> Result<(&'t mut Tabl
         rest = tail;
     }
     Ok((table, rest))
-}
-
-fn moment(datetime: &Datetime) -> Result<i64, String> {
-    let moment: Timestamp = datetime.to_string().parse().map_err(|_| {
-        format!("{datetime} is not a moment; write date, time and offset: 2026-01-31T09:00:00+01:00")
-    })?;
-    Ok(moment.as_millisecond())
 }
 
 fn line_of_case(text: &str, name: &str) -> usize {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::accountability::Accountability;
+use crate::evaluation::Demand;
 
 /// What kind of use case it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -248,6 +249,15 @@ pub struct Evidence {
     pub iama: Option<Assessment>,
 }
 
+/// What its users have read and learnt before they use it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct InformedUsers {
+    /// The guidance that they acknowledge, by its id in `guidance/`. A pilot needs one.
+    pub guidance: Option<String>,
+    /// Trainings that were attested of them and have not lapsed, by id.
+    pub training: BTreeSet<String>,
+}
+
 /// One use case as the organisation recorded it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -274,6 +284,12 @@ pub struct UseCase {
     pub models: BTreeSet<String>,
     /// The pinned SHA-256 of each of them, as `models.toml` has it: what the signers saw. Needed to be signed.
     pub model_sha256: BTreeMap<String, String>,
+    /// The SHA-256 of the dossier of each of them, as `models.toml` has it: what the signers saw. Needed to be signed.
+    pub model_dossier_sha256: BTreeMap<String, String>,
+    /// Why a model is taken of which something is closed or unknown, by model.
+    pub model_motivation: BTreeMap<String, String>,
+    /// Whether its models must be signed by whoever made or packed them.
+    pub model_signature_required: bool,
     /// Roles that may use it.
     pub allowed_roles: BTreeSet<String>,
     /// Heaviest class of data that may occur in a request.
@@ -298,6 +314,10 @@ pub struct UseCase {
     pub evidence: Evidence,
     /// The questions answered in words.
     pub accountability: Accountability,
+    /// What its users have read and learnt.
+    pub informed: InformedUsers,
+    /// The evaluations that it demands of its models, in the order of the record.
+    pub evaluations: Vec<Demand>,
     /// SHA-256 of the record's text.
     pub sha256: [u8; 32],
 }

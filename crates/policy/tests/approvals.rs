@@ -4,6 +4,8 @@
 
 #[path = "approvals/breaking.rs"]
 mod breaking;
+#[path = "approvals/identity.rs"]
+mod identity;
 #[path = "approvals/mutations.rs"]
 mod mutations;
 #[path = "approvals/parsers.rs"]
@@ -20,19 +22,36 @@ use testkit::signers::{Folder, Signers, files, positive};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
+/// An evaluation that outlives all the signatures, too.
+const DEMAND: &str = "
+[[evaluation]]
+suite = \"perplexity\"
+suite_sha256 = \"5555555555555555555555555555555555555555555555555555555555555555\"
+needed_for = \"accepted\"
+max_age_days = 1096
+";
+
 /// A record that outlives all the signatures of these tests.
 fn record(id: &str, status: &str) -> String {
     let record = letters::record(id).replace("status = \"pilot\"", &format!("status = \"{status}\""));
     // One digest for both assessments: `the_form_of_what_is_signed` writes it out.
     let record = record.replace(&"2".repeat(64), &"1".repeat(64));
-    record.replace("not_after = 2026", "not_after = 2036").replace("review_by = 2027", "review_by = 2035")
+    let record = record.replace("not_after = 2026", "not_after = 2036");
+    record.replace("review_by = 2027", "review_by = 2035") + DEMAND
 }
 
 /// The built-in folder, and a record.
 fn unsigned(status: &str) -> Folder {
     let mut folder = letters::built_in();
     folder.insert(RECORD.into(), record("letters", status));
+    evaluate(&mut folder);
     folder
+}
+
+/// What an accepted use case needs beside signatures: an evaluation, which its record demands.
+fn evaluate(folder: &mut Folder) {
+    let report = testkit::evaluations::report("open-model", &"07".repeat(32), SIGNED_MS);
+    signers().evaluate(folder, report);
 }
 
 /// A pilot with everything it needs.
@@ -252,7 +271,7 @@ fn the_form_of_what_is_signed() {
     let hash = |name: &str| covers[name].as_str().unwrap().to_owned();
     let body = format!(
         "{{\"act\":{{\"advice\":{{\"conditions\":[],\"verdict\":\"positive\"}}}},\"covers\":{{\"assessments\":\
-         {{\"dpia\":\"{d}\",\"iama\":\"{d}\"}},\"models\":{{\"open-model\":\"{m}\"}},\"record\":\"{}\",\
+         {{\"dpia\":\"{d}\",\"iama\":\"{d}\"}},\"dossiers\":{{\"open-model\":\"{o}\"}},\"models\":{{\"open-model\":\"{m}\"}},\"record\":\"{}\",\
          \"redaction\":\"{}\"}},\"date\":\"2026-01-15T00:00:00Z\",\"expires\":{},\"role\":\"cio\",\
          \"roster_version\":1,\"use_case\":\"letters\"}}",
         hash("record"),
@@ -260,6 +279,7 @@ fn the_form_of_what_is_signed() {
         json["statement"]["expires"],
         d = "1".repeat(64),
         m = "07".repeat(32),
+        o = "0d".repeat(32),
     );
     let kind = "application/vnd.proeftuin.approval.v1+json";
     let message = format!("DSSEv1 {} {kind} {} {body}", kind.len(), body.len());
@@ -283,7 +303,7 @@ fn what_was_signed_is_listed_with_the_people_of_the_roster() {
     );
     let people = policy::roster_people(&files).unwrap();
     let names: Vec<&str> = people.iter().map(|(_, person)| person.as_str()).collect();
-    assert_eq!(names, ["c.io", "f.g", "o.wner"]);
+    assert_eq!(names, ["c.io", "f.g", "o.wner", "e.valuator"]);
     let embedded = PolicyFiles::embedded().unwrap();
     assert!(policy::roster_people(&embedded).unwrap().is_empty());
     assert!(policy::signed_statements(&embedded, "demo").unwrap().is_empty());

@@ -17,6 +17,7 @@ fn models() -> Vec<ModelFacts> {
         pinned_sha256: Some([byte; 32]),
         loaded_sha256: Some([byte; 32]),
         is_default,
+        dossier: Some(letters::dossier()),
         ..ModelFacts::unknown(id)
     };
     vec![known("open-model", false, 7), known("smollm2-135m-instruct", true, 8)]

@@ -8,6 +8,7 @@ use crate::{
     Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
+    people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
 };
 
 /// Version of the record's shape.
@@ -56,6 +57,14 @@ pub enum Leaf {
     KeyIssued(KeyIssued),
     /// An API key was revoked.
     KeyRevoked(KeyRevoked),
+    /// Somebody acknowledged the guidance.
+    GuidanceAcknowledged(GuidanceAcknowledged),
+    /// An acknowledgement no longer counts.
+    GuidanceWithdrawn(GuidanceWithdrawn),
+    /// Somebody followed a training, by the word of somebody else.
+    TrainingAttested(TrainingAttested),
+    /// A training no longer counts.
+    TrainingWithdrawn(TrainingWithdrawn),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
     /// Quota counters were counted again from this log.
@@ -117,6 +126,38 @@ pub enum UnauthenticatedReason {
     UnknownKey,
     /// The store of keys failed, so that nobody could be told apart.
     KeyStoreFailed,
+    /// A token was sent, and the root keys do not vouch for the issuers in the policy.
+    IdentityNotApproved,
+    /// A token with more bytes than one may have.
+    TokenTooLong,
+    /// What looks like a token and cannot be read as one.
+    TokenMalformed,
+    /// A token whose header brings its own key, or makes demands.
+    TokenHeaderRefused,
+    /// A token of another type than access tokens have.
+    TokenWrongType,
+    /// A token signed in a way that is not taken, or not at all.
+    TokenAlgorithmRefused,
+    /// A token of an issuer that the policy does not name.
+    TokenIssuerUnknown,
+    /// A token by a key that is not pinned.
+    TokenKeyUnknown,
+    /// A token by a key that is not for its kind of signature.
+    TokenKeyMismatch,
+    /// A token whose signature does not hold.
+    TokenSignatureWrong,
+    /// A token that lacks a claim.
+    TokenClaimsIncomplete,
+    /// A token for another service.
+    TokenAudienceWrong,
+    /// A token that has ended.
+    TokenExpired,
+    /// A token that has not begun.
+    TokenNotYetValid,
+    /// A token that lives too long.
+    TokenLifetimeTooLong,
+    /// A token by keys whose pin has ended.
+    TokenKeysOutdated,
     /// The administration socket was used by a user without the right.
     AdminPeer,
 }
@@ -317,6 +358,10 @@ impl Leaf {
             Self::Configuration(_) => "configuration",
             Self::KeyIssued(_) => "key_issued",
             Self::KeyRevoked(_) => "key_revoked",
+            Self::GuidanceAcknowledged(_) => "guidance_acknowledged",
+            Self::GuidanceWithdrawn(_) => "guidance_withdrawn",
+            Self::TrainingAttested(_) => "training_attested",
+            Self::TrainingWithdrawn(_) => "training_withdrawn",
             Self::AdminRead(_) => "admin_read",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",

@@ -4,13 +4,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
-use crate::catalogue::Entry;
-use crate::deep::numeral_words;
+use crate::catalogue::{Entry, entries};
+use crate::columns::Columns;
 use crate::finding::Reason;
 use crate::kind::KindSet;
+use crate::spelled::numeral_words;
 use crate::{Error, Kind};
 
 /// Characters of context on either side of a candidate.
@@ -31,7 +33,7 @@ pub(crate) struct Cues {
 }
 
 struct Word {
-    text: Cow<'static, str>,
+    text: String,
     /// The digits that the word stands for.
     numeral: Option<String>,
     open_start: bool,
@@ -48,16 +50,24 @@ pub(crate) struct Hit {
     word: u32,
 }
 
+/// The cues of the catalogue, which are the same for every profile and dear to build: made once.
+static ALL: LazyLock<Option<Cues>> = LazyLock::new(|| Cues::new(&entries()).ok());
+
 impl Cues {
+    /// The cues of the catalogue.
+    pub(crate) fn all() -> Result<&'static Self, Error> {
+        ALL.as_ref().ok_or(Error::Internal("cue table"))
+    }
+
     pub(crate) fn new(entries: &[Entry]) -> Result<Self, Error> {
-        let mut sets: BTreeMap<&'static str, (KindSet, KindSet)> = BTreeMap::new();
+        let mut sets: BTreeMap<String, (KindSet, KindSet)> = BTreeMap::new();
         for entry in entries {
             let only = KindSet::only(entry.kind);
-            for word in entry.positive.iter().flat_map(|list| list.iter()) {
+            for word in entry.positive.iter().flat_map(|list| list.iter()).flat_map(|word| spellings(word)) {
                 let set = &mut sets.entry(word).or_default().0;
                 *set = set.with(only);
             }
-            for word in entry.negative.iter().flat_map(|list| list.iter()) {
+            for word in entry.negative.iter().flat_map(|list| list.iter()).flat_map(|word| spellings(word)) {
                 let set = &mut sets.entry(word).or_default().1;
                 *set = set.with(only);
             }
@@ -65,7 +75,7 @@ impl Cues {
         let mut words: Vec<Word> = sets
             .into_iter()
             .map(|(written, (positive, negative))| Word {
-                text: Cow::Borrowed(written.trim_matches('*')),
+                text: written.trim_matches('*').to_owned(),
                 numeral: None,
                 open_start: written.starts_with('*'),
                 open_end: written.ends_with('*'),
@@ -74,7 +84,7 @@ impl Cues {
             })
             .collect();
         words.extend(numeral_words().into_iter().map(|(word, digits)| Word {
-            text: Cow::Owned(word),
+            text: word,
             numeral: Some(digits),
             open_start: false,
             open_end: false,
@@ -151,6 +161,21 @@ impl Cues {
     }
 }
 
+/// A word and what it is shortened to: `zaaknummer*` is `zaaknr*` and `zaak nr*` too.
+fn spellings(word: &str) -> Vec<String> {
+    let mut all = vec![word.to_owned()];
+    if let Some(stem) = word.strip_suffix("nummer*").filter(|stem| stem.len() > 1) {
+        all.push(format!("{stem}nr*"));
+        all.push(format!("{} nr*", stem.trim_end_matches([' ', '-'])));
+    }
+    // As a key: `date_of_birth`, `dateOfBirth`.
+    if word.contains(' ') {
+        all.push(word.replace(' ', "_"));
+        all.push(word.replace(' ', ""));
+    }
+    all
+}
+
 /// Whether a match is a word of its own. A capital after a small letter begins a word, as in `clientBsn`.
 fn bounded(text: &str, start: usize, end: usize, word: &Word) -> bool {
     let left = || text.get(..start).and_then(|t| t.chars().next_back());
@@ -179,6 +204,7 @@ pub(crate) struct Spoken<'a> {
     /// For each block of the text, how many hits end before it.
     blocks: Vec<u32>,
     label: Vec<Hit>,
+    columns: Columns,
 }
 
 /// Bytes of a block.
@@ -195,7 +221,14 @@ impl<'a> Spoken<'a> {
                 blocks.push(n);
             }
         }
-        Self { cues, text, is_ascii: text.is_ascii(), hits, blocks, label }
+        Self { cues, text, is_ascii: text.is_ascii(), hits, blocks, label, columns: Columns::default() }
+    }
+
+    /// The same with the heads of its tables, for a whole text.
+    #[must_use]
+    pub(crate) fn with_columns(mut self) -> Self {
+        self.columns = Columns::of(self.text, self.cues);
+        self
     }
 
     /// How many hits end at or before `at`.
@@ -244,7 +277,8 @@ impl<'a> Spoken<'a> {
         let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
-        Around { spoken: self, before, after, from, end }
+        let label = self.columns.head(self.text, start).unwrap_or(&self.label);
+        Around { spoken: self, before, after, label, from, end }
     }
 }
 
@@ -253,6 +287,8 @@ pub(crate) struct Around<'a> {
     spoken: &'a Spoken<'a>,
     before: &'a [Hit],
     after: &'a [Hit],
+    /// Cues of the label or the column's head, the last first.
+    label: &'a [Hit],
     from: usize,
     end: usize,
 }
@@ -271,7 +307,7 @@ impl Around<'_> {
                 other,
             );
         }
-        let (word, _) = cues.nearest(kind, self.spoken.label.iter().copied(), |h| h.end);
+        let (word, _) = cues.nearest(kind, self.label.iter().copied(), |h| h.end);
         if let Some(word) = word {
             return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
         }
@@ -311,10 +347,17 @@ impl Around<'_> {
         false
     }
 
+    /// Whether `start..end` is a whole value, or stands in a table's cell, under a label that speaks for `kind`.
+    pub(crate) fn labels_all_of(&self, start: usize, end: usize, kind: Kind) -> bool {
+        let whole = start == 0 && end == self.spoken.text.len();
+        let celled = self.spoken.columns.head(self.spoken.text, start).is_some();
+        (whole || celled) && self.label.iter().any(|hit| self.spoken.cues.speaks_for(*hit, kind))
+    }
+
     /// Every kind that some word around speaks for.
     pub(crate) fn spoken_for(&self) -> KindSet {
         let cues = self.spoken.cues;
-        let all = self.before.iter().chain(self.after).chain(&self.spoken.label);
+        let all = self.before.iter().chain(self.after).chain(self.label);
         all.filter_map(|h| cues.word(*h)).fold(KindSet::default(), |set, word| set.with(word.positive))
     }
 

@@ -6,18 +6,21 @@
 use zeroize::Zeroizing;
 
 use crate::recognizers::Scan;
+use crate::spelled::numerals;
 use crate::view::{Edit, fold_into};
 
-/// Fewest words for digits in a row, and fewest digits that they make.
-const WORDS_MIN: usize = 4;
-const DIGITS_MIN: usize = 7;
 /// Fewest characters set apart, and fewest digits among them.
 const SINGLES_MIN: usize = 5;
 const SINGLE_DIGITS_MIN: usize = 3;
+/// Characters set apart that may come before the first digit, and before an `@`.
+const SINGLES_BEFORE_MAX: usize = 4;
+const NAME_BEFORE_MAX: usize = 40;
+/// Fewest characters of an address that is set apart.
+const NAME_MEMBERS_MIN: usize = 6;
+/// Longest word in which letters stand for digits.
+const LOOKALIKE_BYTES_MAX: usize = 12;
 /// Longest thing between brackets that may stand for a sign.
 const SIGN_BYTES_MAX: usize = 16;
-/// How far from a spelled-out `@` a spelled-out point belongs to the address.
-const SIGN_REACH_BYTES: usize = 40;
 
 /// The changes to make to the text of `scan`, ascending and disjoint.
 pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
@@ -25,6 +28,7 @@ pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
     codes(scan, &mut edits);
     numerals(scan, &mut edits);
     singles(scan, &mut edits);
+    letters_for_digits(scan, &mut edits);
     edits.sort_by_key(|edit| edit.start);
     let mut end = 0;
     edits.retain(|edit| {
@@ -37,7 +41,7 @@ pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
     edits
 }
 
-fn edit(start: usize, end: usize, with: &str) -> Edit {
+pub(crate) fn edit(start: usize, end: usize, with: &str) -> Edit {
     Edit { start, end, with: Zeroizing::new(with.to_owned()) }
 }
 
@@ -197,76 +201,21 @@ fn bracketed(rest: &str) -> Option<(usize, &'static str)> {
     Some((end.saturating_add(1), sign))
 }
 
-/// `nul zes, een twee drie …`: words for digits in a row become digits, without the spaces and commas between them.
-fn numerals(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
-    let mut run: Vec<(usize, usize, &str)> = Vec::new();
-    let mut signs: Vec<(usize, usize, &str)> = Vec::new();
-    for (start, end, digits) in scan.spoken.numerals() {
-        scan.step();
-        if matches!(digits, "@" | ".") {
-            signs.push((start, end, digits));
-            continue;
-        }
-        let gap = run.last().map(|&(_, last, _)| scan.slice(last, start));
-        if gap.is_some_and(|gap| !is_spoken_gap(gap)) {
-            close(scan, &mut run, edits);
-        }
-        run.push((start, end, digits));
-    }
-    close(scan, &mut run, edits);
-    spelled_signs(scan, &signs, edits);
-}
-
-/// `jan apenstaartje ziggo punt nl`: the sign, and the points within reach of it.
-fn spelled_signs(scan: &Scan<'_>, signs: &[(usize, usize, &str)], edits: &mut Vec<Edit>) {
-    let mut near = 0;
-    for (n, &(start, end, sign)) in signs.iter().enumerate() {
-        if sign == "@" {
-            near = end.saturating_add(SIGN_REACH_BYTES);
-        }
-        let soon = signs.get(n.saturating_add(1)..).unwrap_or_default().iter().take(4);
-        let before = soon.filter(|s| s.2 == "@").any(|s| s.0.saturating_sub(end) <= SIGN_REACH_BYTES);
-        let spaced = scan.byte_before(start) == Some(b' ') && scan.byte(end) == Some(b' ');
-        if spaced && (sign == "@" || start <= near || before) {
-            edits.push(edit(start.saturating_sub(1), end.saturating_add(1), sign));
-        }
-    }
-}
-
-fn is_spoken_gap(gap: &str) -> bool {
-    !gap.is_empty()
-        && gap.len() <= 3
-        && gap.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'.' | b'/' | b'\n' | b'\r'))
-}
-
-fn close(scan: &Scan<'_>, run: &mut Vec<(usize, usize, &str)>, edits: &mut Vec<Edit>) {
-    let digits: usize = run.iter().map(|(_, _, digits)| digits.len()).sum();
-    if run.len() >= WORDS_MIN && digits >= DIGITS_MIN {
-        let mut last: Option<usize> = None;
-        for &(start, end, digits) in run.iter() {
-            if let Some(last) = last {
-                let kept: String =
-                    scan.slice(last, start).chars().filter(|c| matches!(c, '-' | '/')).collect();
-                edits.push(edit(last, start, &kept));
-            }
-            edits.push(edit(start, end, digits));
-            last = Some(end);
-        }
-    }
-    run.clear();
-}
-
 /// `0 6 - 1 2 3 4`: characters set apart by single spaces close up; wider spaces become one.
 fn singles(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
+    let digits = scan.groups().iter().filter(|g| g.len() == 1).map(|g| (g.start, SINGLES_BEFORE_MAX));
+    let signs = scan.marks.ats.iter().map(|&at| (at, NAME_BEFORE_MAX));
+    let mut anchors: Vec<(usize, usize)> = digits.chain(signs).collect();
+    anchors.sort_unstable();
     let mut done = 0;
-    for group in scan.groups() {
+    for (anchor, before_max) in anchors {
         scan.step();
-        if group.start < done || group.len() != 1 {
+        if anchor < done {
             continue;
         }
-        // Letters and signs set apart before the first digit belong to the row: `N L 9 1`.
-        let mut start = group.start;
-        for _ in 0..4 {
+        // Letters and signs set apart before it belong to the row: `N L 9 1`, `j a n @`.
+        let mut start = anchor;
+        for _ in 0..before_max {
             match apart_before(scan, start) {
                 Some(before) if before >= done => start = before,
                 _ => break,
@@ -283,14 +232,50 @@ fn singles(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
             at = next;
         }
         done = at.saturating_add(1);
-        let digits = members.iter().filter(|&&m| scan.byte(m).is_some_and(|b| b.is_ascii_digit())).count();
-        if members.len() < SINGLES_MIN || digits < SINGLE_DIGITS_MIN {
+        if !is_row(scan, &members) {
             continue;
         }
         for pair in members.windows(2) {
             let [one, two] = pair else { continue };
             let from = one.saturating_add(1);
             edits.push(edit(from, *two, if two.saturating_sub(from) > 1 { " " } else { "" }));
+        }
+    }
+}
+
+/// Whether characters set apart are a number or an address, rather than a row of letters.
+fn is_row(scan: &Scan<'_>, members: &[usize]) -> bool {
+    let of = |f: fn(&u8) -> bool| members.iter().filter(|&&m| scan.byte(m).as_ref().is_some_and(f)).count();
+    let address = of(|b| *b == b'@') == 1 && members.len() >= NAME_MEMBERS_MIN;
+    members.len() >= SINGLES_MIN && (of(u8::is_ascii_digit) >= SINGLE_DIGITS_MIN || address)
+}
+
+/// `O612345678`, `l11222333`: letters that look like digits, in a word that is digits but for them.
+fn letters_for_digits(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
+    let mut done = 0;
+    for group in scan.groups() {
+        scan.step();
+        if group.start < done || group.len() < 2 {
+            continue;
+        }
+        let word = scan.word_around(group.start, group.end, LOOKALIKE_BYTES_MAX);
+        done = word.end;
+        let text = scan.slice(word.start, word.end);
+        let digit = |b: u8| match b {
+            b'O' | b'o' => Some("0"),
+            b'l' | b'I' => Some("1"),
+            _ => None,
+        };
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+        let only = text.bytes().all(|b| b.is_ascii_digit() || digit(b).is_some());
+        if !only || !(1..=3).contains(&letters) || !(8..=LOOKALIKE_BYTES_MAX).contains(&text.len()) {
+            continue;
+        }
+        for (at, byte) in text.bytes().enumerate() {
+            if let Some(with) = digit(byte) {
+                let start = word.start.saturating_add(at);
+                edits.push(edit(start, start.saturating_add(1), with));
+            }
         }
     }
 }
@@ -319,54 +304,6 @@ fn apart_after(scan: &Scan<'_>, at: usize) -> Option<usize> {
         after == Some(b' ')
     };
     alone.then_some(next)
-}
-
-/// Dutch words for 0 to 99 with their digits, and for the signs of an address.
-pub(crate) fn numeral_words() -> Vec<(String, String)> {
-    const ONES: [&str; 20] = [
-        "nul",
-        "een",
-        "twee",
-        "drie",
-        "vier",
-        "vijf",
-        "zes",
-        "zeven",
-        "acht",
-        "negen",
-        "tien",
-        "elf",
-        "twaalf",
-        "dertien",
-        "veertien",
-        "vijftien",
-        "zestien",
-        "zeventien",
-        "achttien",
-        "negentien",
-    ];
-    const TENS: [&str; 8] =
-        ["twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig"];
-    let mut words: Vec<(String, String)> =
-        ONES.iter().enumerate().map(|(n, word)| ((*word).to_owned(), n.to_string())).collect();
-    words.push(("één".to_owned(), "1".to_owned()));
-    words.push(("eén".to_owned(), "1".to_owned()));
-    for (word, sign) in [("apenstaart", "@"), ("apenstaartje", "@"), ("punt", ".")] {
-        words.push((word.to_owned(), sign.to_owned()));
-    }
-    for (t, ten) in TENS.iter().enumerate() {
-        let tens = t.saturating_add(2).saturating_mul(10);
-        words.push(((*ten).to_owned(), tens.to_string()));
-        for (n, one) in ONES.iter().enumerate().take(10).skip(1) {
-            let value = tens.saturating_add(n).to_string();
-            for link in if one.ends_with('e') { ["ën", "en"] } else { ["en", "en"] } {
-                words.push((format!("{one}{link}{ten}"), value.clone()));
-            }
-        }
-    }
-    words.sort();
-    words.dedup();
-    words
 }
 
 #[cfg(test)]
@@ -400,6 +337,15 @@ mod tests {
                 "4 1 1 1   1 1 1 1   1 1 1 1   1 1 1 1",
             ),
             (Kind::BirthDate, "geboren 1 6 - 0 7 - 1 9 8 2 te Ede", "1 6 - 0 7 - 1 9 8 2"),
+            (Kind::Phone, "bel nul zes 12 34 56 78", "nul zes 12 34 56 78"),
+            (
+                Kind::Phone,
+                "nul six one two three four five six seven eight",
+                "nul six one two three four five six seven eight",
+            ),
+            (Kind::Email, "j.d.vries at ziggo dot nl", "j.d.vries at ziggo dot nl"),
+            (Kind::Email, "aan j a n @ z i g g o . n l", "j a n @ z i g g o . n l"),
+            (Kind::Bsn, "BSN l11222333", "l11222333"),
             (Kind::Iban, "N L 9 1 A B N A 0 4 1 7 1 6 4 3 0 0", "N L 9 1 A B N A 0 4 1 7 1 6 4 3 0 0"),
         ] {
             assert_eq!(all_found(text), vec![(kind, want.to_owned())], "{text}");
@@ -410,6 +356,8 @@ mod tests {
     fn plain_text_is_left_as_it_is() {
         for text in [
             "een twee drie vier, hoedje van papier",
+            "hij at een punt taart",
+            "1 2 3 een 4",
             "5% van 100%20",
             "R&D en A&B",
             "a b c d e",

@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod checks;
+mod columns;
 mod cues;
 mod deep;
 mod detect;
@@ -22,6 +23,7 @@ mod redactor;
 mod restorer;
 mod screen;
 mod special;
+mod spelled;
 mod vault;
 mod view;
 

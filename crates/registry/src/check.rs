@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 
 use crate::Error;
-use crate::manifest::{Entry, FileKeys, SourceKeys, TemplateKeys, Text};
+use crate::manifest::{Entry, FileKeys, SignatureKeys, SourceKeys, TemplateKeys, Text};
 use crate::model::{ChatTemplatePin, Limits, Model, ModelFile, Source, TemplatePlace};
+use crate::signature::{PublicKey, SignaturePin};
 
 /// Largest size a pin may give: 16 TiB.
 const SIZE_BYTES_MAX: u64 = 16 << 40;
@@ -59,19 +60,17 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
         Some(keys) => Some(template(text, keys, &files)?),
         None => None,
     };
-    filled(text, "license", &entry.license)?;
-    filled(text, "training_data", &entry.training_data)?;
+    let license_at = entry.license.span().start;
+    let license = entry.license.into_inner();
+    crate::licence::check(&license).map_err(|why| text.error(license_at, format!("license: {why}")))?;
+    let signature = entry.signature.map(|keys| signature(text, keys)).transpose()?;
     let limits_at = entry.limits.span().start;
     let limits = entry.limits.into_inner();
     limits_hold(&limits).map_err(|message| text.error(limits_at, format!("limits: {message}")))?;
-    for evaluation in &entry.evaluation {
-        let at = evaluation.span().start;
-        let evaluation = evaluation.get_ref();
-        sha256(&evaluation.report_sha256).map_err(|why| text.error(at, format!("report_sha256: {why}")))?;
-        date(&evaluation.expires).map_err(|why| text.error(at, format!("expires: {why}")))?;
-        if evaluation.min.is_some_and(|min| !min.is_finite()) {
-            return Err(text.error(at, "min: must be a finite number"));
-        }
+    if let Some(evaluation) = entry.evaluation.first() {
+        let why = "evaluation: reports lie signed in the policy folder (evaluations/*.json), and records of use cases \
+                   demand them under [[evaluation]]; take it out";
+        return Err(text.error(evaluation.span().start, why));
     }
     for approval in &entry.approval {
         let at = approval.span().start;
@@ -85,22 +84,25 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
         source,
         files,
         chat_template,
-        license: entry.license.into_inner(),
-        weights_open: entry.weights_open,
-        training_data: entry.training_data.into_inner(),
+        license,
+        signature,
+        dossier: entry.dossier.map(|keys| keys.check(text)).transpose()?,
         limits,
-        evaluations: entry.evaluation.into_iter().map(Spanned::into_inner).collect(),
         approvals: entry.approval.into_iter().map(Spanned::into_inner).collect(),
     })
 }
 
-fn filled(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<(), Error> {
-    if value.get_ref().trim().is_empty() {
-        return Err(
-            text.error(value.span().start, format!("{key}: is empty; write unknown where it is not known"))
-        );
+fn signature(text: &Text<'_>, keys: Spanned<SignatureKeys>) -> Result<SignaturePin, Error> {
+    let at = keys.span().start;
+    let SignatureKeys { bundle, key } = keys.into_inner();
+    if !bundle.split('/').all(safe_file_name) {
+        return Err(text.error(
+            at,
+            "signature: bundle must be a path below the folder of models.toml, of plain names with / between them",
+        ));
     }
-    Ok(())
+    let key = PublicKey::from_pem(&key).map_err(|why| text.error(at, format!("signature: {why}")))?;
+    Ok(SignaturePin { bundle, key })
 }
 
 fn limits_hold(limits: &Limits) -> Result<(), &'static str> {

@@ -103,6 +103,16 @@ pub enum Error {
         /// The temporary file.
         path: PathBuf,
     },
+    /// The signature that an entry pins does not hold.
+    #[error("model {id}: signature {bundle}: {reason}")]
+    Signature {
+        /// The model.
+        id: String,
+        /// The bundle, as the entry names it.
+        bundle: String,
+        /// Why it does not hold.
+        reason: String,
+    },
     /// The chat template is absent or not the pinned one.
     #[error("model {id}: chat template: {reason}")]
     Template {

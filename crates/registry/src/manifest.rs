@@ -4,7 +4,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::Error;
-use crate::model::{Approval, Evaluation, Limits, Status};
+use crate::dossier_keys::DossierKeys;
+use crate::model::{Approval, Limits, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,11 +26,12 @@ pub(crate) struct Entry {
     pub files: Spanned<Vec<Spanned<FileKeys>>>,
     pub chat_template: Option<Spanned<TemplateKeys>>,
     pub license: Spanned<String>,
-    pub weights_open: bool,
-    pub training_data: Spanned<String>,
+    pub signature: Option<Spanned<SignatureKeys>>,
     pub limits: Spanned<Limits>,
+    pub dossier: Option<DossierKeys>,
     #[serde(default)]
-    pub evaluation: Vec<Spanned<Evaluation>>,
+    // They stood here before they were signed; named so that the complaint can say where they went.
+    pub evaluation: Vec<Spanned<toml::Value>>,
     #[serde(default)]
     pub approval: Vec<Spanned<Approval>>,
 }
@@ -61,6 +63,13 @@ pub(crate) struct TemplateKeys {
     pub embedded: Option<bool>,
     pub path: Option<String>,
     pub sha256: Spanned<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SignatureKeys {
+    pub bundle: String,
+    pub key: String,
 }
 
 /// A text with its name, for messages with lines.

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::dossier::Dossier;
+use crate::signature::SignaturePin;
 
 /// Whether a model may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
@@ -106,20 +108,6 @@ pub struct Limits {
     pub languages: Vec<String>,
 }
 
-/// A report that approval leans on.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evaluation {
-    /// Name of the suite.
-    pub suite: String,
-    /// SHA-256 of the signed report, in hexadecimal.
-    pub report_sha256: String,
-    /// Lowest score that is acceptable.
-    pub min: Option<f64>,
-    /// Last day of validity, `YYYY-MM-DD`.
-    pub expires: String,
-}
-
 /// A signed approval. Its signature is not checked here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,16 +140,14 @@ pub struct Model {
     pub files: Vec<ModelFile>,
     /// Its chat template; none for a model that only completes.
     pub chat_template: Option<ChatTemplatePin>,
-    /// SPDX expression of the weights' licence.
+    /// SPDX expression of the weights' licence, or `unknown`.
     pub license: String,
-    /// Whether the weights are open.
-    pub weights_open: bool,
-    /// What is known of the training data, or `unknown`.
-    pub training_data: String,
+    /// Who vouches for the files, where somebody does.
+    pub signature: Option<SignaturePin>,
+    /// What is known of it beyond its bytes.
+    pub dossier: Option<Dossier>,
     /// What it is fit for.
     pub limits: Limits,
-    /// Evaluations.
-    pub evaluations: Vec<Evaluation>,
     /// Approvals.
     pub approvals: Vec<Approval>,
 }
@@ -184,6 +170,14 @@ impl Model {
     /// Size of all files together.
     pub fn size_bytes(&self) -> u64 {
         self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size_bytes))
+    }
+
+    /// Where its files lay when they were signed, if the source says: empty or ending in `/`.
+    pub(crate) fn signed_folder(&self) -> &str {
+        match &self.source {
+            Source::HuggingFace { folder, .. } => folder,
+            _ => "",
+        }
     }
 
     /// Refuses every status but approved.

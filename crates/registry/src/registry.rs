@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::Text;
 use crate::model::{Model, TemplatePlace};
+use crate::signature::{BUNDLE_BYTES_MAX, SignatureReport, verify_signature};
 use crate::{Error, check};
 
 /// The `models.toml` this binary was built with.
@@ -16,6 +17,8 @@ const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Registry {
     origin: String,
+    /// The folder of the file, where it is one: bundles lie beside it.
+    folder: Option<PathBuf>,
     models: Vec<Model>,
 }
 
@@ -26,12 +29,15 @@ pub struct VerifyReport {
     pub files: Vec<(String, Result<(), weights::Error>)>,
     /// Files in the model's folder that nothing pins; they are never loaded.
     pub unpinned: Vec<String>,
+    /// The signature over the pinned hashes, where the entry has one.
+    pub signature: Option<Result<SignatureReport, Error>>,
 }
 
 impl VerifyReport {
-    /// Whether every pinned file holds.
+    /// Whether every pinned file holds, and the signature where there is one.
     pub fn holds(&self) -> bool {
-        self.files.iter().all(|(_, outcome)| outcome.is_ok())
+        let signed = self.signature.as_ref().is_none_or(Result::is_ok);
+        signed && self.files.iter().all(|(_, outcome)| outcome.is_ok())
     }
 }
 
@@ -54,7 +60,8 @@ impl Registry {
             return Err(Error::io("read", path)(std::io::Error::other(format!("{size} bytes are too many"))));
         }
         let text = std::fs::read_to_string(path).map_err(Error::io("read", path))?;
-        Self::parse(&text, &path.display().to_string())
+        let folder = path.parent().map(Path::to_owned);
+        Ok(Self { folder, ..Self::parse(&text, &path.display().to_string())? })
     }
 
     /// Parses a `models.toml`; `origin` is its name in messages.
@@ -63,7 +70,7 @@ impl Registry {
     /// [`Error::Manifest`] with the line of the first thing that is wrong.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Error> {
         let models = check::models(&Text { origin, text })?;
-        Ok(Self { origin: origin.to_owned(), models })
+        Ok(Self { origin: origin.to_owned(), folder: None, models })
     }
 
     /// All models, in the order of the file.
@@ -88,13 +95,41 @@ impl Registry {
         self.models.iter().find(|model| model.is_default)
     }
 
-    /// The files of an approved model, for [`weights::load_model`] to read and verify.
+    /// Whether the signature of a model holds for its pinned hashes, which are those of what is loaded: a load that
+    /// finds other bytes fails. `None` where the entry has no signature.
     ///
     /// # Errors
-    /// [`Error::UnknownModel`], [`Error::NotApproved`], [`Error::NotFetched`].
+    /// [`Error::UnknownModel`]; [`Error::Signature`] when it does not hold, or its bundle cannot be read.
+    pub fn signature(&self, id: &str) -> Result<Option<SignatureReport>, Error> {
+        let model = self.entry(id)?;
+        let Some(pin) = &model.signature else { return Ok(None) };
+        let refuse =
+            |reason: String| Error::Signature { id: id.to_owned(), bundle: pin.bundle.clone(), reason };
+        let folder = self.folder.as_ref().ok_or_else(|| {
+            refuse("it lies beside a models.toml of its own; name that with --models FILE".to_owned())
+        })?;
+        let bundle = read_bundle(&folder.join(&pin.bundle)).map_err(refuse)?;
+        let files: Vec<_> = model.files.iter().map(|file| (file.path.as_str(), file.sha256)).collect();
+        verify_signature(&bundle, &pin.key, &files, model.signed_folder()).map(Some).map_err(refuse)
+    }
+
+    /// The files of an approved model, for [`weights::load_model`] to read and verify. Where its entry has a
+    /// signature, that holds for the pinned hashes.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::NotApproved`], [`Error::Signature`], [`Error::NotFetched`].
     pub fn pinned(&self, id: &str, store_dir: &Path) -> Result<Vec<weights::PinnedFile>, Error> {
-        let model = self.entry(id)?.approved()?;
-        let files = model.places(store_dir);
+        self.entry(id)?.approved()?;
+        self.to_evaluate(id, store_dir)
+    }
+
+    /// The files of a model of any status, to be evaluated, which comes before approval: it is served to nobody by that.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::NotFetched`].
+    pub fn to_evaluate(&self, id: &str, store_dir: &Path) -> Result<Vec<weights::PinnedFile>, Error> {
+        self.signature(id)?;
+        let files = self.entry(id)?.places(store_dir);
         if let Some(missing) = files.iter().find(|file| std::fs::symlink_metadata(&file.path).is_err()) {
             return Err(Error::NotFetched { id: id.to_owned(), path: missing.path.clone() });
         }
@@ -140,7 +175,8 @@ impl Registry {
             done = done.saturating_add(file.size_bytes);
             files.push((pin.path.clone(), outcome.map(|_| ())));
         }
-        Ok(VerifyReport { files, unpinned: unpinned(model, &store_dir.join(id)) })
+        let signature = self.signature(id).transpose();
+        Ok(VerifyReport { files, unpinned: unpinned(model, &store_dir.join(id)), signature })
     }
 
     /// The chat template of a loaded model, if it has one, after comparing it with its pin.
@@ -181,6 +217,16 @@ impl Registry {
         }
         Ok(Some(text))
     }
+}
+
+/// Reads a bundle, but never more than one can have.
+pub(crate) fn read_bundle(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+    let cannot = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let mut bytes = Vec::new();
+    let most = BUNDLE_BYTES_MAX as u64 + 1;
+    std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes)).map_err(cannot)?;
+    Ok(bytes)
 }
 
 fn is_named(path: &Path, name: &str) -> bool {

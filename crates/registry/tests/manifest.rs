@@ -18,8 +18,8 @@ files = [
 ]
 chat_template = {{ embedded = true, sha256 = "{HASH}" }}
 license = "Apache-2.0"
-weights_open = true
-training_data = "unknown"
+description = "A tulip."
+# Its dossier would stand at the end.
 limits = {{ context_tokens = 8192, languages = ["en", "nl"] }}
 "#
     )
@@ -58,15 +58,12 @@ fn the_embedded_file_holds() {
 
 #[test]
 fn a_right_entry_is_read_whole() {
-    let evaluation = "[[model.evaluation]]\nsuite = \"bias\"\nreport_sha256 = \"HASH\"\nmin = 0.8\n\
-                      expires = \"2027-01-31\"\n";
     let approval =
         "[[model.approval]]\nrole = \"cio\"\nkey = \"k\"\nsignature = \"s\"\ndate = \"2026-11-23\"\n";
-    let text = entry() + &evaluation.replace("HASH", HASH) + approval;
+    let text = entry() + approval;
     let registry = Registry::parse(&text, "models.toml").unwrap();
     let model = registry.entry("tulip").unwrap();
     assert_eq!(model.files[0].size_bytes, 10);
-    assert_eq!(model.evaluations[0].min, Some(0.8));
     assert_eq!(model.approvals[0].role, "cio");
     assert_eq!(model.chat_template.as_ref().unwrap().place, TemplatePlace::Embedded);
     assert!(matches!(&model.source, Source::Pypi { version, .. } if version == "1.0"));
@@ -90,8 +87,6 @@ fn unknown_keys_name_key_and_line() {
 fn missing_and_mistyped_keys() {
     refused(&with("license = \"Apache-2.0\"\n", ""), 1, "license");
     refused(&with("status = \"approved\"", "status = \"fine\""), 4, "status: unknown variant `fine`");
-    refused(&with("weights_open = true", "weights_open = \"yes\""), 11, "weights_open: invalid type");
-    refused(&with("training_data = \"unknown\"", "training_data = \"\""), 12, "training_data");
     refused(&with("id = \"tulip\"", "id = \"tulip\"\nid = \"tulip\""), 3, "duplicate key");
     refused(&with("[[model]]", "[[model]"), 1, "model");
     refused("", 1, "no [[model]]");
@@ -181,18 +176,15 @@ fn limits_evaluations_and_approvals() {
     refused(&with("context_tokens = 8192", "context_tokens = 0"), 13, "context_tokens");
     refused(&with("[\"en\", \"nl\"]", "[]"), 13, "languages");
     refused(&with("\"nl\"", "\"Nederlands, Vlaams\""), 13, "languages");
-    let evaluation = |min: &str, hash: &str, day: &str| {
-        let keys = format!("{min}report_sha256 = \"{hash}\"\nexpires = \"{day}\"\n");
-        entry() + "[[model.evaluation]]\nsuite = \"s\"\n" + &keys
+    // One place of truth: what was measured is signed, and lies with the policy.
+    refused(&(entry() + "[[model.evaluation]]\nsuite = \"s\"\n"), 14, "policy folder");
+    let approval = |day: &str| {
+        format!("[[model.approval]]\nrole = \"cio\"\nkey = \"k\"\nsignature = \"s\"\ndate = \"{day}\"\n")
     };
-    assert!(Registry::parse(&evaluation("", HASH, "2026-12-31"), "x").is_ok());
-    for day in ["soon", "2026-13-01", "2026-00-10", "2026-01-32", "26-01-01"] {
-        refused(&evaluation("", HASH, day), 14, "expires: must be a day as YYYY-MM-DD");
+    assert!(Registry::parse(&(entry() + &approval("2026-12-31")), "x").is_ok());
+    for day in ["today", "2026-13-01", "2026-00-10", "2026-01-32", "26-01-01"] {
+        refused(&(entry() + &approval(day)), 14, "date: must be a day as YYYY-MM-DD");
     }
-    refused(&evaluation("", "x", "2026-01-01"), 14, "report_sha256");
-    refused(&evaluation("min = nan\n", HASH, "2026-01-01"), 14, "min");
-    let approval = "[[model.approval]]\nrole = \"cio\"\nkey = \"k\"\nsignature = \"s\"\ndate = \"today\"\n";
-    refused(&(entry() + approval), 14, "date: must be a day");
 }
 
 #[test]

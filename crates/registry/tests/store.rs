@@ -14,7 +14,7 @@ fn manifest(source: &str, content: &[u8], status: &str) -> Registry {
     let text = format!(
         "[[model]]\nid = \"tulip\"\ndefault = true\nstatus = \"{status}\"\nsource = {{ {source} }}\n\
          files = [{{ path = \"tulip.gguf\", sha256 = \"{}\", size_bytes = {} }}]\nlicense = \"CC0-1.0\"\n\
-         weights_open = true\ntraining_data = \"unknown\"\nlimits = {{ context_tokens = 8, languages = [\"nl\"] }}\n",
+         limits = {{ context_tokens = 8, languages = [\"nl\"] }}\n",
         hex::encode(Sha256::digest(content)),
         content.len()
     );
@@ -226,7 +226,7 @@ fn pin_writes_an_entry_that_parses() {
     let model = folder.path().join("rose.gguf");
     // An empty GGUF file: magic, version 3, no tensors, no pairs.
     std::fs::write(&model, [b"GGUF".as_slice(), &3u32.to_le_bytes(), &[0; 16]].concat()).unwrap();
-    let request = PinRequest { id: "rose".to_owned(), paths: vec![model.clone()] };
+    let request = PinRequest { id: "rose".to_owned(), paths: vec![model.clone()], signature: None };
     let entry = pin(&request, &mut |_, _| {}).unwrap();
     let manifest = folder.path().join("models.toml");
     std::fs::write(&manifest, registry::EMBEDDED_MODELS_TOML).unwrap();
@@ -241,6 +241,7 @@ fn pin_writes_an_entry_that_parses() {
     assert!(append_entry(&manifest, &entry).unwrap_err().to_string().contains("rose is there twice"));
     assert_eq!(std::fs::read(&manifest).unwrap(), before);
     for (id, path) in [("Rose", model.as_path()), ("rose", Path::new("/nonexistent/x.gguf"))] {
-        pin(&PinRequest { id: id.to_owned(), paths: vec![path.to_owned()] }, &mut |_, _| {}).unwrap_err();
+        pin(&PinRequest { id: id.to_owned(), paths: vec![path.to_owned()], signature: None }, &mut |_, _| {})
+            .unwrap_err();
     }
 }

@@ -26,8 +26,10 @@ struct Details {
     param: Option<String>,
     remedy_nl: Option<String>,
     receipt: Option<String>,
+    link: Option<String>,
     retry_after_s: Option<u64>,
     quota: Option<Box<Quota>>,
+    challenge: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +47,9 @@ struct Inner<'a> {
     remedy_nl: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<&'a str>,
+    /// Where the caller can do something about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
 }
 
 impl ApiError {
@@ -62,13 +67,20 @@ impl ApiError {
             param: None,
             remedy_nl: None,
             receipt: None,
+            link: None,
             retry_after_s: None,
             quota: None,
+            challenge: None,
         }))
     }
 
     fn about(mut self, param: impl Into<String>) -> Self {
         self.0.param = Some(param.into()).filter(|name| !name.is_empty());
+        self
+    }
+
+    fn in_dutch(mut self, remedy_nl: &str) -> Self {
+        self.0.remedy_nl = Some(remedy_nl.to_owned());
         self
     }
 
@@ -124,6 +136,7 @@ impl ApiError {
                 code: &self.0.code,
                 remedy_nl: self.0.remedy_nl.as_deref(),
                 receipt: self.0.receipt.as_deref(),
+                link: self.0.link.as_deref(),
             },
         }
     }
@@ -139,12 +152,26 @@ impl From<Refusal> for ApiError {
                     DeniedKind::Forbidden => (StatusCode::FORBIDDEN, "permission_error"),
                     DeniedKind::Quota => (StatusCode::TOO_MANY_REQUESTS, "insufficient_quota"),
                 };
+                let challenge = challenge(denied.kind, &denied.rule);
                 let mut error = Self::new(status, kind, denied.rule, message);
+                error.0.challenge = challenge;
                 error.0.remedy_nl = Some(denied.remedy_nl);
                 error.0.receipt = denied.receipt_id;
+                error.0.link = denied.link;
                 error.0.retry_after_s = denied.quota.as_ref().and_then(|quota| quota.retry_after_s);
                 error.0.quota = denied.quota;
                 error
+            }
+            Refusal::NoGuidance => {
+                Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "no_guidance", message).in_dutch(
+                    "de toepassing van deze sleutel noemt geen gebruiksafspraken; er valt niets te lezen of te bevestigen",
+                )
+            }
+            Refusal::OtherGuidance => {
+                let code = "guidance_not_current";
+                Self::new(StatusCode::CONFLICT, "invalid_request_error", code, message)
+                    .about("sha256")
+                    .in_dutch("de gebruiksafspraken zijn intussen gewijzigd; lees ze opnieuw en bevestig wat er nu staat")
             }
             Refusal::UnknownModel { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "invalid_request_error", "model_not_found", message)
@@ -165,6 +192,17 @@ impl From<Refusal> for ApiError {
             }
             _ => Self::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "closed", message),
         }
+    }
+}
+
+/// What a client is told of its credentials (RFC 6750, 3.1): nothing where it sent none, that they are not valid, or that they
+/// are and open nothing here.
+fn challenge(kind: DeniedKind, rule: &str) -> Option<&'static str> {
+    match kind {
+        DeniedKind::Unauthenticated if rule == "missing-key" => Some("Bearer"),
+        DeniedKind::Unauthenticated => Some("Bearer error=\"invalid_token\""),
+        DeniedKind::Forbidden if rule.starts_with("token-") => Some("Bearer error=\"insufficient_scope\""),
+        _ => None,
     }
 }
 
@@ -193,8 +231,8 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.0.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        if let Some(challenge) = self.0.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(quota) = &self.0.quota {
             rate_limits(quota, headers);
@@ -204,6 +242,11 @@ impl IntoResponse for ApiError {
         let soon = self.0.retry_after_s.is_some_and(|seconds| seconds <= RETRY_WAIT_S_MAX);
         if self.0.status.is_client_error() && !soon {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        let link =
+            self.0.link.as_deref().map(|link| HeaderValue::from_str(&format!("<{link}>; rel=\"help\"")));
+        if let Some(Ok(link)) = link {
+            headers.insert(header::LINK, link);
         }
         if let Some(id) = self.0.receipt.as_deref().and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert(RECEIPT, id);

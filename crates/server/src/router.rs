@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     /// The `{model}` part of the path; empty where there is none.
     pub(crate) tail: String,
+    /// What stands after the question mark; empty where there is none.
+    pub(crate) query: String,
     pub(crate) body: Bytes,
 }
 
@@ -44,7 +46,9 @@ pub(crate) fn router(app: App) -> Router {
         let path = row.path.replace("{model}", "{*tail}");
         router = router.route(
             &path,
-            on(filter, move |app, peer, tail, headers, body| handle(row, app, peer, tail, headers, body)),
+            on(filter, move |app, peer, tail, query, headers, body| {
+                handle(row, app, peer, (tail, query), headers, body)
+            }),
         );
     }
     router
@@ -58,7 +62,7 @@ async fn handle(
     row: &'static Endpoint,
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    tail: Option<Path<String>>,
+    (tail, RawQuery(query)): (Option<Path<String>>, RawQuery),
     headers: HeaderMap,
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
@@ -68,7 +72,8 @@ async fn handle(
         Ok(body) => {
             let origin = Origin { loopback: peer.ip().to_canonical().is_loopback() };
             let tail = tail.map(|Path(tail)| tail).unwrap_or_default();
-            let call = Call { endpoint: row, origin, headers, tail, body };
+            let query = query.unwrap_or_default();
+            let call = Call { endpoint: row, origin, headers, tail, query, body };
             answer(app, call).await.unwrap_or_else(IntoResponse::into_response)
         }
     };
@@ -84,6 +89,9 @@ async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
         EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
         EndpointId::Models => routes::models::list(&app, call).await,
         EndpointId::Model => routes::models::one(&app, call).await,
+        EndpointId::Guidance => routes::guidance::read(&app, call).await,
+        EndpointId::Acknowledge => routes::guidance::acknowledge(&app, call).await,
+        EndpointId::GuidancePage => Ok(routes::guidance::page()),
         EndpointId::Health => Ok("ok\n".into_response()),
         EndpointId::Ready => routes::status::ready(&app),
         EndpointId::Metrics => Ok(routes::status::metrics(&app)),

@@ -1,7 +1,8 @@
 //! One pilot, as most tests of the policy need it: its record, the folder around it, and a request that it permits.
 
 use policy::{
-    Action, ClearanceRequest, EntryRequest, FindingFacts, Live, ModelFacts, PolicySet, Principal, QuotaFacts,
+    Action, ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, Informed, Live, ModelFacts,
+    ModelSignature, PolicySet, Principal, QuotaFacts,
 };
 
 use crate::signers::{ACCOUNTABILITY, Folder, Signers, files};
@@ -15,7 +16,8 @@ pub const RECORD: &str = "use-cases/letters.toml";
 
 /// The record, under an id of one's own. Tests change it by replacing a piece of its text.
 pub fn record(id: &str) -> String {
-    let (dpia, iama, pinned) = ("1".repeat(64), "2".repeat(64), "07".repeat(32));
+    let (dpia, iama) = ("1".repeat(64), "2".repeat(64));
+    let (pinned, dossier) = ("07".repeat(32), "0d".repeat(32));
     format!(
         r#"
 id = "{id}"
@@ -41,8 +43,15 @@ dpia = {{ sha256 = "{dpia}", date = 2025-11-03T09:00:00Z, review_by = 2027-11-03
 iama = {{ sha256 = "{iama}", date = 2025-11-10T09:00:00Z, review_by = 2027-11-10T09:00:00Z }}
 [model_sha256]
 open-model = "{pinned}"
+[model_dossier_sha256]
+open-model = "{dossier}"
 {ACCOUNTABILITY}"#
     )
+}
+
+/// The dossier of its model, in which everything is known.
+pub fn dossier() -> DossierFacts {
+    DossierFacts { sha256: [0x0d; 32], open_points: Vec::new(), review_lapses_ms: None }
 }
 
 /// The built-in folder.
@@ -85,11 +94,14 @@ pub fn request() -> ClearanceRequest {
                 pinned_sha256: Some([7; 32]),
                 loaded_sha256: Some([7; 32]),
                 is_default: false,
+                dossier: Some(dossier()),
+                signature: ModelSignature::Absent,
             }),
             now_ms: NOW_MS,
             loopback: false,
             quota: QuotaFacts { tokens_reserved: 100, tokens_today: 1000, requests_this_minute: 1 },
             live: Live::in_force(),
+            informed: Informed::Supposed,
         },
         findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
     }

@@ -9,15 +9,21 @@
     reason = "test support: it tells what it skips, and may stop a test"
 )]
 
+#[cfg(feature = "policy")]
+pub mod evaluations;
 mod gguf;
 #[cfg(feature = "gateway")]
 mod house;
 #[cfg(feature = "policy")]
 pub mod letters;
 mod paths;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "policy")]
 pub mod signers;
 mod tiny;
+#[cfg(feature = "policy")]
+pub mod tokens;
 
 pub use gguf::Gguf;
 #[cfg(feature = "gateway")]
@@ -26,4 +32,6 @@ pub use house::{
     StoreFault, TestClock, chat, collect, complete, house_signers, until, within,
 };
 pub use paths::{gemma_path, model_path, shared_dir};
+#[cfg(feature = "postgres")]
+pub use postgres::{CuttingProxy, PostgresServer};
 pub use tiny::{TinyFamily, TinyModel, tiny_gguf};

@@ -1,13 +1,15 @@
-//! An organisation that signs: a root key, a CIO, a data-protection officer and an owner, with keys that anybody knows.
+//! An organisation that signs: a root key, a CIO, a data-protection officer, an owner and an evaluator, with keys that anybody
+//! knows.
 
 use std::collections::BTreeMap;
 
 use policy::Role;
 use policy::{
-    Advice, Dossier, Moment, Outcome, PolicyFiles, SigningKey, Status, Term, TrustRoot, seal_roster,
+    Advice, Dossier, EvaluationReport, Moment, Outcome, PolicyFiles, SignedReport, SigningKey, Status, Term,
+    TrustRoot, seal_roster,
 };
 
-/// The questions a record answers in words, answered.
+/// The questions a record answers in words, answered; and what its users read first.
 pub const ACCOUNTABILITY: &str = r#"
 [accountability]
 alternatives = "By hand, with a style guide."
@@ -18,6 +20,9 @@ exit_plan = "By hand again."
 contact_email = "letters@example.org"
 affected_groups = ["people who get a letter"]
 data_categories = ["names", "addresses"]
+
+[informed]
+guidance = "ambtenaren"
 "#;
 
 /// Everything that lies in a policy folder, by path.
@@ -33,6 +38,8 @@ pub struct Signers {
     pub fg: SigningKey,
     /// `o.wner`
     pub owner: SigningKey,
+    /// `e.valuator`
+    pub evaluator: SigningKey,
     /// The organisation they sign for.
     pub organisation: String,
     /// When they sign, and until when it counts; the roster has the same term.
@@ -49,6 +56,7 @@ impl Signers {
             cio: key(2),
             fg: key(3),
             owner: key(4),
+            evaluator: key(5),
             organisation: organisation.to_owned(),
             term: Term { date: Moment(date_ms), expires },
         }
@@ -64,7 +72,7 @@ impl Signers {
         TrustRoot::parse("trust-root.toml", &self.trust_root_toml()).expect("a trust root")
     }
 
-    /// A roster with the three, which vouches for the rules of `folder`.
+    /// A roster with the four, which vouches for the rules of `folder`, and for its issuers of tokens.
     pub fn roster(&self, folder: &Folder) -> String {
         let rules = files(folder).rules_digest().map(|byte| format!("{byte:02x}")).concat();
         let time =
@@ -72,7 +80,16 @@ impl Signers {
         let (from, until) = (time(self.term.date), time(self.term.expires));
         let mut text =
             format!("version = 1\nissued = {from}\nexpires = {until}\nrules_sha256 = \"{rules}\"\n");
-        let lines = [("c.io", "cio", &self.cio), ("f.g", "fg", &self.fg), ("o.wner", "owner", &self.owner)];
+        if let Some(digest) = files(folder).identity_digest() {
+            let digest = digest.map(|byte| format!("{byte:02x}")).concat();
+            text.push_str(&format!("identity_sha256 = \"{digest}\"\n"));
+        }
+        let lines = [
+            ("c.io", "cio", &self.cio),
+            ("f.g", "fg", &self.fg),
+            ("o.wner", "owner", &self.owner),
+            ("e.valuator", "evaluator", &self.evaluator),
+        ];
         for (person, role, key) in lines {
             text.push_str(&format!(
                 "\n[[signer]]\nperson = \"{person}\"\nrole = \"{role}\"\nkey = \"{}\"\norganisation = \"{}\"\n\
@@ -110,6 +127,12 @@ impl Signers {
         let dossier = Dossier::open(&files(folder), id).expect("a record to sign");
         let key = if role == Role::Cio { &self.cio } else { &self.fg };
         folder.extend([dossier.advise(role, advice, self.term, key).expect("an advice")]);
+    }
+
+    /// Signs a report as the evaluator and puts it into `folder`.
+    pub fn evaluate(&self, folder: &mut Folder, report: EvaluationReport) {
+        let signed = SignedReport::new(report, self.term, &self.evaluator).expect("a report");
+        folder.insert(signed.path(), signed.to_text().expect("a file"));
     }
 
     /// Signs the decision that `id` becomes `to`, with the reasons to deviate from advice.

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use jiff::civil::Date;
 use policy::{PolicySet, Status};
 
-use self::questions::{ACCOUNTABILITY, CLASSES, LISTS, NEEDED, NEXT, Question, Words};
+use self::questions::{ACCOUNTABILITY, CLASSES, EVALUATIONS, LISTS, NEEDED, NEXT, Question, Words};
 use crate::args::{Lang, New};
 use crate::commands::keys::now_ms;
 use crate::places::{Places, write_whole};
@@ -52,8 +52,9 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
         text.push_str(&format!("{} = {}\n", question.key, quoted(&talk.needed(question)?)));
     }
     text.push_str("status = \"draft\"\n");
-    let (model, sha256) = model(places, talk)?;
-    text.push_str(&format!("models = [{}]\n", quoted(&model)));
+    let registry = places.registry()?;
+    let model = model(&registry, talk)?;
+    text.push_str(&format!("models = [{}]\n", quoted(&model.id)));
     text.push_str(&format!(
         "allowed_roles = {}\n",
         list(&talk.or_default(
@@ -64,21 +65,47 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
     text.push_str(&data(talk)?);
     text.push_str(&window(talk)?);
     text.push_str(&limits(talk)?);
-    text.push_str(&format!(
-        "\n[model_sha256]\n{} = {}\n\n[accountability]\n",
-        quoted(&model),
-        quoted(&sha256)
-    ));
+    text.push_str(&informed(places, talk)?);
+    text.push_str(&signed_of(model, talk));
+    text.push_str("\n[accountability]\n");
     for question in ACCOUNTABILITY {
         text.push_str(&line(question, &quoted(&talk.open(question)?), talk));
     }
     for question in LISTS {
         text.push_str(&line(question, &list(&talk.open(question)?), talk));
     }
+    let demands = evaluations(talk)?;
     text.push_str("\n[evidence]\n");
     for name in ["dpia", "iama"] {
         text.push_str(&format!(
             "# {name} = {{ sha256 = \"…\", date = 2026-01-31T09:00:00+01:00, review_by = 2027-01-31T09:00:00+01:00 }}\n"
+        ));
+    }
+    text.push_str(&demands);
+    Ok(text)
+}
+
+/// From when on the suites that are built in have to be met.
+fn evaluations(talk: &mut Talk) -> anyhow::Result<String> {
+    let choices: Vec<_> = EVALUATIONS.iter().map(|(name, words)| (*name, talk.word(*words))).collect();
+    let chosen = talk.choose(
+        [
+            "Vanaf wanneer moeten evaluaties van het model er liggen, door een evaluator ondertekend?",
+            "From when on must evaluations of the model lie there, signed by an evaluator?",
+        ],
+        &choices,
+        0,
+    )?;
+    let needed_for = EVALUATIONS.get(chosen).map_or("accepted", |(name, _)| name);
+    let mut text = String::new();
+    if needed_for == "none" {
+        return Ok(text);
+    }
+    for suite in eval::Suite::embedded()? {
+        text.push_str(&format!(
+            "\n[[evaluation]]\nsuite = {}\nsuite_sha256 = {}\nneeded_for = \"{needed_for}\"\nmax_age_days = 365\n",
+            quoted(&suite.name),
+            quoted(&suite.sha256)
         ));
     }
     Ok(text)
@@ -117,17 +144,33 @@ fn line(question: &Question, value: &str, talk: &Talk) -> String {
     format!("# {}\n{} = {value}\n", talk.word(question.ask), question.key)
 }
 
-/// One of the approved models, and its pinned hash.
-fn model(places: &Places, talk: &mut Talk) -> anyhow::Result<(String, String)> {
-    let registry = places.registry()?;
+/// What of a model is signed with the record, and what its dossier leaves open.
+fn signed_of(model: &registry::Model, talk: &Talk) -> String {
+    let id = quoted(&model.id);
+    let mut text = format!("\n[model_sha256]\n{id} = {}\n", quoted(&hex::encode(model.sha256())));
+    if let Some(sha256) = model.dossier_sha256() {
+        text.push_str(&format!("\n[model_dossier_sha256]\n{id} = {}\n", quoted(&hex::encode(sha256))));
+    }
+    let open = model.open_points();
+    if !open.is_empty() {
+        let ask = talk.word([
+            "Gesloten of onbekend; waarom wordt het toch gebruikt? Haal de hekjes weg en vul in:",
+            "Closed or unknown; why is it taken all the same? Take the hashes out and fill in:",
+        ]);
+        text.push_str(&format!("\n# {}. {ask}\n# [model_motivation]\n# {id} = \"\"\n", open.join(", ")));
+    }
+    text
+}
+
+/// One of the approved models.
+fn model<'a>(registry: &'a registry::Registry, talk: &mut Talk) -> anyhow::Result<&'a registry::Model> {
     let approved: Vec<_> = registry.models().iter().filter(|model| model.approved().is_ok()).collect();
     let choices: Vec<_> = approved
         .iter()
         .map(|model| (model.id.as_str(), model.description.as_deref().unwrap_or("")))
         .collect();
     let chosen = talk.choose(["Welk model?", "Which model?"], &choices, 0)?;
-    let model = approved.get(chosen).context("models.toml has no approved model")?;
-    Ok((model.id.clone(), hex::encode(model.sha256())))
+    approved.get(chosen).copied().context("models.toml has no approved model")
 }
 
 /// Data, redaction and mark.
@@ -209,6 +252,31 @@ fn limits(talk: &mut Talk) -> anyhow::Result<String> {
         text.push_str(&format!("{key} = {number}\n"));
     }
     Ok(text)
+}
+
+/// What users read and learn first.
+fn informed(places: &Places, talk: &mut Talk) -> anyhow::Result<String> {
+    let set = places.policy()?;
+    let known: Vec<&str> = set.guidance().map(|guidance| guidance.id.as_str()).collect();
+    if !known.is_empty() {
+        eprintln!("\npolicy/guidance: {}", known.join(", "));
+    }
+    let guidance = talk.or_default(
+        [
+            "Welke gebruiksafspraken lezen en bevestigen gebruikers vooraf?",
+            "Which guidance do users read and acknowledge first?",
+        ],
+        known.first().copied().unwrap_or("ambtenaren"),
+    )?;
+    let training = talk.or_default(
+        [
+            "Welke trainingen moeten zij hebben gevolgd? Met komma's; een streepje voor geen.",
+            "Which trainings must they have followed? With commas; a hyphen for none.",
+        ],
+        "-",
+    )?;
+    let training = if training == "-" { String::new() } else { format!("training = {}\n", list(&training)) };
+    Ok(format!("\n[informed]\nguidance = {}\n{training}", quoted(&guidance)))
 }
 
 /// A TOML basic string; what JSON escapes, TOML reads the same.

@@ -132,6 +132,13 @@ pub(super) const CLASSES: &[(&str, Words)] = &[
     ("criminal", ["ook strafrechtelijke gegevens (AVG art. 10)", "criminal data too (GDPR art. 10)"]),
 ];
 
+/// From when on evaluations are needed, by the name in the record.
+pub(super) const EVALUATIONS: &[(&str, Words)] = &[
+    ("accepted", ["voordat zij na de pilot wordt geaccepteerd", "before it is accepted after its pilot"]),
+    ("pilot", ["al voordat de pilot begint", "before its pilot begins"]),
+    ("none", ["niet; dan kan zij niet worden geaccepteerd", "never; then it cannot be accepted"]),
+];
+
 /// What comes next, once the record is written.
 pub(super) const NEXT: Words = [
     "Hierna: beantwoord wat nog open is (draai deze opdracht opnieuw), doe de prescan, DPIA en IAMA en zet ze onder\n\

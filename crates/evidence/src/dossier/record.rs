@@ -113,5 +113,14 @@ fn bounds(page: &mut Page, subject: &Subject<'_>, language: Language) {
     }
     let roles: Vec<&str> = case.allowed_roles.iter().map(String::as_str).collect();
     page.pair(say(language, "Roles that may use it", "Rollen die het mogen gebruiken"), &roles.join(", "));
+    page.pair(
+        say(language, "Guidance that users acknowledge first", "Afspraken die gebruikers eerst bevestigen"),
+        case.informed.guidance.as_deref().unwrap_or(not_answered(language)),
+    );
+    let training: Vec<&str> = case.informed.training.iter().map(String::as_str).collect();
+    if !training.is_empty() {
+        let term = say(language, "Trainings that users hold", "Trainingen die gebruikers hebben");
+        page.pair(term, &training.join(", "));
+    }
     page.raw("</dl></section>\n");
 }

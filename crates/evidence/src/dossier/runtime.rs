@@ -6,7 +6,7 @@ use policy::Language;
 use registry::Model;
 
 use crate::html::Page;
-use crate::words::{long_date, number, say, training_data};
+use crate::words::{long_date, number, say};
 use crate::{NamedModel, Subject, Totals, purl};
 
 pub(super) fn sections(page: &mut Page, subject: &Subject<'_>, language: Language) {
@@ -37,15 +37,13 @@ fn model(page: &mut Page, model: &NamedModel<'_>, language: Language) {
 }
 
 fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language: Language) {
-    let yes_no = |yes| if yes { say(language, "open", "open") } else { say(language, "closed", "gesloten") };
     if let Some(description) = &entry.description {
         page.within("<p>", description, "</p>");
     }
     page.raw("<dl>");
     page.pair(say(language, "Status", "Status"), model_status(entry.status, language));
     page.pair(say(language, "Licence", "Licentie"), &entry.license);
-    page.pair(say(language, "Weights", "Gewichten"), yes_no(entry.weights_open));
-    page.pair(say(language, "Training data", "Trainingsdata"), training_data(&entry.training_data, language));
+    super::model::facts(page, entry, language);
     page.pair(say(language, "Languages", "Talen"), &entry.limits.languages.join(", "));
     page.pair(
         say(language, "Longest context", "Langste context"),
@@ -54,9 +52,23 @@ fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language:
     page.pair_code(say(language, "From", "Herkomst"), &purl::package(entry));
     let pinned = hex::encode(entry.sha256());
     page.pair_code(say(language, "Pinned, SHA-256", "Vastgelegd, SHA-256"), &pinned);
-    page.raw("<dt>").text(say(language, "Signed for", "Ondertekend voor")).raw("</dt><dd>");
-    match model.signed_sha256 {
-        Some(sha256) if sha256 == pinned => {
+    signed_for(page, say(language, "Signed for", "Ondertekend voor"), model.signed_sha256, &pinned, language);
+    if let Some(dossier) = entry.dossier_sha256().map(hex::encode) {
+        page.pair_code(say(language, "Dossier, SHA-256", "Modeldossier, SHA-256"), &dossier);
+        let term = say(language, "Dossier signed for", "Modeldossier ondertekend voor");
+        signed_for(page, term, model.signed_dossier_sha256, &dossier, language);
+    }
+    if let Some(why) = model.motivation {
+        page.pair(say(language, "Why this model", "Waarom dit model"), why);
+    }
+    page.raw("</dl>");
+}
+
+/// Whether what was signed is what is here.
+fn signed_for(page: &mut Page, term: &'static str, signed: Option<&str>, here: &str, language: Language) {
+    page.raw("<dt>").text(term).raw("</dt><dd>");
+    match signed {
+        Some(sha256) if sha256 == here => {
             page.within("<span class=\"good\">", say(language, "this hash", "deze hash"), "</span>")
         }
         Some(sha256) => {
@@ -66,13 +78,6 @@ fn entry_facts(page: &mut Page, model: &NamedModel<'_>, entry: &Model, language:
         None => page.within("<span class=\"none\">", say(language, "no hash", "geen hash"), "</span>"),
     };
     page.raw("</dd>");
-    for evaluation in &entry.evaluations {
-        let text = format!("{} {}", say(language, "valid until", "geldig tot"), evaluation.expires);
-        let term = format!("{} {}", say(language, "Evaluation", "Evaluatie"), evaluation.suite);
-        page.pair(&term, &text)
-            .pair_code(say(language, "Its report", "Het rapport"), &evaluation.report_sha256);
-    }
-    page.raw("</dl>");
 }
 
 fn model_status(status: registry::Status, language: Language) -> &'static str {

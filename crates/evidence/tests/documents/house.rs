@@ -35,14 +35,22 @@ description = "An open model for Dutch."
 source = { hf = "example/open-model", revision = "0123456789abcdef0123456789abcdef01234567" }
 files = [{ path = "open model.gguf", sha256 = "0707070707070707070707070707070707070707070707070707070707070707", size_bytes = 7 }]
 license = "EUPL-1.2"
-weights_open = true
-training_data = "unknown"
 limits = { context_tokens = 8192, languages = ["nl", "en"] }
-[[model.evaluation]]
-suite = "dutch-letters"
-report_sha256 = "4444444444444444444444444444444444444444444444444444444444444444"
-min = 0.8
-expires = "2027-01-01"
+[model.dossier]
+weights = "open"
+code = "part"
+training_data = "unknown"
+developer = "Voorbeeld B.V."
+country = "NL"
+packed_by = "Voorbeeld B.V."
+trained_on = "unknown"
+trained_until = "2025-06"
+training_kwh = 1200
+opt_outs = "yes"
+opt_outs_evidence = "https://example.org/opt-outs"
+legal_review = { by = "Juridische Zaken", date = "2026-01-05", review_by = "2027-01-05" }
+lineage = [{ name = "example/base-model", step = "afgestemd op brieven" }]
+limitations = "Verzint soms een verwijzing."
 "#;
 
 /// What belongs to the documents.
@@ -56,8 +64,9 @@ pub struct House {
 pub fn record(id: &str, title: &str, purpose: &str, accountability: &str) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let registry = Registry::parse(&models(), "models.toml").unwrap();
-    let pinned: String =
-        registry.entry("open-model").unwrap().sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = registry.entry("open-model").unwrap();
+    let [pinned, dossier] = [entry.sha256(), entry.dossier_sha256().unwrap()]
+        .map(|hash| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
     format!(
         r#"
 id = "{id}"
@@ -83,7 +92,20 @@ dpia = {{ sha256 = "{}", date = 2025-11-03T09:00:00Z, review_by = 2028-11-03T09:
 iama = {{ sha256 = "{}", date = 2025-11-10T09:00:00Z, review_by = 2026-05-10T09:00:00Z }}
 [model_sha256]
 open-model = "{pinned}"
+[model_dossier_sha256]
+open-model = "{dossier}"
+[model_motivation]
+open-model = "Geen open model kent zijn hele trainingsdata."
 {accountability}
+[[evaluation]]
+suite = "perplexity"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+max_age_days = 365
+[[evaluation]]
+suite = "dutch-letters"
+suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
+needed_for = "accepted"
+max_age_days = 90
 "#,
         quoted(title),
         quoted(purpose),
@@ -112,6 +134,10 @@ exit_plan = "Terug naar de tekstblokken; er is niets over te zetten."
 contact_email = "algoritmes@noorderhaaks.example"
 affected_groups = ["indieners van bezwaar", "medewerkers"]
 data_categories = ["naam en adres", "burgerservicenummer"]
+
+[informed]
+guidance = "ambtenaren"
+training = ["ai-basis"]
 "#;
 
 pub const PURPOSE: &str = "Juristen van Gemeente Noorderhaaks krijgen een concept van de beslissing op een bezwaarschrift. \
@@ -126,7 +152,20 @@ fn folder(text: &str, id: &str) -> Folder {
     folder.insert(policy::ROSTER_PATH.into(), roster);
     let seal = policy::seal_roster(&files(&folder), &signers.root).unwrap();
     folder.extend([seal]);
+    evaluate(&mut folder, &signers);
     folder
+}
+
+/// Two reports, of which the one of January is too old by June.
+fn evaluate(folder: &mut Folder, signers: &Signers) {
+    let registry = Registry::parse(&models(), "models.toml").unwrap();
+    let pinned: String =
+        registry.entry("open-model").unwrap().sha256().iter().map(|byte| format!("{byte:02x}")).collect();
+    let report = testkit::evaluations::report("open-model", &pinned, SIGNED_MS);
+    signers.evaluate(folder, report.clone());
+    let mut other = report;
+    other.suite.name = "dutch-letters".into();
+    signers.evaluate(folder, other);
 }
 
 /// Signed: a positive CIO, an FG with a check and two conditions in words of which one is met, pilot, then accepted.

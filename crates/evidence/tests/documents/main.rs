@@ -7,6 +7,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod boms;
 mod bundles;
 mod cards;
 mod dossiers;

@@ -53,13 +53,14 @@ async fn in_force(house: &House, loopback: bool) -> Vec<&'static str> {
 }
 
 /// What holds whatever the process says.
-const OF_THE_GATEWAY: [&str; 6] = [
+const OF_THE_GATEWAY: [&str; 7] = [
     "redaction-profile-loaded",
     "output-screened",
     "model-pinned",
     "prefix-cache-salted",
     "log-durable",
     "quota-in-force",
+    "guidance-acknowledged",
 ];
 
 #[tokio::test]

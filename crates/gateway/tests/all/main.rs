@@ -12,6 +12,7 @@ mod closed;
 mod controls;
 mod denials;
 mod fixed_fields;
+mod informed;
 mod places;
 mod privacy;
 mod quota;
@@ -19,7 +20,9 @@ mod receipts;
 mod reload;
 mod sealing;
 mod seeds;
+mod shared_quota;
 mod stores;
+mod tokens;
 
 use gateway::{Denied, Refusal};
 

@@ -9,8 +9,9 @@ use super::judge::Fault;
 use super::statement::{Moment, canonical};
 use crate::Error;
 use crate::accountability::Accountability;
+use crate::evaluation::Demand;
 use crate::files::PolicyFiles;
-use crate::use_case::{Assessment, Exemption, Limits, Share, UseCase, Window};
+use crate::use_case::{Assessment, Exemption, InformedUsers, Limits, Share, UseCase, Window};
 
 /// The parts of a use case as a signer saw them, by SHA-256 (lowercase hexadecimal).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub struct Covers {
     pub assessments: BTreeMap<String, String>,
     /// The pinned hash of each model that the record allows.
     pub models: BTreeMap<String, String>,
+    /// The dossier of each model that the record allows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dossiers: BTreeMap<String, String>,
     /// The redaction profile; `none` where its file is not there.
     pub redaction: String,
     /// The measures against risks, where their file is there.
@@ -41,6 +45,10 @@ struct View<'a> {
     organisation: &'a str,
     owner: &'a str,
     models: &'a BTreeSet<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    model_motivation: &'a BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    model_signature_required: bool,
     allowed_roles: &'a BTreeSet<String>,
     max_data_class: &'a str,
     redaction_profile: &'a str,
@@ -53,7 +61,24 @@ struct View<'a> {
     limits: BTreeMap<&'static str, String>,
     exemption: Option<[&'a str; 2]>,
     accountability: &'a Accountability,
+    // What the guidance says may change without new signatures: users acknowledge it anew.
+    guidance: Option<&'a str>,
+    training: &'a BTreeSet<String>,
     assessment_dates: BTreeMap<&'static str, [Moment; 2]>,
+    /// Left out where there are none, so that older signatures keep their meaning.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    evaluations: Vec<DemandView<'a>>,
+}
+
+/// A demanded evaluation as JSON.
+#[derive(Serialize)]
+struct DemandView<'a> {
+    suite: &'a str,
+    suite_sha256: &'a str,
+    needed_for: &'static str,
+    max_age_days: u32,
+    /// Least and most, by metric.
+    thresholds: BTreeMap<&'a str, [Option<String>; 2]>,
 }
 
 impl Covers {
@@ -71,6 +96,7 @@ impl Covers {
             record: digest(&record),
             assessments: assessments.iter().map(|(name, a)| ((*name).to_owned(), a.sha256.clone())).collect(),
             models: case.model_sha256.clone(),
+            dossiers: case.model_dossier_sha256.clone(),
             mitigations: files
                 .text(&format!("use-cases/{}.mitigations.toml", case.id))
                 .map(|text| digest(text.as_bytes())),
@@ -89,6 +115,9 @@ impl Covers {
         }
         for name in differing(&self.models, &now.models) {
             changed.push((Fault::ModelChanged, format!("the pinned hash of model {name}")));
+        }
+        for name in differing(&self.dossiers, &now.dossiers) {
+            changed.push((Fault::ModelChanged, format!("the dossier of model {name}")));
         }
         if self.mitigations != now.mitigations {
             changed.push((Fault::RecordChanged, "the file of measures".to_owned()));
@@ -129,7 +158,10 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         models,
         // Parts of their own.
         model_sha256: _,
+        model_dossier_sha256: _,
         evidence: _,
+        model_motivation,
+        model_signature_required,
         allowed_roles,
         max_data_class,
         redaction_profile,
@@ -141,6 +173,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         limits,
         exemption,
         accountability,
+        informed: InformedUsers { guidance, training },
+        evaluations,
         // The text, with its layout.
         sha256: _,
     } = case;
@@ -156,6 +190,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         organisation,
         owner,
         models,
+        model_motivation,
+        model_signature_required: *model_signature_required,
         allowed_roles,
         max_data_class: max_data_class.name(),
         redaction_profile,
@@ -168,7 +204,24 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         limits: counts(limits),
         exemption: exemption.as_ref().map(exempt),
         accountability,
+        guidance: guidance.as_deref(),
+        training,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
+        evaluations: evaluations.iter().map(demanded).collect(),
+    }
+}
+
+/// Every field is named here too.
+fn demanded(demand: &Demand) -> DemandView<'_> {
+    let Demand { suite, suite_sha256, needed_for, max_age_days, thresholds } = demand;
+    let text = |number: Option<crate::evaluation::Decimal>| number.map(|number| number.to_string());
+    let thresholds = thresholds.iter();
+    DemandView {
+        suite,
+        suite_sha256,
+        needed_for: needed_for.name(),
+        max_age_days: *max_age_days,
+        thresholds: thresholds.map(|(name, t)| (name.as_str(), [text(t.min), text(t.max)])).collect(),
     }
 }
 

@@ -49,6 +49,12 @@ impl Dossier {
             let detail = "under [model_sha256] in the record write its hash from models.toml";
             return Err(wrong(format!("model {model} is not pinned; {detail}")));
         }
+        if let Some(model) = case.models.iter().find(|model| !case.model_dossier_sha256.contains_key(*model))
+        {
+            let detail =
+                "under [model_dossier_sha256] in the record write what `proeftuin models show` prints";
+            return Err(wrong(format!("of model {model} the dossier is not named; {detail}")));
+        }
         let profile = format!("redaction/{}.toml", case.redaction_profile);
         if files.text(&profile).is_none() {
             return Err(Error::MissingFile { path: profile });

@@ -132,6 +132,8 @@ pub struct Approvals {
     pub sign_offs: Option<SignOffs>,
     /// Pinned hash of each model that the owner decided on.
     pub models: BTreeMap<String, String>,
+    /// SHA-256 of the dossier of each model that the owner decided on.
+    pub dossiers: BTreeMap<String, String>,
     /// What does not hold.
     pub findings: Vec<Finding>,
 }
@@ -190,6 +192,7 @@ pub(crate) fn approvals(case: &UseCase, files: &PolicyFiles, trust: &Trust) -> R
     };
     if approvals.owner_decision.is_some() {
         approvals.models = case.model_sha256.clone();
+        approvals.dossiers = case.model_dossier_sha256.clone();
     }
     judge.conditions(&letters, &mut approvals);
     approvals.findings = judge.findings;

@@ -21,10 +21,12 @@ pub use dossier::{
 pub use judge::{Advised, Approvals, Decided, Fault, Finding, SignOffs};
 pub(crate) use judge::{Trust, approvals, trust};
 pub use key::{PublicKey, SigningKey};
+pub(crate) use roster::Signer;
 pub use roster::{RosterSeal, TrustRoot};
 pub use statement::{
     Act, Advice, Check, Condition, Decision as OwnerDecision, Fulfilment, Moment, Role, Signed, Statement,
 };
+pub(crate) use statement::{canonical, pre_authentication};
 
 /// Name of the roster inside the policy folder.
 pub const ROSTER_PATH: &str = "roster.toml";

@@ -119,6 +119,7 @@ struct RosterFile {
     issued: Spanned<Datetime>,
     expires: Spanned<Datetime>,
     rules_sha256: Option<String>,
+    identity_sha256: Option<String>,
     #[serde(default)]
     signer: Vec<SignerRecord>,
 }
@@ -164,7 +165,7 @@ impl fmt::Display for Signer {
         let (from, until) = (date(self.from_ms), date(self.until_ms));
         write!(
             f,
-            "{:<6}{} for {} ({scope}), {from} to {until}",
+            "{:<10}{} for {} ({scope}), {from} to {until}",
             self.role.name(),
             self.person,
             self.organisation
@@ -180,6 +181,8 @@ pub(crate) struct Roster {
     pub expires_ms: i64,
     /// Digest of the rules the root keys approved, where they are not the built-in ones.
     pub rules_sha256: Option<String>,
+    /// Digest of the issuers and keys the root keys approved, where tokens are taken.
+    pub identity_sha256: Option<String>,
     pub signers: Vec<Signer>,
     sha256: String,
 }
@@ -234,6 +237,7 @@ impl Roster {
             issued_ms,
             expires_ms,
             rules_sha256: file.rules_sha256,
+            identity_sha256: file.identity_sha256,
             signers,
             sha256: hex::encode(Sha256::digest(text.as_bytes())),
         })

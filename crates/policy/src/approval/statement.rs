@@ -51,6 +51,8 @@ pub enum Role {
     Fg,
     /// The owner of the use case, who decides.
     Owner,
+    /// An evaluator, who signs reports of suites (see [`crate::SignedReport`]) and no statement on a use case.
+    Evaluator,
 }
 
 impl Role {
@@ -61,6 +63,7 @@ impl Role {
             Self::Cio => "cio",
             Self::Fg => "fg",
             Self::Owner => "owner",
+            Self::Evaluator => "evaluator",
         }
     }
 }
@@ -193,6 +196,7 @@ impl Statement {
             return Err("expires must be later than date".into());
         }
         match (&self.act, self.role) {
+            (_, Role::Evaluator) => Err("an evaluator signs reports, with: proeftuin eval sign".into()),
             (Act::Decision(_), Role::Owner) => Ok(()),
             (Act::Decision(_), _) => Err("the owner decides, and nobody else".into()),
             (_, Role::Owner) => Err("cio and fg advise; the owner decides".into()),
@@ -307,16 +311,19 @@ impl<T: Payload> Signed<T> {
 }
 
 /// RFC 8785.
-pub(super) fn canonical(value: &impl Serialize) -> Result<Vec<u8>, String> {
+pub(crate) fn canonical(value: &impl Serialize) -> Result<Vec<u8>, String> {
     serde_json_canonicalizer::to_vec(value).map_err(|error| error.to_string())
 }
 
-/// DSSE v1.0, pre-authentication encoding: `"DSSEv1" SP LEN(type) SP type SP LEN(body) SP body`.
 fn message<T: Payload>(statement: &T) -> Result<Vec<u8>, String> {
-    let body = canonical(statement)?;
-    let mut message = format!("DSSEv1 {} {} {} ", T::TYPE.len(), T::TYPE, body.len()).into_bytes();
-    message.extend_from_slice(&body);
-    Ok(message)
+    Ok(pre_authentication(T::TYPE, &canonical(statement)?))
+}
+
+/// DSSE v1.0, pre-authentication encoding: `"DSSEv1" SP LEN(type) SP type SP LEN(body) SP body`.
+pub(crate) fn pre_authentication(kind: &str, body: &[u8]) -> Vec<u8> {
+    let mut message = format!("DSSEv1 {} {kind} {} ", kind.len(), body.len()).into_bytes();
+    message.extend_from_slice(body);
+    message
 }
 
 mod signature_hex {

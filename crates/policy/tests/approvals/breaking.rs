@@ -124,6 +124,15 @@ const BREAKS: &[Break] = &[
     ("signed-model-changed", "another model is pinned", |_, f| {
         set_text(f, RECORD, &"07".repeat(32), &"08".repeat(32));
     }),
+    ("signed-model-changed", "another dossier is named", |_, f| {
+        set_text(f, RECORD, &"0d".repeat(32), &"0e".repeat(32));
+    }),
+    ("signed-record-changed", "a reason for the model is added", |_, f| {
+        f.get_mut(RECORD).unwrap().push_str("[model_motivation]\nopen-model = \"It is there.\"\n");
+    }),
+    ("signed-record-changed", "a signature of the model is demanded", |_, f| {
+        set_text(f, RECORD, "kind = \"pilot\"", "kind = \"pilot\"\nmodel_signature_required = true");
+    }),
     ("signed-redaction-changed", "another redaction profile", |_, f| {
         f.get_mut("redaction/default.toml").unwrap().push('\n');
     }),
@@ -197,6 +206,7 @@ fn short(s: &Signers, folder: &mut Folder, role: Role) {
         Role::Owner => return redecide(s, folder, until_now),
         Role::Cio => forge(folder, role, Act::Advice(positive()), &s.cio, until_now),
         Role::Fg => forge(folder, role, Act::Advice(positive()), &s.fg, until_now),
+        Role::Evaluator => panic!("an evaluator signs no statement"),
     }
     redecide(s, folder, |_| ());
 }
@@ -235,6 +245,20 @@ fn the_root_the_clock_and_the_model() {
     let model = other.entry.model.as_mut().unwrap();
     (model.pinned_sha256, model.loaded_sha256) = (Some([8; 32]), Some([8; 32]));
     assert_eq!(headline(&decide(&set, &other)), "model-not-as-signed");
+    let mut other = request();
+    other.entry.model.as_mut().unwrap().dossier.as_mut().unwrap().sha256 = [8; 32];
+    assert_eq!(headline(&decide(&set, &other)), "model-dossier-not-as-signed");
+}
+
+/// A record that does not name the dossier of its model takes no signature.
+#[test]
+fn a_dossier_must_be_named_to_be_signed() {
+    let mut folder = signed();
+    let table = format!("[model_dossier_sha256]\nopen-model = \"{}\"\n", "0d".repeat(32));
+    set_text(&mut folder, RECORD, &table, "");
+    let Err(error) = policy::Dossier::open(&files(&folder), "letters") else { panic!("opened") };
+    let said = error.to_string();
+    assert!(said.contains("open-model") && said.contains("[model_dossier_sha256]"), "{said}");
 }
 
 /// Files that cannot be read, or lie where they cannot belong, refuse the whole folder by name.

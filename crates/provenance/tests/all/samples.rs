@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
-    Digest, EndReason, EnergySource, EngineRef, FileRef, Finish, InputFacts, Intent, KeyIssued, KeyRevoked,
-    KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name, OutcomeFacts, PolicyLoaded, PolicyRefused,
-    Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts,
-    ServerStarted, ServerStopped, SpanId, Stage, Status, SubjectKey, SubjectKind, TraceId,
-    UnauthenticatedDenials, UnauthenticatedReason, UseCaseRef, Verdict,
+    Digest, EndReason, EnergySource, EngineRef, FileRef, Finish, GuidanceAcknowledged, GuidanceWithdrawn,
+    InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name,
+    OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts,
+    RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId, Stage, Status,
+    SubjectKey, SubjectKind, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
+    UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
 pub const ORIGIN: &str = "proeftuin.example/log";
@@ -180,6 +181,35 @@ pub fn leaves() -> Vec<Leaf> {
         }),
         Leaf::KeyRevoked(KeyRevoked { key_id: name("k1"), by: Some(by) }),
         Leaf::AdminRead(AdminRead { by, what: name("log_show"), records: 7, pseudonym: None }),
+        Leaf::GuidanceAcknowledged(GuidanceAcknowledged {
+            actor_pseudonym: Pseudonym([8; 32]),
+            key_epoch: 692,
+            guidance: name("staff"),
+            version: name("1"),
+            sha256: Digest([11; 32]),
+            key_id: Some(name("k1")),
+            by: None,
+        }),
+        Leaf::GuidanceWithdrawn(GuidanceWithdrawn {
+            actor_pseudonym: Pseudonym([8; 32]),
+            key_epoch: 692,
+            guidance: name("staff"),
+            by,
+        }),
+        Leaf::TrainingAttested(TrainingAttested {
+            actor_pseudonym: Pseudonym([8; 32]),
+            key_epoch: 692,
+            training: name("basics"),
+            until_ms: START_MS + 1,
+            attested_by: Pseudonym([12; 32]),
+            by,
+        }),
+        Leaf::TrainingWithdrawn(TrainingWithdrawn {
+            actor_pseudonym: Pseudonym([8; 32]),
+            key_epoch: 692,
+            training: name("basics"),
+            by,
+        }),
         Leaf::UnauthenticatedDenials(UnauthenticatedDenials {
             from_ms: START_MS,
             to_ms: START_MS + 60_000,

@@ -58,7 +58,7 @@ national! {
     EsDni "99999999A, A9999999A" "mod 23" ["dni*", "nie", "nif", "spaans*", "españ*", "spanish*", "spain*", "spanje*", "documento nacional*", "d.n.i*", "n.i.e*"];
     FiHetu "999999-999*, 999999A999*" "mod 31, date of birth" ["hetu*", "henkilötunnus*", "henkilotunnus*", "fins*", "finnish*", "finland*", "personbeteckning*"];
     FrNir "9 99 99 99 999 999 99" "mod 97" ["nir", "insee*", "sécurité sociale*", "securite sociale*", "frans*", "french*", "france*", "frankrijk*", "numéro de sécu*", "n° de sécu*", "n° sécu*", "carte vitale*"];
-    GrAmka "99999999999, 999999999" "Luhn and date of birth (AMKA); mod 11 (AFM)" ["amka*", "aμka*", "afm", "aφμ", "aΦm", "griek*", "greek*", "greece*", "a.m.k.a*"];
+    GrAmka "99999999999, 999999999" "Luhn and date of birth (AMKA); mod 11 (AFM)" ["amka*", "aμka*", "aφμ", "aΦm", "griek*", "greek*", "greece*", "a.m.k.a*"];
     HrOib "99999999999" "ISO 7064 mod 11,10" ["oib", "osobni identifikacijski*", "kroati*", "croati*"];
     HuSzemelyi "99999999999, 9999999999, 999 999 999" "mod 11, mod 10, date of birth" ["személyi*", "szemelyi*", "taj*", "adóazonosító*", "adoazonosito*", "hongaar*", "hongarije*", "hungar*", "személyazonosító*"];
     IePps "9999999A, 9999999AA" "mod 23" ["pps*", "ppsn*", "ppsno*", "iers*", "irish*", "ierland*", "ireland*", "personal public service*"];

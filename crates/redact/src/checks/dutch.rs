@@ -18,6 +18,11 @@ pub(crate) fn bsn(number: &str) -> bool {
     eleven(number) == Some(0)
 }
 
+/// Account number of before IBAN: Σ (9..1)·d ≡ 0 mod 11.
+pub(crate) fn account(number: &str) -> bool {
+    is_digits(number, 9) && weighted(number, &[9, 8, 7, 6, 5, 4, 3, 2, 1]).is_some_and(|sum| sum % 11 == 0)
+}
+
 /// Onderwijsnummer: begins with 10, and the sum of the 11-proef leaves 5.
 pub(crate) fn onderwijsnummer(number: &str) -> bool {
     number.len() == 9 && number.starts_with("10") && eleven(number) == Some(5)
@@ -46,6 +51,11 @@ pub(crate) fn travel_document(number: &str) -> bool {
         && middle.iter().all(u8::is_ascii_alphanumeric)
         && last.is_ascii_digit()
         && !bytes.contains(&b'O')
+}
+
+/// A passport of another country: five digits at least.
+pub(crate) fn foreign_document(number: &str) -> bool {
+    number.bytes().filter(u8::is_ascii_digit).count() >= 5
 }
 
 /// btw-id: mod 97-10 over the whole; omzetbelastingnummer: the nine digits pass the 11-proef.

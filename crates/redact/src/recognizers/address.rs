@@ -40,7 +40,7 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
         return None;
     }
     let (street_start, word) = street_before(scan, i, group.start)?;
-    let capital = word.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit());
+    let capital = word.chars().any(|c| c.is_uppercase() || c.is_ascii_digit());
     // Most numbers follow a small word: that is no street.
     if !capital && word.len() < SMALL_STREET_BYTES_MIN {
         return None;
@@ -107,6 +107,10 @@ fn tail(text: &str, at: usize) -> &str {
 fn street_before<'v>(scan: &Scan<'v>, i: usize, number: usize) -> Option<(usize, &'v str)> {
     let gap = number.checked_sub(1)?;
     let (mut start, mut word) = word_before(scan.text, gap)?;
+    // `Dorpsstraat nr. 12`.
+    if matches!(word, "nr." | "nr" | "nummer" | "no." | "huisnummer" | "huisnr.") {
+        (start, word) = word_before(scan.text, start.checked_sub(1)?)?;
+    }
     // `Plein 1944 12`: a year belongs to the name.
     let previous = i.checked_sub(1).and_then(|p| scan.groups().get(p));
     if previous.is_some_and(|p| p.len() == 4 && p.start == start && p.end == gap) {
@@ -167,6 +171,13 @@ pub(crate) fn run_start(text: &str, at: usize) -> usize {
 fn house_end(scan: &Scan<'_>, group: Group) -> usize {
     let rest = scan.slice(group.end, group.end.saturating_add(10).min(scan.text.len()));
     let rest = if rest.is_empty() { scan.text.get(group.end..).unwrap_or_default() } else { rest };
+    // `423 - 1`.
+    if let Some(after) = rest.strip_prefix(" - ") {
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        let alone = !after.get(digits..).is_some_and(|t| t.starts_with(char::is_alphanumeric));
+        let length = if (1..=3).contains(&digits) && alone { digits.saturating_add(3) } else { 0 };
+        return group.end.saturating_add(length);
+    }
     let (mark, after) = match rest.as_bytes().first() {
         Some(b'-' | b'/' | b' ') => (1, rest.get(1..).unwrap_or_default()),
         _ => (0, rest),
@@ -222,6 +233,10 @@ mod tests {
             ("Laan van Meerdervoort 41, Den Haag", "Laan van Meerdervoort 41"),
             ("hij zit in de Kerkstraat 12 vast", "Kerkstraat 12"),
             ("woonadres kerkstraat 12", "kerkstraat 12"),
+            ("aan de Dorpsstraat nr. 12 te", "Dorpsstraat nr. 12"),
+            ("'s-Gravenlandseweg 12", "'s-Gravenlandseweg 12"),
+            ("Van Heuven Goedhartlaan 13D", "Van Heuven Goedhartlaan 13D"),
+            ("Sint Jacobsstraat 423 - 1,", "Sint Jacobsstraat 423 - 1"),
             ("Jan Jansen, 2e Jan Steenstraat 5-hs, Amsterdam", "2e Jan Steenstraat 5-hs"),
         ] {
             assert_eq!(found(Kind::Address, text), vec![want.to_owned()], "{text}");

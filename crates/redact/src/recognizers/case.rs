@@ -14,6 +14,8 @@ const COURTS: &[&str] = &[
 const ROLLS: &[&str] = &["HA", "KG", "EJ", "FA", "JE", "KK", "OV", "VV", "CV", "EA", "HO", "JU", "BM"];
 const NUMBER_BYTES_MAX: usize = 40;
 const NUMBER_BYTES_MIN: usize = 4;
+/// Fewest digits of a number in short groups.
+const GROUPED_DIGITS_MIN: usize = 8;
 /// How far a label may stand before its number.
 const LABEL_GAP_BYTES_MAX: usize = 18;
 
@@ -37,7 +39,7 @@ impl Recognizer for CaseNumber {
                 continue;
             }
             let number = whole(scan, *group);
-            if number.len() < NUMBER_BYTES_MIN {
+            if number.len() < NUMBER_BYTES_MIN && scan.byte(number.end) != Some(b' ') {
                 continue;
             }
             let Some((start, end, reason)) = written(scan, number).or_else(|| labelled(scan, number)) else {
@@ -156,7 +158,7 @@ fn court_before(scan: &Scan<'_>, start: usize) -> Option<usize> {
 
 /// A number right after a word that announces a case.
 fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
-    let number = Group { start: number.start, end: fours_end(scan, number) };
+    let number = Group { start: number.start, end: grouped_end(scan, number) };
     let text = scan.slice(number.start, number.end);
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let plain = text.bytes().all(|b| b.is_ascii_digit());
@@ -166,6 +168,7 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     if !enough || is_date_like(text) || scan.attached_before(number.start) {
         return None;
     }
+    let around = scan.around(number.start, number.end);
     let mut near = scan
         .spoken
         .before(number.start, LABEL_GAP_BYTES_MAX)
@@ -174,35 +177,35 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
         Some(hit) => {
             let between = scan.slice(hit.end as usize, number.start);
             !between.contains([';', '\n'])
-                && !between.contains(". ")
+                && !between.trim_start_matches('.').contains(". ")
                 && !between.bytes().any(|b| b.is_ascii_digit())
         }
-        None => {
-            number.start == 0 && number.end == scan.text.len() && scan.spoken.label_says(Kind::CaseNumber)
-        }
+        None => around.labels_all_of(number.start, number.end, Kind::CaseNumber),
     };
-    if !said || scan.around(number.start, number.end).points(Kind::CaseNumber) <= 0 {
+    if !said || around.points(Kind::CaseNumber) <= 0 {
         return None;
     }
     Some((number.start, number.end, because("a number after its label", 32)))
 }
 
-/// Where a number in fours ends, as in `1234 5678 1234 5678`; its own end when it is none.
-fn fours_end(scan: &Scan<'_>, number: Group) -> usize {
-    let is_four = |text: &str| text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit());
+/// Where a number in short groups ends, as in `1234 5678 1234 5678`; its own end when it is none.
+fn grouped_end(scan: &Scan<'_>, number: Group) -> usize {
+    let is_short = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     let mut end = number.end;
-    while is_four(scan.slice(number.start, number.end)) && end.saturating_sub(number.start) < NUMBER_BYTES_MAX
+    while is_short(scan.slice(number.start, number.end))
+        && end.saturating_sub(number.start) < NUMBER_BYTES_MAX
     {
         let next = scan.word_around(end.saturating_add(1), end.saturating_add(1), 5);
-        if scan.byte(end) != Some(b' ') || !is_four(scan.slice(end.saturating_add(1), next.end)) {
+        if scan.byte(end) != Some(b' ') || !is_short(scan.slice(end.saturating_add(1), next.end)) {
             break;
         }
         end = next.end;
     }
-    end
+    let digits = scan.slice(number.start, end).bytes().filter(u8::is_ascii_digit).count();
+    if digits >= GROUPED_DIGITS_MIN { end } else { number.end }
 }
 
-/// `12-03-2024`, `2024-03-12`, `12/3/24`.
+/// `12-03-2024`, `2024-03-12`, `12/3/24`, `2020-2024`.
 fn is_date_like(text: &str) -> bool {
     let mut lens = [0_usize; 4];
     for (slot, part) in lens.iter_mut().zip(text.split(['-', '/', '.'])) {
@@ -211,7 +214,12 @@ fn is_date_like(text: &str) -> bool {
         }
         *slot = part.len();
     }
-    matches!(lens, [1..=2, 1..=2, 4 | 2, 0] | [4, 1..=2, 1..=2, 0])
+    let year = |part: &str| part.starts_with("19") || part.starts_with("20");
+    match lens {
+        [1..=2, 1..=2, 4 | 2, 0] | [4, 1..=2, 1..=2, 0] => true,
+        [4, 4, 0, 0] => text.split('-').count() == 2 && text.split('-').all(year),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -231,6 +239,7 @@ mod tests {
             ("ons kenmerk: VTH-24-0193", "VTH-24-0193"),
             ("CJIB-nummer 1234 5678 1234 5678 betaald", "1234 5678 1234 5678"),
             ("zaaknummer 10234567", "10234567"),
+            ("kenmerk CJIB 2 4012 3456 7890 12.", "2 4012 3456 7890 12"),
         ] {
             assert_eq!(found(Kind::CaseNumber, text), vec![want.to_owned()], "{text}");
         }

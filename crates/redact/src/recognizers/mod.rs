@@ -134,6 +134,13 @@ impl<'v> Scan<'v> {
         &self.marks.groups
     }
 
+    /// The same with the heads of its tables, for a whole text.
+    #[must_use]
+    pub(crate) fn with_columns(mut self) -> Self {
+        self.spoken = self.spoken.with_columns();
+        self
+    }
+
     /// Counts work, for the test that it grows with the text and no faster.
     pub(crate) fn step(&self) {
         #[cfg(test)]
@@ -275,7 +282,7 @@ pub(crate) mod tests {
     #[test]
     fn every_kind_has_a_recognizer() {
         let mut kinds: Vec<Kind> =
-            all().unwrap().iter().flat_map(|r| r.kinds()).chain(Names::new().unwrap().kinds()).collect();
+            all().unwrap().iter().flat_map(|r| r.kinds()).chain(Names::all().unwrap().kinds()).collect();
         kinds.sort();
         kinds.dedup();
         assert_eq!(kinds, Kind::ALL);

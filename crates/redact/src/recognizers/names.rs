@@ -3,6 +3,8 @@
 //! A name is judged by the sentence around it, so only whole texts are read: a stream of output shows no sentence until it
 //! is over.
 
+use std::sync::LazyLock;
+
 use super::{Candidate, Recognizer, Scan, age, because};
 use crate::names::{Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
@@ -18,8 +20,16 @@ pub(crate) struct Names {
     special: SpecialCategories,
 }
 
+/// The lists and the model are read once a process.
+static ALL: LazyLock<Option<Names>> = LazyLock::new(|| Names::new().ok());
+
 impl Names {
-    pub(crate) fn new() -> Result<Self, Error> {
+    /// The built-in lists and model.
+    pub(crate) fn all() -> Result<&'static Self, Error> {
+        ALL.as_ref().ok_or(Error::Internal("name model"))
+    }
+
+    fn new() -> Result<Self, Error> {
         Ok(Self { tagger: Tagger::new()?, special: SpecialCategories::new()? })
     }
 

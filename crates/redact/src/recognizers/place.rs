@@ -84,10 +84,33 @@ fn pair(scan: &Scan<'_>, first: usize) -> Option<(usize, usize, crate::finding::
                 )
             });
         if fits {
-            return Some((start, end, because("two coordinates", points)));
+            // Outside Europe, two numbers are more often a measurement.
+            let near = mark == "." && in_europe(scan.slice(start, middle), scan.slice(second, end));
+            let end = with_quarter(scan, end);
+            return match (near, scan.around(start, end).points(Kind::Coordinates) > 0) {
+                (true, _) => Some((start, end, because("two coordinates in Europe", points))),
+                (false, true) => Some((start, end, because("two coordinates", 30))),
+                (false, false) => None,
+            };
         }
     }
     None
+}
+
+/// Whether degrees lie between Iceland and Cyprus.
+fn in_europe(latitude: &str, longitude: &str) -> bool {
+    let whole = |text: &str| text.split('.').next().and_then(|w| w.parse::<i32>().ok());
+    matches!((whole(latitude), whole(longitude)), (Some(34..=71), Some(-25..=40)))
+}
+
+/// The end with the letter of its quarter, as in `4.8952° E`.
+fn with_quarter(scan: &Scan<'_>, end: usize) -> usize {
+    let rest = scan.text.get(end..).unwrap_or_default();
+    let letter = rest.trim_start_matches(['°', ' ', '"', '\'']);
+    let skipped = rest.len().saturating_sub(letter.len());
+    let alone = letter.starts_with(['N', 'S', 'E', 'O', 'W'])
+        && !letter.chars().nth(1).is_some_and(char::is_alphanumeric);
+    if skipped <= 3 && alone { end.saturating_add(skipped).saturating_add(1) } else { end }
 }
 
 /// One coordinate, after a word for it.
@@ -134,13 +157,14 @@ mod tests {
         for (text, want) in [
             ("op 52.46510, 5.61539 gezien", "52.46510, 5.61539"),
             ("(52.37021;4.89517)", "52.37021;4.89517"),
+            ("52.370216N 4.895168E.", "52.370216N 4.895168E"),
             ("lat: 52.37021", "52.37021"),
             ("52°22'12\" N", "52°22'12"),
             ("locatie 52,46510 5,61539", "52,46510 5,61539"),
         ] {
             assert_eq!(found(Kind::Coordinates, text), vec![want.to_owned()], "{text}");
         }
-        for text in ["52.3, 4.9", "pi is 3.14159", "koers 1.0823", "1.2345.6789"] {
+        for text in ["52.3, 4.9", "pi is 3.14159", "koers 1.0823", "0.1234, 0.5678", "1.2345.6789"] {
             assert_eq!(all_found(text), vec![], "{text}");
         }
     }

@@ -53,6 +53,10 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     if matches!(upper.as_str(), "SA" | "SD" | "SS") {
         return None;
     }
+    let yearly = matches!(four.get(..2), Some("19" | "20"));
+    if yearly && letters != upper && UNITS.binary_search(&upper.as_str()).is_ok() {
+        return None;
+    }
     let mut reasons = vec![shape(letters, gap, &upper)];
     let before = house_before(scan, i, group.start);
     let after = house_after(scan, end);
@@ -61,6 +65,10 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     }
     if place_follows(scan, end) {
         reasons.push(because("a place name follows", 15));
+    }
+    // `In 2015 AZ verslaan`: a year before a word in capitals.
+    if yearly && before.is_none() && after.is_none() {
+        reasons.push(because("may be a year", -20));
     }
     if scan.came_on(group.start) {
         reasons.push(because("part of a longer number", -30));

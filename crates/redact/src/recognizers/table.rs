@@ -57,6 +57,7 @@ macro_rules! rows {
 }
 
 rows! {
+    Iban "999999999" &["99.99.99.999"], dutch::account, 30 30 None;
     Bsn "999999999" NINE, dutch::bsn, 50 50 Some(25);
     Bsn "99999999" &[], dutch::bsn, 40 40 Some(15);
     Rsin "999999999" NINE, dutch::bsn, 38 38 Some(30);
@@ -65,6 +66,11 @@ rows! {
     VNummer "9999999999" &["999 999 9999", "9999 999 999"], any, 30 30 None;
     DrivingLicence "9999999999" &[], any, 30 30 None;
     TravelDocument "AA******9" &[], dutch::travel_document, 30 30 None;
+    TravelDocument "*********" &[], dutch::foreign_document, 30 30 None;
+    TravelDocument "********" &[], dutch::foreign_document, 30 30 None;
+    TravelDocument "999999999" &[], any, 30 30 None;
+    NumberPlate "9AAA999" &["9-AAA-999"], any, 30 30 None;
+    NumberPlate "AA999AA" &["AA-999-AA"], any, 30 30 None;
     Kvk "99999999" &["9999 9999", "99 99 99 99"], any, 30 30 None;
     Vestigingsnummer "999999999999" &["9999 9999 9999"], any, 30 30 None;
     Btw "nl999999999b99" &["AA999.999.999.A99", "AA 999 999 999 A99", "AA9999.99.999.A.99", "AA999999999.A.99"], dutch::btw, 80 80 Some(62);

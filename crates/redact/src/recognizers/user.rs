@@ -95,6 +95,12 @@ const fn is_name(b: u8) -> bool {
 /// The word after a label that ends at `end` and a sign such as `:`, `=` or "is".
 fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize)> {
     let rest = scan.text.get(end..)?;
+    if let Some(path) = rest.strip_prefix(".com/") {
+        let path = path.strip_prefix("in/").unwrap_or(path);
+        let from = scan.text.len().saturating_sub(path.len());
+        let length = path.bytes().take(NAME_BYTES_MAX).take_while(|b| is_name(*b)).count();
+        return (length >= 4).then(|| (from, from.saturating_add(length)));
+    }
     let label_end = end.saturating_add(
         rest.bytes().take(16).take_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')).count(),
     );
@@ -117,8 +123,10 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
         || name.trim_matches('@').contains('.');
     let handle = name.starts_with('@') && name.len() > 3;
     let letters = name.bytes().any(|b| b.is_ascii_alphabetic());
-    let right =
-        name.len() >= 3 && letters && !scan.attached_after(to) && (handle || (marked && (sure || looks)));
+    let right = name.len() >= 3
+        && letters
+        && !scan.attached_after(to)
+        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " "));
     right.then_some((from, to))
 }
 
@@ -151,6 +159,8 @@ mod tests {
             ("user: jvries01, rol", "jvries01"),
             ("op Twitter (@jandevries) geplaatst", "@jandevries"),
             ("zijn inlognaam is pjansen en", "pjansen"),
+            ("met inlognaam jvries2 werkt", "jvries2"),
+            ("https://www.linkedin.com/in/jan-de-vries-12345/", "jan-de-vries-12345"),
         ] {
             assert_eq!(found(Kind::UserName, text), vec![want.to_owned()], "{text}");
         }

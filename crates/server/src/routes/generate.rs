@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use gateway::{EndpointId, GenerationRequest, Trace};
 
-use super::bearer;
+use super::credentials;
 use crate::error::{ApiError, RECEIPT};
 use crate::router::{App, Call};
 use crate::shape::Shape;
@@ -18,7 +18,7 @@ const DEMO: HeaderName = HeaderName::from_static("x-proeftuin-demo");
 const AI_GENERATED: HeaderName = HeaderName::from_static("x-proeftuin-ai-generated");
 
 pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError> {
-    let caller = app.gateway.authenticate(bearer(&call.headers), call.endpoint.id, call.origin).await?;
+    let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
     let body = Body::parse(call.endpoint, &call.body)?;
     let (parsed, shape) = match call.endpoint.id {
         EndpointId::ChatCompletions => (chat::parse(body.value)?, Shape::Chat),

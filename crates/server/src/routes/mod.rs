@@ -1,13 +1,27 @@
 //! What answers each row of the endpoint table.
 
 pub(crate) mod generate;
+pub(crate) mod guidance;
 pub(crate) mod models;
 pub(crate) mod status;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
+use gateway::Credentials;
 
-/// The key of an `Authorization: Bearer` header. The scheme's name is case-insensitive (RFC 9110, 11.1).
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// Names the use case, where a token opens several. It is the header that OpenAI's own clients send when they are given a
+/// `project`, so no client needs a setting of ours.
+const USE_CASE: HeaderName = HeaderName::from_static("openai-project");
+
+/// What a request shows of who makes it.
+pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
+    // What is no text is no use case either; what is empty names none.
+    let named = headers.get(USE_CASE).map(|value| value.to_str().unwrap_or("?").trim());
+    let use_case = named.filter(|named| !named.is_empty());
+    Credentials { bearer: bearer(headers), use_case }
+}
+
+/// The key or token of an `Authorization: Bearer` header. The scheme's name is case-insensitive (RFC 9110, 11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())

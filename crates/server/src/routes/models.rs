@@ -5,13 +5,13 @@ use axum::response::{IntoResponse, Response};
 use gateway::{ModelCard, Refusal};
 use serde::Serialize;
 
-use super::bearer;
+use super::credentials;
 use crate::error::ApiError;
 use crate::router::{App, Call};
 use crate::wire::model::{Model, ModelList};
 
 async fn cards(app: &App, call: &Call) -> Result<Vec<ModelCard>, ApiError> {
-    let caller = app.gateway.authenticate(bearer(&call.headers), call.endpoint.id, call.origin).await?;
+    let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
     Ok(app.gateway.models(&caller).await?)
 }
 

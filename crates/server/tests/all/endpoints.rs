@@ -11,6 +11,10 @@ async fn good(site: &Site, id: EndpointId, path: &str) -> Reply {
         EndpointId::Completions => {
             site.post(path, &json!({"model": "tiny", "prompt": ["a", "b"], "n": 2})).await
         }
+        EndpointId::Acknowledge => {
+            let sha256 = site.get("/v1/proeftuin/guidance").await.json()["sha256"].clone();
+            site.post(path, &json!({"sha256": sha256})).await
+        }
         EndpointId::Model => site.get(&path.replace("{model}", "tiny")).await,
         _ => site.get(path).await,
     }
@@ -23,7 +27,10 @@ async fn every_endpoint_of_the_table() {
         let reply = good(&site, row.id, row.path).await;
         assert_eq!(reply.status, 200, "{}: {}", row.path, reply.body);
         let name = row.path.trim_matches('/').replace(['/', '{', '}'], "_");
-        insta::assert_snapshot!(format!("endpoint_{name}"), reply.shown());
+        // Of the page its head: what it may do. The rest is its source.
+        let shown = reply.shown();
+        let shown = shown.split("<!doctype").next().unwrap_or_default();
+        insta::assert_snapshot!(format!("endpoint_{name}"), shown);
     }
     site.house.stop_and_verify().await;
 }

@@ -107,6 +107,10 @@ impl Reply {
         let mut text = format!("{}\n", self.status);
         let ours = [
             "content-type",
+            "content-language",
+            "content-security-policy",
+            "cache-control",
+            "link",
             "retry-after",
             "www-authenticate",
             "x-should-retry",

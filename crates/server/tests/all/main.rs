@@ -11,6 +11,7 @@ mod admin;
 mod canary;
 mod endpoints;
 mod errors;
+mod guidance;
 mod http;
 mod scanned;
 mod streams;

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
 use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
-use ledger::{Faults, Ledger, NewKey};
+use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
@@ -31,6 +31,10 @@ const SIGNED_MS: i64 = 1_768_435_200_000;
 /// Whose use cases they are.
 const ORGANISATION: &str = "Ministry of Examples";
 
+/// A guidance that tests can read at a glance.
+const GUIDANCE_NL: &str = "# Afspraken\n\n- Lees elk antwoord na.\n";
+const GUIDANCE_EN: &str = "# Guidance\n\n- Check every answer.\n";
+
 /// Those who signed the records of every house.
 pub fn house_signers() -> Signers {
     Signers::new(ORGANISATION, SIGNED_MS)
@@ -50,6 +54,8 @@ pub struct HouseBuilder {
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
     serve: bool,
+    quota_store: QuotaStore,
+    informed: bool,
 }
 
 impl Default for HouseBuilder {
@@ -67,6 +73,8 @@ impl Default for HouseBuilder {
             facts: Box::new(|_| {}),
             generator: None,
             serve: true,
+            quota_store: QuotaStore::Sqlite,
+            informed: true,
         }
     }
 }
@@ -128,6 +136,18 @@ impl HouseBuilder {
         })
     }
 
+    /// Counters in the database of a URL.
+    pub fn quota_store(mut self, url: &str) -> Self {
+        self.quota_store = QuotaStore::parse(url).expect("the address of a database");
+        self
+    }
+
+    /// Nobody has read the guidance yet.
+    pub fn uninformed(mut self) -> Self {
+        self.informed = false;
+        self
+    }
+
     /// The model is held back until [`House::serve`].
     pub fn still_loading(mut self) -> Self {
         self.serve = false;
@@ -143,15 +163,19 @@ impl HouseBuilder {
         let verifier = log.verifier_key().clone();
         let store = Faults::default();
         let path = folder.path().join("ledger.sqlite");
-        let ledger = Ledger::open_with(path, store.clone()).expect("a new ledger");
+        let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
-        let policy = policy_folder(&mut self, serving.facts.pinned_sha256.expect("a pinned model"));
+        let policy = policy_folder(&mut self, &serving.facts);
+        let active_policy = active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy");
+        if self.informed {
+            inform(&ledger, &active_policy, &self);
+        }
         let parts = Parts {
             log,
             ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
             ledger,
-            policy: active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy"),
+            policy: active_policy,
             policy_source: source(&policy, &self.profiles),
             meter: Meter::in_folder(Path::new("/nowhere"), 20_000),
             places: self.places,
@@ -184,6 +208,7 @@ impl HouseBuilder {
             policy,
             unserved: Mutex::new(Some(serving)),
             keys,
+            quota_store: self.quota_store,
             folder,
         };
         if self.serve {
@@ -218,14 +243,35 @@ fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
     .collect()
 }
 
-fn policy_folder(house: &mut HouseBuilder, pinned_sha256: [u8; 32]) -> Arc<Mutex<Folder>> {
+/// Has everybody with a key, and those whom tests issue keys to, acknowledge every guidance.
+fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
+    let ids = house.use_cases.iter().map(|(id, _)| id).chain(&house.strays);
+    let actors = ids.map(|id| format!("actor of {id}"));
+    let tokens = ["jansen", "pietersen"].map(|subject| identity::actor_of(crate::tokens::ISSUER, subject));
+    let others = ["someone", "somebody", "one", "two"].map(str::to_owned).into_iter().chain(tokens);
+    for actor in actors.chain(others) {
+        for guidance in policy.guidance() {
+            let given =
+                Acknowledgement { version: guidance.version.clone(), sha256: guidance.sha256, at_ms: NOW_MS };
+            ledger.acknowledge(&actor, &guidance.id, given).expect("a new ledger");
+        }
+    }
+}
+
+fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Folder>> {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
     let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
+    for (language, text) in [("nl", GUIDANCE_NL), ("en", GUIDANCE_EN)] {
+        folder.insert(format!("guidance/ambtenaren.{language}.md"), text.to_owned());
+    }
     for (id, text) in &house.profiles {
         folder.insert(format!("redaction/{id}.toml"), text.clone());
     }
     for (id, text) in &house.use_cases {
-        folder.insert(format!("use-cases/{id}.toml"), text.replace("PINNED", &hex::encode(pinned_sha256)));
+        let pinned = hex::encode(model.pinned_sha256.expect("a pinned model"));
+        let dossier = hex::encode(model.dossier.as_ref().expect("a dossier").sha256);
+        let text = text.replace("PINNED", &pinned).replace("DOSSIER", &dossier);
+        folder.insert(format!("use-cases/{id}.toml"), text);
     }
     let signers = house_signers();
     signers.sign_all(&mut folder);

@@ -70,6 +70,7 @@ pub struct House {
     /// Not served yet, when the builder was told so.
     unserved: std::sync::Mutex<Option<Serving>>,
     keys: Vec<(String, String)>,
+    quota_store: ledger::QuotaStore,
     folder: TempDir,
 }
 
@@ -168,13 +169,14 @@ impl House {
     /// Stops the gateway, verifies its log, and gives the ledger as the next start would find it, with the folder.
     pub async fn close(self) -> (ledger::Ledger, TempDir) {
         self.stop_and_verify().await;
-        let Self { gateway, generator, folder, .. } = self;
+        let Self { gateway, generator, folder, quota_store, .. } = self;
         drop((gateway, generator));
         let path = folder.path().join("ledger.sqlite");
         let mut opened = None;
         // What settles on another thread has the file until it is done.
         until(|| {
-            opened = ledger::Ledger::open(&path).ok();
+            let (store, faults) = (quota_store.clone(), ledger::Faults::default());
+            opened = ledger::Ledger::open_with(&path, store, faults).ok();
             opened.is_some()
         })
         .await;

@@ -2,8 +2,8 @@
 
 use crate::signers::ACCOUNTABILITY;
 
-/// A pilot with its assessments, under the id `pilot`. The house writes the tiny model's hash where it says PINNED, and
-/// has it signed.
+/// A pilot with its assessments, under the id `pilot`. The house writes the tiny model's hash where it says PINNED, that of
+/// its dossier where it says DOSSIER, and has it signed.
 const PILOT: &str = r#"
 id = "pilot"
 kind = "pilot"
@@ -30,6 +30,8 @@ iama = { sha256 = "2222222222222222222222222222222222222222222222222222222222222
 
 [model_sha256]
 tiny = "PINNED"
+[model_dossier_sha256]
+tiny = "DOSSIER"
 "#;
 
 /// The pilot's record, with its questions answered.
@@ -48,9 +50,22 @@ source = {{ file = "/nowhere/tiny.gguf" }}
 files = [{{ path = "tiny.gguf", sha256 = "{sha256}", size_bytes = {size_bytes} }}]
 chat_template = {{ embedded = true, sha256 = "{template_sha256}" }}
 license = "CC0-1.0"
-weights_open = true
-training_data = "none: random weights"
 limits = {{ context_tokens = 4096, languages = ["nl"] }}
+[model.dossier]
+weights = "open"
+code = "open"
+training_data = "open"
+developer = "the tests"
+country = "NL"
+packed_by = "the tests"
+trained_on = "none: random weights"
+trained_until = "never"
+training_kwh = 0
+opt_outs = "yes"
+opt_outs_evidence = "nothing was used"
+legal_review = {{ by = "the tests", date = "2026-01-01", review_by = "2099-01-01" }}
+lineage = []
+limitations = "makes no sense"
 "#
     )
 }

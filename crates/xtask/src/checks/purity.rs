@@ -7,7 +7,7 @@ use crate::scan::{has_word, mask};
 use crate::tree::{File, Tree};
 use crate::violation::Violation;
 
-const PURE: &[&str] = &["evidence", "policy", "redact"];
+const PURE: &[&str] = &["evidence", "identity", "policy", "redact"];
 
 const IMPURE: &[&str] = &[
     "std::fs",

@@ -1,54 +1,47 @@
-//! Counters: never over, never lost, whatever threads, restarts and clocks do.
-
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+//! What holds wherever counters are kept.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ledger::{
-    Counter, Demand, Error, Exceeded, Failure, Faults, Ledger, Measure, Point, Reservation, Reserve, Scope,
-    Usage, Window,
-};
+use ledger::{Counter, Error, Failure, Faults, Ledger, Point, QuotaStore, Reservation, Reserve, Window};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
-const DAY_MS: i64 = 86_400_000;
+use crate::{DAY_MS, Kept, demand, exceeded, granted, requests_per_minute, tokens_per_day, usage};
 
-fn tokens_per_day(use_case: &str) -> Counter {
-    Counter { scope: Scope::UseCase(use_case.into()), measure: Measure::Tokens, window: Window::Day }
+/// Each of these, wherever counters are kept.
+macro_rules! everywhere {
+    ($($name:ident)*) => {
+        mod in_file {
+            use super::*;
+            $(#[test] fn $name() { super::$name(&Kept::in_file()); })*
+        }
+        mod in_postgres {
+            use super::*;
+            $(#[test] fn $name() { if let Some(kept) = Kept::in_postgres() { super::$name(&kept); } })*
+        }
+    };
 }
 
-fn requests_per_minute(key: &str) -> Counter {
-    Counter { scope: Scope::Key(key.into()), measure: Measure::Requests, window: Window::Minute }
+everywhere! {
+    reserve_settle_release
+    windows_begin_with_the_minute_and_the_day_in_utc
+    a_clock_set_back_opens_no_fresh_allowance
+    numbers_that_do_not_fit_are_over
+    threads_never_take_more_than_the_limit_and_lose_nothing
+    counters_survive_a_restart_and_lost_reservations_end_with_it
+    pruning_forgets_what_is_long_past_only
+    two_hundred_callers_take_exactly_the_limit
+    every_failure_of_the_store_is_an_error_and_takes_nothing
+    replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept
+    a_process_killed_at_work_loses_nothing_it_had_settled
+    a_ledger_is_two_numbers_a_counter
 }
 
-fn demand(counter: Counter, amount: u64, limit: u64) -> Demand {
-    Demand { counter, amount, limit }
-}
-
-fn granted(ledger: &Ledger, demands: &[Demand], now_ms: i64) -> Reservation {
-    match ledger.reserve(demands, now_ms).unwrap() {
-        Reserve::Granted(reservation) => reservation,
-        Reserve::Exceeded(exceeded) => panic!("{exceeded:?}"),
-    }
-}
-
-fn exceeded(ledger: &Ledger, demands: &[Demand], now_ms: i64) -> Exceeded {
-    match ledger.reserve(demands, now_ms).unwrap() {
-        Reserve::Granted(reservation) => panic!("{reservation:?}"),
-        Reserve::Exceeded(exceeded) => exceeded,
-    }
-}
-
-fn usage(ledger: &Ledger, counter: &Counter, now_ms: i64) -> (u64, u64) {
-    let Usage { used, reserved } = ledger.usage(counter, now_ms).unwrap();
-    (used, reserved)
-}
-
-#[test]
-fn reserve_settle_release() {
-    let ledger = Ledger::in_memory().unwrap();
+fn reserve_settle_release(kept: &Kept) {
+    let ledger = kept.open();
     let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
     let demands = [demand(tokens.clone(), 60, 100), demand(requests.clone(), 1, 2)];
     let first = granted(&ledger, &demands, 0);
@@ -72,9 +65,8 @@ fn reserve_settle_release() {
     assert_eq!(over.retry_after_ms, 1);
 }
 
-#[test]
-fn windows_begin_with_the_minute_and_the_day_in_utc() {
-    let ledger = Ledger::in_memory().unwrap();
+fn windows_begin_with_the_minute_and_the_day_in_utc(kept: &Kept) {
+    let ledger = kept.open();
     let requests = requests_per_minute("key");
     let one = [demand(requests.clone(), 1, 1)];
     ledger.settle(granted(&ledger, &one, 59_999), 0).unwrap();
@@ -88,9 +80,8 @@ fn windows_begin_with_the_minute_and_the_day_in_utc() {
     ledger.settle(granted(&ledger, &day, DAY_MS), 5).unwrap();
 }
 
-#[test]
-fn a_clock_set_back_opens_no_fresh_allowance() {
-    let ledger = Ledger::in_memory().unwrap();
+fn a_clock_set_back_opens_no_fresh_allowance(kept: &Kept) {
+    let ledger = kept.open();
     let one = [demand(requests_per_minute("key"), 1, 1)];
     for minute in 0..10 {
         ledger.settle(granted(&ledger, &one, minute * 60_000), 0).unwrap();
@@ -107,9 +98,8 @@ fn a_clock_set_back_opens_no_fresh_allowance() {
     assert_eq!(usage(&ledger, &tokens, DAY_MS), (0, 0));
 }
 
-#[test]
-fn numbers_that_do_not_fit_are_over() {
-    let ledger = Ledger::in_memory().unwrap();
+fn numbers_that_do_not_fit_are_over(kept: &Kept) {
+    let ledger = kept.open();
     let tokens = tokens_per_day("letters");
     exceeded(&ledger, &[demand(tokens.clone(), u64::MAX, u64::MAX)], 0);
     let half = i64::MAX as u64;
@@ -124,11 +114,9 @@ fn numbers_that_do_not_fit_are_over() {
     }
 }
 
-#[test]
-fn threads_never_take_more_than_the_limit_and_lose_nothing() {
+fn threads_never_take_more_than_the_limit_and_lose_nothing(kept: &Kept) {
     const LIMIT: u64 = 1000;
-    let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path().join("ledger.db")).unwrap();
+    let ledger = kept.open();
     let tokens = tokens_per_day("letters");
     let (settled, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
@@ -160,19 +148,16 @@ fn threads_never_take_more_than_the_limit_and_lose_nothing() {
     assert!(used <= LIMIT && refused.into_inner() > 0, "the limit was reached: {used}");
 }
 
-#[test]
-fn counters_survive_a_restart_and_lost_reservations_end_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
+fn counters_survive_a_restart_and_lost_reservations_end_with_it(kept: &Kept) {
     let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
     let demands = [demand(tokens.clone(), 60, 100), demand(requests.clone(), 1, 2)];
-    let ledger = Ledger::open(&path).unwrap();
+    let ledger = kept.open();
     assert_eq!((ledger.recovered().tokens_charged, ledger.recovered().requests_charged), (0, 0));
     ledger.settle(granted(&ledger, &demands, 0), 30).unwrap();
     let lost = granted(&ledger, &demands, 0);
     exceeded(&ledger, &demands, 0);
     drop(ledger);
-    let ledger = Ledger::open(&path).unwrap();
+    let ledger = kept.open();
     assert_eq!((ledger.recovered().tokens_charged, ledger.recovered().requests_charged), (60, 1));
     assert_eq!((usage(&ledger, &tokens, 0), usage(&ledger, &requests, 0)), ((90, 0), (2, 0)));
     // A reservation of before was ended already: it is not given back twice, at the cost of a newer one.
@@ -183,9 +168,8 @@ fn counters_survive_a_restart_and_lost_reservations_end_with_it() {
     exceeded(&ledger, &[demand(requests, 1, 2)], 0);
 }
 
-#[test]
-fn pruning_forgets_what_is_long_past_only() {
-    let ledger = Ledger::in_memory().unwrap();
+fn pruning_forgets_what_is_long_past_only(kept: &Kept) {
+    let ledger = kept.open();
     let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
     let demands = [demand(tokens.clone(), 5, 10), demand(requests.clone(), 1, 10)];
     ledger.settle(granted(&ledger, &demands, 0), 5).unwrap();
@@ -201,12 +185,9 @@ fn pruning_forgets_what_is_long_past_only() {
 }
 
 /// Many reservations share a transaction, and each is judged on its own: exactly the limit gets through.
-#[test]
-fn two_hundred_callers_take_exactly_the_limit() {
+fn two_hundred_callers_take_exactly_the_limit(kept: &Kept) {
     const LIMIT: u64 = 37;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    let ledger = Ledger::open(&path).unwrap();
+    let ledger = kept.open();
     let (tokens, requests) = (tokens_per_day("letters"), requests_per_minute("key"));
     let wanted = [demand(requests.clone(), 1, LIMIT), demand(tokens.clone(), 10, 1_000_000)];
     let through = AtomicU64::new(0);
@@ -226,22 +207,22 @@ fn two_hundred_callers_take_exactly_the_limit() {
     let before = ledger.standings().unwrap();
     assert_eq!(usage(&ledger, &requests, 0), (LIMIT, 0));
     drop(ledger);
-    assert_eq!(Ledger::open(&path).unwrap().standings().unwrap(), before);
+    assert_eq!(kept.open().standings().unwrap(), before);
 }
 
 /// Wherever it fails, whoever asked is told, and nothing was taken.
-#[test]
-fn every_failure_of_the_store_is_an_error_and_takes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+fn every_failure_of_the_store_is_an_error_and_takes_nothing(kept: &Kept) {
     let faults = Faults::default();
-    let ledger = Ledger::open_with(folder.path().join("ledger.db"), faults.clone()).unwrap();
+    let ledger = kept.open_with(faults.clone());
     let tokens = tokens_per_day("letters");
     let wanted = [demand(tokens.clone(), 6, 10)];
     for point in [Point::Begin, Point::Step, Point::Commit] {
         for failure in [Failure::Full, Failure::InputOutput, Failure::Corrupt, Failure::Busy] {
             faults.strike(point, failure);
             assert!(matches!(ledger.reserve(&wanted, 0), Err(Error::Database(_))), "{point:?} {failure:?}");
-            assert!(matches!(ledger.look(&wanted, 0), Err(Error::Database(_))), "{point:?} {failure:?}");
+            // Whoever only reads in a shared database commits nothing.
+            let commits = point != Point::Commit || kept.url == "sqlite";
+            assert_eq!(ledger.look(&wanted, 0).is_err(), commits, "{point:?} {failure:?}");
             faults.heal();
             assert_eq!(usage(&ledger, &tokens, 0), (0, 0), "{point:?} {failure:?}");
         }
@@ -253,11 +234,8 @@ fn every_failure_of_the_store_is_an_error_and_takes_nothing() {
     assert!(matches!(ledger.reserve(&wanted, 0), Err(Error::WriterGone)), "a writer that ended stays ended");
 }
 
-#[test]
-fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    let ledger = Ledger::open(&path).unwrap();
+fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept(kept: &Kept) {
+    let ledger = kept.open();
     assert_eq!(ledger.latest_ms(), None);
     let demands = [demand(tokens_per_day("letters"), 6, 100), demand(requests_per_minute("key"), 1, 9)];
     ledger.settle(granted(&ledger, &demands, 5000), 4).unwrap();
@@ -273,20 +251,22 @@ fn replacing_the_counters_says_how_many_differ_and_the_latest_moment_is_kept() {
     assert_eq!(ledger.replace(standings.clone(), 2 * DAY_MS).unwrap(), 0);
     assert_eq!(ledger.standings().unwrap().len(), 1, "the minute is long past");
     drop(ledger);
-    let ledger = Ledger::open(&path).unwrap();
+    let ledger = kept.open();
     assert_eq!(ledger.latest_ms(), Some(5000));
     ledger.accept_clock(1000).unwrap();
     drop(ledger);
-    assert_eq!(Ledger::open(&path).unwrap().latest_ms(), Some(1000));
+    assert_eq!(kept.open().latest_ms(), Some(1000));
 }
 
 const CRASH_PATH: &str = "LEDGER_CRASH_TEST_PATH";
+const CRASH_URL: &str = "LEDGER_CRASH_TEST_URL";
 
 /// The other process of the next test: settles one token at a time, says so, and never ends by itself.
 #[test]
 fn process_that_is_killed() {
     let Ok(path) = std::env::var(CRASH_PATH) else { return };
-    let ledger = Ledger::open(path).unwrap();
+    let store = QuotaStore::parse(&std::env::var(CRASH_URL).unwrap()).unwrap();
+    let ledger = Ledger::open_with(path, store, Faults::default()).unwrap();
     let wanted =
         [demand(tokens_per_day("letters"), 10, 1_000_000), demand(requests_per_minute("key"), 1, 1_000_000)];
     loop {
@@ -298,16 +278,14 @@ fn process_that_is_killed() {
     }
 }
 
-#[test]
-fn a_process_killed_at_work_loses_nothing_it_had_settled() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
+fn a_process_killed_at_work_loses_nothing_it_had_settled(kept: &Kept) {
     let mut heard = 0;
     for round in 1..=3u64 {
-        let before = Ledger::open(&path).unwrap().usage(&tokens_per_day("letters"), 0).unwrap();
+        let before = kept.open().usage(&tokens_per_day("letters"), 0).unwrap();
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "process_that_is_killed", "--nocapture"])
-            .env(CRASH_PATH, &path)
+            .args(["--exact", "shared::process_that_is_killed", "--nocapture"])
+            .env(CRASH_PATH, kept.path())
+            .env(CRASH_URL, &kept.url)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -320,7 +298,7 @@ fn a_process_killed_at_work_loses_nothing_it_had_settled() {
         child.kill().unwrap();
         settled += lines.filter(|line| line.contains("settled")).count() as u64;
         child.wait().unwrap();
-        let ledger = Ledger::open(&path).unwrap();
+        let ledger = kept.open();
         let after = ledger.usage(&tokens_per_day("letters"), 0).unwrap();
         // One settlement may have become durable without its word having come through.
         let gained = after.used - before.used - ledger.recovered().tokens_charged;
@@ -352,18 +330,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Against a model that is two numbers a counter.
-    #[test]
-    fn a_ledger_is_two_numbers_a_counter(history in proptest::collection::vec(step(), 1..30)) {
+/// Against a model that is two numbers a counter.
+fn a_ledger_is_two_numbers_a_counter(kept: &Kept) {
+    let mut runner =
+        TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) });
+    let cases = AtomicU64::new(0);
+    let histories = proptest::collection::vec(step(), 1..30);
+    let outcome = runner.run(&histories, |history| {
         const LIMIT: u64 = 100;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let mut ledger = Some(Ledger::open(&path).unwrap());
+        // A new file for each history, and scopes of its own in a database that is kept.
+        let case = cases.fetch_add(1, Ordering::Relaxed);
+        let kept = Kept::at(&kept.url);
+        let mut ledger = Some(kept.open());
         let mut model: HashMap<(u8, u8), (u64, u64)> = HashMap::new();
         let mut open: Vec<(Reservation, (u8, u8), u64)> = Vec::new();
-        let counter = |scope: u8| Counter { window: Window::Minute, ..tokens_per_day(&scope.to_string()) };
+        let counter =
+            |scope: u8| Counter { window: Window::Minute, ..tokens_per_day(&format!("{case}-{scope}")) };
         for step in history {
             let now = ledger.as_ref().unwrap();
             match step {
@@ -383,19 +365,23 @@ proptest! {
                         }
                     }
                 }
-                Step::Settle { actual } => if let Some((reservation, at, amount)) = open.pop() {
-                    now.settle(reservation, actual).unwrap();
-                    let state = model.get_mut(&at).unwrap();
-                    *state = (state.0 + actual, state.1 - amount);
-                },
-                Step::Release => if let Some((reservation, at, amount)) = open.pop() {
-                    now.release(reservation).unwrap();
-                    model.get_mut(&at).unwrap().1 -= amount;
-                },
+                Step::Settle { actual } => {
+                    if let Some((reservation, at, amount)) = open.pop() {
+                        now.settle(reservation, actual).unwrap();
+                        let state = model.get_mut(&at).unwrap();
+                        *state = (state.0 + actual, state.1 - amount);
+                    }
+                }
+                Step::Release => {
+                    if let Some((reservation, at, amount)) = open.pop() {
+                        now.release(reservation).unwrap();
+                        model.get_mut(&at).unwrap().1 -= amount;
+                    }
+                }
                 Step::Restart => {
                     open.clear();
                     drop(ledger.take());
-                    ledger = Some(Ledger::open(&path).unwrap());
+                    ledger = Some(kept.open());
                     let charged = ledger.as_ref().unwrap().recovered().tokens_charged;
                     prop_assert_eq!(charged, model.values().map(|state| state.1).sum::<u64>());
                     model.values_mut().for_each(|state| *state = (state.0 + state.1, 0));
@@ -406,5 +392,7 @@ proptest! {
                 prop_assert_eq!(held, state);
             }
         }
-    }
+        Ok(())
+    });
+    outcome.unwrap();
 }
