@@ -1,5 +1,5 @@
 //! Prints what is cut from texts, for measuring against other programs: reads lines of JSON with a `text` each, writes for each
-//! a line `[[start, end, kind], …]` in characters. `cargo run --release -p redact --example spans -- FILE`.
+//! a line `[[start, end, kind], …]` in characters. `cargo run --release -p redact --example spans -- FILE [--names]`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -15,8 +15,8 @@ use redact::{Profile, Redactor};
 
 fn main() {
     let path = std::env::args().nth(1).expect("a file of lines of JSON");
-    let profile = if std::env::args().any(|a| a == "--no-names") {
-        Profile::default().without_names()
+    let profile = if std::env::args().any(|a| a == "--names") {
+        Profile::default().with_names()
     } else {
         Profile::default()
     };

@@ -35,9 +35,6 @@ pub struct KindRule {
     pub unresolved: u8,
 }
 
-const fn yes() -> bool {
-    true
-}
 const fn default_action() -> Action {
     Action::Pseudonymise
 }
@@ -73,7 +70,7 @@ impl Default for Limits {
 /// A redaction profile: the rule of each kind, and the limits.
 ///
 /// ```toml
-/// names = true           # false: numbers and addresses only
+/// names = true           # names, places and special categories too; left out: numbers and addresses only
 /// [kinds.bsn]
 /// action = "mask"        # pseudonymise (default), mask, refuse, allow
 /// threshold = 60         # 0–100
@@ -84,14 +81,14 @@ impl Default for Limits {
 pub struct Profile {
     rules: BTreeMap<Kind, KindRule>,
     limits: Limits,
-    without_names: bool,
+    names: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     /// Whether names of people are looked for, and what is said of them.
-    #[serde(default = "yes")]
+    #[serde(default)]
     names: bool,
     #[serde(default)]
     kinds: BTreeMap<Key, KindRule>,
@@ -122,7 +119,7 @@ impl Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
-        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits, without_names: !wire.names };
+        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits, names: wire.names };
         for (Key(kind), rule) in wire.kinds {
             if rule.threshold > 100 || rule.unresolved > 100 {
                 let header = format!("kinds.{}", kind.id());
@@ -153,13 +150,13 @@ impl Profile {
     /// Whether names are looked for, and what is said of people.
     #[must_use]
     pub const fn names(&self) -> bool {
-        !self.without_names
+        self.names
     }
 
-    /// The same profile without looking for names: numbers and addresses only.
+    /// The same profile, looking for names too.
     #[must_use]
-    pub const fn without_names(mut self) -> Self {
-        self.without_names = true;
+    pub const fn with_names(mut self) -> Self {
+        self.names = true;
         self
     }
 

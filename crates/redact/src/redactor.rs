@@ -196,9 +196,10 @@ impl<'r> Work<'r> {
         Redaction { texts, findings, counts, refused, unresolved, look_alikes, vault: self.vault.finish() }
     }
 
-    fn plan(&mut self, text: &str, label: Option<&str>) -> Result<Plan, Error> {
+    fn plan(&mut self, text: &str, label: Option<&str>, rewritten: bool) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
-        let depth = Depth::Whole { names: self.known.as_ref() };
+        // A key or a tool may be called `Jan`; there is no sentence around it to tell.
+        let depth = Depth::Whole { names: self.known.as_ref().filter(|_| rewritten) };
         let scored = self.redactor.detector.detect(text, label, limit, depth)?;
         let look_alikes = placeholder::look_alikes(text);
         self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
@@ -222,7 +223,7 @@ impl<'r> Work<'r> {
         text: &str,
         place: Option<&Leaf<'_>>,
     ) -> Result<Zeroizing<String>, Error> {
-        let plan = self.plan(text, place.and_then(|p| p.label))?;
+        let plan = self.plan(text, place.and_then(|p| p.label), true)?;
         let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
         let mut at = 0;
         for cut in &plan.cuts {
@@ -250,7 +251,7 @@ impl<'r> Work<'r> {
         label: Option<&str>,
         pointer: &dyn Fn() -> String,
     ) -> Result<(), Error> {
-        let plan = self.plan(text, label)?;
+        let plan = self.plan(text, label, false)?;
         if let Some(kind) = plan.cuts.iter().find_map(|cut| cut.kind) {
             return Err(Error::Fixed { input_index: index, pointer: pointer(), kind });
         }

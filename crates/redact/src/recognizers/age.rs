@@ -132,8 +132,13 @@ fn ends_with(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::found;
+    use super::super::tests::named;
     use crate::Kind;
+
+    fn found(kind: Kind, text: &str) -> Vec<String> {
+        let of_kind = named(text).into_iter().filter(|(found, _)| *found == kind);
+        of_kind.map(|(_, text)| text).collect()
+    }
 
     #[test]
     fn ages_are_somebodys() {

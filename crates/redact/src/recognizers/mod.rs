@@ -249,6 +249,13 @@ pub(crate) mod tests {
         REDACTOR.scan(text).unwrap().into_iter().map(|f| (f.kind, text[f.start..f.end].to_owned())).collect()
     }
 
+    /// Everything found in `text` where names are looked for.
+    pub(crate) fn named(text: &str) -> Vec<(Kind, String)> {
+        static NAMED: LazyLock<Redactor> =
+            LazyLock::new(|| Redactor::new(Profile::default().with_names()).unwrap());
+        NAMED.scan(text).unwrap().into_iter().map(|f| (f.kind, text[f.start..f.end].to_owned())).collect()
+    }
+
     /// The best score of any candidate of `kind` in `text`; 0 without one.
     pub(crate) fn best(kind: Kind, text: &str) -> u8 {
         let seen = REDACTOR.explain(text).unwrap().seen;

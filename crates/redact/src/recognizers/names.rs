@@ -142,7 +142,7 @@ fn special(scan: &Scan<'_>, fact: &Fact) -> Candidate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::all_found;
+    use super::super::tests::named as all_found;
     use super::*;
 
     #[test]
