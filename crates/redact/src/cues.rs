@@ -1,12 +1,10 @@
 //! Context: words near a candidate that speak for or against it.
 //!
-//! One automaton holds the words of all kinds and reads a text once; each candidate then looks at the words around it.
+//! The words of all kinds are looked up once, where a word begins; each candidate then looks at the words around it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::catalogue::{Entry, entries};
 use crate::columns::Columns;
@@ -26,17 +24,28 @@ const OTHER_KIND_POINTS: i16 = -10;
 /// How far past a cue after the candidate we look for a number that the cue announces.
 const ANNOUNCED_CHARS_MAX: usize = 20;
 
-/// The cues of all kinds. A cue begins and ends at a word boundary unless written with `*` there, and ignores ASCII case.
+/// The cues of all kinds. A cue begins at a word boundary, ends at one unless written with `*`, and ignores ASCII case.
 pub(crate) struct Cues {
-    automaton: AhoCorasick,
     words: Vec<Word>,
+    /// Words by a hash of their first three bytes, and those of one or two bytes by their first.
+    long: Vec<Vec<u32>>,
+    short: Vec<Vec<u32>>,
+    /// Whether any word begins with this byte.
+    opens: [bool; 256],
+}
+
+/// Buckets of words.
+const BUCKETS: usize = 8192;
+
+fn bucket(one: u8, two: u8, three: u8) -> usize {
+    let [one, two, three] = [one, two, three].map(|b| usize::from(b.to_ascii_lowercase()));
+    (one.wrapping_mul(961) ^ two.wrapping_mul(37) ^ three.wrapping_mul(1021)) % BUCKETS
 }
 
 struct Word {
     text: String,
     /// The digits that the word stands for.
     numeral: Option<String>,
-    open_start: bool,
     open_end: bool,
     positive: KindSet,
     negative: KindSet,
@@ -77,7 +86,6 @@ impl Cues {
             .map(|(written, (positive, negative))| Word {
                 text: written.trim_matches('*').to_owned(),
                 numeral: None,
-                open_start: written.starts_with('*'),
                 open_end: written.ends_with('*'),
                 positive,
                 negative,
@@ -86,46 +94,78 @@ impl Cues {
         words.extend(numeral_words().into_iter().map(|(word, digits)| Word {
             text: word,
             numeral: Some(digits),
-            open_start: false,
             open_end: false,
             positive: KindSet::default(),
             negative: KindSet::default(),
         }));
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words.iter().map(|w| w.text.as_bytes()))
-            .map_err(|_| Error::Internal("cue table"))?;
-        Ok(Self { automaton, words })
+        let mut cues = Self {
+            words,
+            long: vec![Vec::new(); BUCKETS],
+            short: vec![Vec::new(); 256],
+            opens: [false; 256],
+        };
+        for (at, word) in (0_u32..).zip(&cues.words) {
+            let list = match word.text.as_bytes() {
+                &[one, two, three, ..] => cues.long.get_mut(bucket(one, two, three)),
+                &[one, ..] => cues.short.get_mut(usize::from(one)),
+                [] => None,
+            };
+            list.ok_or(Error::Internal("cue table"))?.push(at);
+            let first = word.text.as_bytes().first().copied().unwrap_or_default();
+            for byte in [first, first.to_ascii_uppercase()] {
+                if let Some(opens) = cues.opens.get_mut(usize::from(byte)) {
+                    *opens = true;
+                }
+            }
+        }
+        Ok(cues)
     }
 
     /// Every cue, for the detector digest.
     pub(crate) fn canonical(&self) -> String {
         let line = |w: &Word| {
-            let (start, end) = (if w.open_start { "*" } else { "" }, if w.open_end { "*" } else { "" });
-            format!("{start}{}{end} {:?} {:?} {:?}\n", w.text, w.positive, w.negative, w.numeral)
+            let end = if w.open_end { "*" } else { "" };
+            format!("{}{end} {:?} {:?} {:?}\n", w.text, w.positive, w.negative, w.numeral)
         };
         self.words.iter().map(line).collect()
     }
 
     /// Every cue in `text`, by its end.
     pub(crate) fn hits(&self, text: &str) -> Vec<Hit> {
+        let bytes = text.as_bytes();
         let mut hits = Vec::new();
-        for found in self.automaton.find_overlapping_iter(text) {
-            let at = found.pattern().as_usize();
-            let Some(word) = self.words.get(at) else { continue };
-            if !bounded(text, found.start(), found.end(), word) {
+        let mut before = b' ';
+        for (at, &byte) in bytes.iter().enumerate() {
+            let inside = before.is_ascii_alphanumeric()
+                && byte.is_ascii_alphanumeric()
+                && !(before.is_ascii_lowercase() && byte.is_ascii_uppercase());
+            before = byte;
+            if inside || !self.opens.get(usize::from(byte)).copied().unwrap_or(false) {
                 continue;
             }
-            let (Ok(start), Ok(end), Ok(word)) =
-                (u32::try_from(found.start()), u32::try_from(found.end()), u32::try_from(at))
-            else {
-                continue;
-            };
-            hits.push(Hit { start, end, word });
+            let three = bytes.get(at..).and_then(|rest| rest.first_chunk::<3>());
+            let long = three.and_then(|&[one, two, three]| self.long.get(bucket(one, two, three)));
+            let short = self.short.get(usize::from(byte.to_ascii_lowercase()));
+            for &number in long.into_iter().chain(short).flatten() {
+                self.try_word(text, at, number, &mut hits);
+            }
         }
+        hits.sort_by_key(|hit| hit.end);
         hits
+    }
+
+    /// Adds the word `number` if it stands at `at`.
+    fn try_word(&self, text: &str, at: usize, number: u32, hits: &mut Vec<Hit>) {
+        let Some(word) = self.words.get(number as usize) else { return };
+        let stop = at.saturating_add(word.text.len());
+        let stands =
+            text.as_bytes().get(at..stop).is_some_and(|t| t.eq_ignore_ascii_case(word.text.as_bytes()));
+        if stands
+            && bounded(text, at, stop, word)
+            && let (Ok(start), Ok(end)) = (u32::try_from(at), u32::try_from(stop))
+        {
+            hits.push(Hit { start, end, word: number });
+        }
     }
 
     /// Whether a hit speaks for `kind`.
@@ -181,8 +221,7 @@ fn bounded(text: &str, start: usize, end: usize, word: &Word) -> bool {
     let left = || text.get(..start).and_then(|t| t.chars().next_back());
     let right = || text.get(end..).and_then(|t| t.chars().next());
     let at = |i: usize| text.as_bytes().get(i).copied().unwrap_or(b' ');
-    let left_ok = word.open_start
-        || !word.text.starts_with(char::is_alphanumeric)
+    let left_ok = !word.text.starts_with(char::is_alphanumeric)
         || !left()
             .is_some_and(|c| c.is_alphanumeric() && !(c.is_lowercase() && at(start).is_ascii_uppercase()));
     let right_ok = word.open_end
