@@ -24,7 +24,8 @@ mod user;
 
 pub(crate) use address::{run_start, street_start};
 
-use crate::cues::{Around, Cues, Spoken};
+use crate::context::{Around, Spoken};
+use crate::cues::Cues;
 use crate::finding::Reason;
 use crate::marks::Marks;
 use crate::vault::Secret;
