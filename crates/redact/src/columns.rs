@@ -97,11 +97,19 @@ fn lines(text: &str) -> impl Iterator<Item = Line> {
         let mut counts = [0_u32; 4];
         let mut digits = false;
         for byte in line {
-            digits = digits || byte.is_ascii_digit();
-            if let Some(at) = DELIMITERS.iter().position(|d| d == byte)
-                && let Some(count) = counts.get_mut(at)
-            {
-                *count = count.saturating_add(1);
+            let at = match byte {
+                b'\t' => 0,
+                b';' => 1,
+                b'|' => 2,
+                b',' => 3,
+                b'0'..=b'9' => {
+                    digits = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(count) = counts.get_mut(at) {
+                *count = u32::saturating_add(*count, 1);
             }
         }
         let end = start + line.len();

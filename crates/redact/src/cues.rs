@@ -1,45 +1,74 @@
 //! Context: words near a candidate that speak for or against it.
 //!
-//! One automaton holds the words of all kinds and reads a text once; each candidate then looks at the words around it.
+//! The words of all kinds are looked up once, where a word begins; each candidate then looks at the words around it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
-
 use crate::catalogue::{Entry, entries};
-use crate::columns::Columns;
-use crate::finding::Reason;
 use crate::kind::KindSet;
+use crate::marks::BLOCK_BYTES;
 use crate::spelled::numeral_words;
 use crate::{Error, Kind};
 
 /// Characters of context on either side of a candidate.
 pub const CONTEXT_CHARS: usize = 40;
 
-/// Points for a cue before (or a JSON key), and for one after.
-pub(crate) const BEFORE_POINTS: i16 = 40;
-pub(crate) const AFTER_POINTS: i16 = 30;
-/// Points when a word of another kind stands nearer than the one that speaks for this kind.
-const OTHER_KIND_POINTS: i16 = -10;
-/// How far past a cue after the candidate we look for a number that the cue announces.
-const ANNOUNCED_CHARS_MAX: usize = 20;
-
-/// The cues of all kinds. A cue begins and ends at a word boundary unless written with `*` there, and ignores ASCII case.
+/// The cues of all kinds. A cue begins at a word boundary, ends at one unless written with `*`, and ignores ASCII case.
 pub(crate) struct Cues {
-    automaton: AhoCorasick,
     words: Vec<Word>,
+    /// Words by a hash of their first three bytes, and those of one or two bytes by their first.
+    long: Vec<Vec<u32>>,
+    short: Vec<Vec<u32>>,
+    /// A bit for each bucket that is not empty.
+    filled: Vec<u64>,
+    /// What each byte is: [`OPENS`] when any word begins with it, and so on.
+    opens: [u8; 256],
 }
 
-struct Word {
-    text: String,
+const OPENS: u8 = 1;
+const WORD: u8 = 2;
+const CAPITAL: u8 = 4;
+const SMALL: u8 = 8;
+
+/// What the bytes of a block are, a bit each.
+#[derive(Default)]
+struct Masks {
+    opens: u64,
+    word: u64,
+    capital: u64,
+    small: u64,
+}
+
+/// What each byte is, whatever the words.
+fn classes() -> [u8; 256] {
+    let mut classes = [0_u8; 256];
+    for (byte, class) in (0_u8..=255).zip(classes.iter_mut()) {
+        *class = match byte {
+            b'0'..=b'9' => WORD,
+            b'A'..=b'Z' => WORD | CAPITAL,
+            b'a'..=b'z' => WORD | SMALL,
+            _ => 0,
+        };
+    }
+    classes
+}
+
+/// Buckets of words.
+const BUCKETS: usize = 8192;
+
+fn bucket(one: u8, two: u8, three: u8) -> usize {
+    let [one, two, three] = [one, two, three].map(|b| usize::from(b.to_ascii_lowercase()));
+    (one.wrapping_mul(961) ^ two.wrapping_mul(37) ^ three.wrapping_mul(1021)) % BUCKETS
+}
+
+pub(crate) struct Word {
+    pub(crate) text: String,
     /// The digits that the word stands for.
-    numeral: Option<String>,
-    open_start: bool,
+    pub(crate) numeral: Option<String>,
     open_end: bool,
-    positive: KindSet,
-    negative: KindSet,
+    pub(crate) positive: KindSet,
+    pub(crate) negative: KindSet,
 }
 
 /// A cue in a text, in bytes.
@@ -77,7 +106,6 @@ impl Cues {
             .map(|(written, (positive, negative))| Word {
                 text: written.trim_matches('*').to_owned(),
                 numeral: None,
-                open_start: written.starts_with('*'),
                 open_end: written.ends_with('*'),
                 positive,
                 negative,
@@ -86,46 +114,116 @@ impl Cues {
         words.extend(numeral_words().into_iter().map(|(word, digits)| Word {
             text: word,
             numeral: Some(digits),
-            open_start: false,
             open_end: false,
             positive: KindSet::default(),
             negative: KindSet::default(),
         }));
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(words.iter().map(|w| w.text.as_bytes()))
-            .map_err(|_| Error::Internal("cue table"))?;
-        Ok(Self { automaton, words })
+        let mut cues = Self {
+            words,
+            long: vec![Vec::new(); BUCKETS],
+            short: vec![Vec::new(); 256],
+            filled: vec![0; BUCKETS / 64],
+            opens: classes(),
+        };
+        for (at, word) in (0_u32..).zip(&cues.words) {
+            let list = match word.text.as_bytes() {
+                &[one, two, three, ..] => cues.long.get_mut(bucket(one, two, three)),
+                &[one, ..] => cues.short.get_mut(usize::from(one)),
+                [] => None,
+            };
+            list.ok_or(Error::Internal("cue table"))?.push(at);
+            if let &[one, two, three, ..] = word.text.as_bytes() {
+                let bucket = bucket(one, two, three);
+                if let Some(filled) = cues.filled.get_mut(bucket / 64) {
+                    *filled |= 1_u64.wrapping_shl(u32::try_from(bucket % 64).unwrap_or(0));
+                }
+            }
+            let first = word.text.as_bytes().first().copied().unwrap_or_default();
+            for byte in [first, first.to_ascii_uppercase()] {
+                if let Some(opens) = cues.opens.get_mut(usize::from(byte)) {
+                    *opens |= OPENS;
+                }
+            }
+        }
+        Ok(cues)
     }
 
     /// Every cue, for the detector digest.
     pub(crate) fn canonical(&self) -> String {
         let line = |w: &Word| {
-            let (start, end) = (if w.open_start { "*" } else { "" }, if w.open_end { "*" } else { "" });
-            format!("{start}{}{end} {:?} {:?} {:?}\n", w.text, w.positive, w.negative, w.numeral)
+            let end = if w.open_end { "*" } else { "" };
+            format!("{}{end} {:?} {:?} {:?}\n", w.text, w.positive, w.negative, w.numeral)
         };
         self.words.iter().map(line).collect()
     }
 
     /// Every cue in `text`, by its end.
     pub(crate) fn hits(&self, text: &str) -> Vec<Hit> {
+        let bytes = text.as_bytes();
         let mut hits = Vec::new();
-        for found in self.automaton.find_overlapping_iter(text) {
-            let at = found.pattern().as_usize();
-            let Some(word) = self.words.get(at) else { continue };
-            if !bounded(text, found.start(), found.end(), word) {
-                continue;
+        // Whether the byte before the block is a letter or digit, and a small letter.
+        let (mut inside, mut small) = (0_u64, 0_u64);
+        for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
+            let base = number.saturating_mul(BLOCK_BYTES);
+            let masks = self.masks(block);
+            let goes_on =
+                masks.word & (masks.word << 1 | inside) & !(masks.capital & (masks.small << 1 | small));
+            (inside, small) = (masks.word >> 63, masks.small >> 63);
+            let mut starts = masks.opens & !goes_on;
+            while starts != 0 {
+                let at = base.saturating_add(starts.trailing_zeros() as usize);
+                starts &= starts.wrapping_sub(1);
+                self.words_at(text, at, &mut hits);
             }
-            let (Ok(start), Ok(end), Ok(word)) =
-                (u32::try_from(found.start()), u32::try_from(found.end()), u32::try_from(at))
-            else {
-                continue;
-            };
-            hits.push(Hit { start, end, word });
         }
+        hits.sort_by_key(|hit| hit.end);
         hits
+    }
+
+    /// What the bytes of a block are, a bit each.
+    fn masks(&self, block: &[u8]) -> Masks {
+        let mut masks = Masks::default();
+        for (bit, &byte) in (0_u32..).zip(block) {
+            let class = self.opens.get(usize::from(byte)).copied().unwrap_or(0);
+            let bit_of = |flag: u8| u64::from(class & flag != 0).wrapping_shl(bit);
+            masks.opens |= bit_of(OPENS);
+            masks.word |= bit_of(WORD);
+            masks.capital |= bit_of(CAPITAL);
+            masks.small |= bit_of(SMALL);
+        }
+        masks
+    }
+
+    /// Adds every word that begins at `at`.
+    fn words_at(&self, text: &str, at: usize, hits: &mut Vec<Hit>) {
+        let rest = text.as_bytes().get(at..).unwrap_or_default();
+        if let Some(&[one, two, three]) = rest.first_chunk::<3>() {
+            let bucket = bucket(one, two, three);
+            let filled = self.filled.get(bucket / 64).is_some_and(|word| word >> (bucket % 64) & 1 != 0);
+            if filled && let Some(numbers) = self.long.get(bucket) {
+                for &number in numbers {
+                    self.try_word(text, at, number, hits);
+                }
+            }
+        }
+        let first = rest.first().copied().unwrap_or_default();
+        for &number in self.short.get(usize::from(first.to_ascii_lowercase())).into_iter().flatten() {
+            self.try_word(text, at, number, hits);
+        }
+    }
+
+    /// Adds the word `number` if it stands at `at`.
+    fn try_word(&self, text: &str, at: usize, number: u32, hits: &mut Vec<Hit>) {
+        let Some(word) = self.words.get(number as usize) else { return };
+        let stop = at.saturating_add(word.text.len());
+        let stands =
+            text.as_bytes().get(at..stop).is_some_and(|t| t.eq_ignore_ascii_case(word.text.as_bytes()));
+        if stands
+            && bounded(text, at, stop, word)
+            && let (Ok(start), Ok(end)) = (u32::try_from(at), u32::try_from(stop))
+        {
+            hits.push(Hit { start, end, word: number });
+        }
     }
 
     /// Whether a hit speaks for `kind`.
@@ -133,12 +231,12 @@ impl Cues {
         self.word(hit).is_some_and(|w| w.positive.has(kind))
     }
 
-    fn word(&self, hit: Hit) -> Option<&Word> {
+    pub(crate) fn word(&self, hit: Hit) -> Option<&Word> {
         self.words.get(hit.word as usize)
     }
 
     /// The nearest word of `kind` among hits by distance, and whether a word of another kind stands nearer.
-    fn nearest(
+    pub(crate) fn nearest(
         &self,
         kind: Kind,
         hits: impl Iterator<Item = Hit>,
@@ -181,8 +279,7 @@ fn bounded(text: &str, start: usize, end: usize, word: &Word) -> bool {
     let left = || text.get(..start).and_then(|t| t.chars().next_back());
     let right = || text.get(end..).and_then(|t| t.chars().next());
     let at = |i: usize| text.as_bytes().get(i).copied().unwrap_or(b' ');
-    let left_ok = word.open_start
-        || !word.text.starts_with(char::is_alphanumeric)
+    let left_ok = !word.text.starts_with(char::is_alphanumeric)
         || !left()
             .is_some_and(|c| c.is_alphanumeric() && !(c.is_lowercase() && at(start).is_ascii_uppercase()));
     let right_ok = word.open_end
@@ -193,261 +290,4 @@ fn bounded(text: &str, start: usize, end: usize, word: &Word) -> bool {
                 && !(c.is_uppercase() && at(end.saturating_sub(1)).is_ascii_lowercase())
         });
     left_ok && right_ok
-}
-
-/// A text with its cues, and the words of the label (a JSON key, a column's head) that it stands under.
-pub(crate) struct Spoken<'a> {
-    pub(crate) cues: &'a Cues,
-    text: &'a str,
-    is_ascii: bool,
-    hits: Vec<Hit>,
-    /// For each block of the text, how many hits end before it.
-    blocks: Vec<u32>,
-    label: Vec<Hit>,
-    columns: Columns,
-}
-
-/// Bytes of a block.
-const BLOCK_BYTES: usize = 128;
-
-impl<'a> Spoken<'a> {
-    pub(crate) fn new(cues: &'a Cues, text: &'a str, label: Option<&str>) -> Self {
-        let mut label = label.map(|l| cues.hits(l)).unwrap_or_default();
-        label.reverse();
-        let hits = cues.hits(text);
-        let mut blocks = Vec::with_capacity(text.len() / BLOCK_BYTES + 2);
-        for (n, hit) in (0_u32..).zip(&hits) {
-            while blocks.len().saturating_mul(BLOCK_BYTES) <= hit.end as usize {
-                blocks.push(n);
-            }
-        }
-        Self { cues, text, is_ascii: text.is_ascii(), hits, blocks, label, columns: Columns::default() }
-    }
-
-    /// The same with the heads of its tables, for a whole text.
-    #[must_use]
-    pub(crate) fn with_columns(mut self) -> Self {
-        self.columns = Columns::of(self.text, self.cues);
-        self
-    }
-
-    /// How many hits end at or before `at`.
-    fn ending_by(&self, at: usize) -> usize {
-        let block = at / BLOCK_BYTES;
-        let from = self.blocks.get(block).map_or(self.hits.len(), |&n| n as usize);
-        let rest = self.hits.get(from..).unwrap_or_default();
-        from.saturating_add(rest.iter().take_while(|h| h.end as usize <= at).count())
-    }
-
-    /// All cues of the text, by their end.
-    pub(crate) fn hits(&self) -> &[Hit] {
-        &self.hits
-    }
-
-    /// Cues that end at most `reach` bytes before `at`, the nearest first.
-    pub(crate) fn before(&self, at: usize, reach: usize) -> impl Iterator<Item = &Hit> {
-        let upto = self.ending_by(at);
-        let head = self.hits.get(..upto).unwrap_or_default();
-        head.iter().rev().take_while(move |h| at.saturating_sub(h.end as usize) <= reach)
-    }
-
-    /// Words that stand for digits, in order: where, and which digits.
-    pub(crate) fn numerals(&self) -> impl Iterator<Item = (usize, usize, &str)> {
-        self.hits.iter().filter_map(|h| {
-            let digits = self.cues.word(*h)?.numeral.as_deref()?;
-            Some((h.start as usize, h.end as usize, digits))
-        })
-    }
-
-    /// Whether the label speaks for `kind`.
-    pub(crate) fn label_says(&self, kind: Kind) -> bool {
-        self.label.iter().any(|hit| self.cues.speaks_for(*hit, kind))
-    }
-
-    /// What stands around `start..end`.
-    pub(crate) fn around(&self, start: usize, end: usize) -> Around<'_> {
-        let from = if self.is_ascii { start.saturating_sub(CONTEXT_CHARS) } else { back(self.text, start) };
-        let to = if self.is_ascii { end.saturating_add(CONTEXT_CHARS) } else { forward(self.text, end) };
-        let upto = self.ending_by(start);
-        let reached = |hit: &&Hit| hit.end as usize > from;
-        let behind = self.hits.get(..upto).unwrap_or_default().iter().rev().take_while(reached).count();
-        let near = upto.saturating_sub(behind);
-        let ahead = self.hits.get(upto..).unwrap_or_default().iter();
-        let first = upto.saturating_add(ahead.clone().take_while(|h| h.end as usize <= end).count());
-        let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
-        let before = self.hits.get(near..upto).unwrap_or_default();
-        let after = self.hits.get(first..last).unwrap_or_default();
-        let label = self.columns.head(self.text, start).unwrap_or(&self.label);
-        Around { spoken: self, before, after, label, from, end }
-    }
-}
-
-/// The cues around one place.
-pub(crate) struct Around<'a> {
-    spoken: &'a Spoken<'a>,
-    before: &'a [Hit],
-    after: &'a [Hit],
-    /// Cues of the label or the column's head, the last first.
-    label: &'a [Hit],
-    from: usize,
-    end: usize,
-}
-
-impl Around<'_> {
-    /// Points for `kind`, and why. The nearest cue before decides; then the label; then the nearest cue after.
-    fn verdict(&self, kind: Kind) -> (i16, Option<(&Word, &'static str)>, bool) {
-        let cues = self.spoken.cues;
-        let before = self.before.iter().rev().copied().filter(|h| h.start as usize >= self.from);
-        let (word, other) = cues.nearest(kind, before, |h| h.end);
-        let foreign = if other { OTHER_KIND_POINTS } else { 0 };
-        if let Some(word) = word {
-            return (
-                signed(word, kind, BEFORE_POINTS).saturating_add(foreign),
-                Some((word, "before")),
-                other,
-            );
-        }
-        let (word, _) = cues.nearest(kind, self.label.iter().copied(), |h| h.end);
-        if let Some(word) = word {
-            return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
-        }
-        if self.after.is_empty() {
-            return (0, None, false);
-        }
-        let mut after: Vec<Hit> = self
-            .after
-            .iter()
-            .copied()
-            .filter(|h| {
-                h.start as usize >= self.end
-                    && cues.word(*h).is_some_and(|w| w.positive.has(kind) || w.negative.has(kind))
-            })
-            .collect();
-        after.sort_by_key(|h| h.start);
-        let (word, _) = cues.nearest(kind, after.into_iter().filter(|h| !self.announces(*h)), |h| h.start);
-        match word {
-            Some(word) => (signed(word, kind, AFTER_POINTS), Some((word, "after")), false),
-            None => (0, None, false),
-        }
-    }
-
-    /// Whether a cue after the candidate is the label of a number that follows it: `12345678 en KvK: 87654321`.
-    fn announces(&self, hit: Hit) -> bool {
-        let rest = self.spoken.text.get(hit.end as usize..).unwrap_or_default();
-        let mut word = true;
-        for c in rest.chars().take(ANNOUNCED_CHARS_MAX) {
-            if c.is_ascii_digit() {
-                return true;
-            }
-            word = word && (c.is_alphabetic() || c == '-');
-            if !word && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
-                return false;
-            }
-        }
-        false
-    }
-
-    /// Whether `start..end` is a whole value, or stands in a table's cell, under a label that speaks for `kind`.
-    pub(crate) fn labels_all_of(&self, start: usize, end: usize, kind: Kind) -> bool {
-        let whole = start == 0 && end == self.spoken.text.len();
-        let celled = self.spoken.columns.head(self.spoken.text, start).is_some();
-        (whole || celled) && self.label.iter().any(|hit| self.spoken.cues.speaks_for(*hit, kind))
-    }
-
-    /// Every kind that some word around speaks for.
-    pub(crate) fn spoken_for(&self) -> KindSet {
-        let cues = self.spoken.cues;
-        let all = self.before.iter().chain(self.after).chain(self.label);
-        all.filter_map(|h| cues.word(*h)).fold(KindSet::default(), |set, word| set.with(word.positive))
-    }
-
-    /// Points for `kind`.
-    pub(crate) fn points(&self, kind: Kind) -> i16 {
-        self.verdict(kind).0
-    }
-
-    /// The points as reasons, for a person to read.
-    pub(crate) fn reasons(&self, kind: Kind) -> Vec<Reason> {
-        let (points, word, other) = self.verdict(kind);
-        let foreign = if other { OTHER_KIND_POINTS } else { 0 };
-        let mut reasons = Vec::with_capacity(2);
-        if let Some((word, place)) = word {
-            let sign = if word.positive.has(kind) { "cue" } else { "counter-cue" };
-            let what = Cow::Owned(format!("{sign} \"{}\" {place}", word.text));
-            reasons.push(Reason { what, points: points.saturating_sub(foreign) });
-        }
-        if other {
-            reasons.push(Reason {
-                what: Cow::Borrowed("a word of another kind stands nearer"),
-                points: foreign,
-            });
-        }
-        reasons
-    }
-}
-
-fn signed(word: &Word, kind: Kind, points: i16) -> i16 {
-    if word.positive.has(kind) { points } else { points.saturating_neg() }
-}
-
-/// The byte [`CONTEXT_CHARS`] characters before `at`.
-pub(crate) fn back(text: &str, at: usize) -> usize {
-    let head = text.get(..at).unwrap_or_default();
-    head.char_indices().rev().nth(CONTEXT_CHARS.saturating_sub(1)).map_or(0, |(i, _)| i)
-}
-
-/// The byte [`CONTEXT_CHARS`] characters after `at`.
-pub(crate) fn forward(text: &str, at: usize) -> usize {
-    let tail = text.get(at..).unwrap_or_default();
-    tail.char_indices().nth(CONTEXT_CHARS).map_or(text.len(), |(i, _)| at.saturating_add(i))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cues() -> Cues {
-        let entry = |kind, positive, negative| Entry { kind, positive, negative, ..Entry::EMPTY };
-        Cues::new(&[
-            entry(Kind::Bsn, &[&["bsn", "burgerservice*"]], &[&["order*", "€"]]),
-            entry(Kind::Kvk, &[&["kvk*"]], &[]),
-        ])
-        .unwrap()
-    }
-
-    fn points(text: &str, label: Option<&str>) -> i16 {
-        let cues = cues();
-        let start = text.find('#').unwrap();
-        let spoken = Spoken::new(&cues, text, label);
-        let around = spoken.around(start, start + 1);
-        let points = around.points(Kind::Bsn);
-        assert_eq!(around.reasons(Kind::Bsn).iter().map(|r| r.points).sum::<i16>(), points, "{text}");
-        points
-    }
-
-    #[test]
-    fn the_nearest_cue_before_decides() {
-        assert_eq!(points("BSN: #", None), 40);
-        assert_eq!(points("BSN of ordernummer #", None), -40);
-        assert_eq!(points("order, BSN #", None), 40);
-        assert_eq!(points("burgerservicenummer #", None), 40);
-        assert_eq!(points("absn #", None), 0);
-        assert_eq!(points("bsns #", None), 0);
-        assert_eq!(points("clientBsn #", None), 40);
-        assert_eq!(points("# is mijn bsn", None), 30);
-        assert_eq!(points("€ #", None), -40);
-        assert_eq!(points("#", Some("bsn")), 40);
-        assert_eq!(points("#", Some("bsnNummer")), 40);
-        assert_eq!(points(&format!("BSN {} #", "x ".repeat(20)), None), 0);
-        assert_eq!(points(&format!("{} BSN #", "é".repeat(60)), None), 40);
-    }
-
-    #[test]
-    fn a_word_of_another_kind_counts_a_little() {
-        assert_eq!(points("KvK #", None), 0);
-        assert_eq!(points("BSN en KvK: #", None), 30);
-        assert_eq!(points("KvK, BSN #", None), 40);
-        assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
-        assert_eq!(points("# (bsn) van 12", None), 30);
-    }
 }

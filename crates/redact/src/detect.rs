@@ -1,6 +1,7 @@
 //! From text to scored candidates, and from candidates to what is cut.
 
-use crate::cues::{self, Cues};
+use crate::context;
+use crate::cues::Cues;
 use crate::finding::Reason;
 use crate::names::Known;
 use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
@@ -133,7 +134,7 @@ impl Detector {
         for blob in encoded::blobs(scan.text, &scan.marks.runs) {
             let inner = View::new(&blob.text)?;
             // What stands before the blob speaks for what is in it.
-            let before = scan.slice(cues::back(scan.text, blob.start), blob.start);
+            let before = scan.slice(context::back(scan.text, blob.start), blob.start);
             let before = format!("{} {before}", label.unwrap_or_default());
             let inner = Scan::new(inner.text(), self.cues, Some(&before));
             let from = gathering.out.len();

@@ -4,6 +4,7 @@
 mod catalogue;
 mod checks;
 mod columns;
+mod context;
 mod cues;
 mod deep;
 mod detect;

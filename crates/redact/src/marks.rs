@@ -56,42 +56,52 @@ const fn classes() -> [u8; 256] {
 
 static CLASSES: [u8; 256] = classes();
 
+/// Bytes looked at together: one for each bit of a word, so that letters cost no branch.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
 impl Marks {
     pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut marks = Self::default();
-        let mut open: Option<usize> = None;
+        let mut open: Option<Group> = None;
         let mut run = 0_usize;
-        for (at, &byte) in bytes.iter().enumerate() {
-            let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(BREAK);
-            if class == DIGIT {
-                open = open.or(Some(at));
-                continue;
-            }
-            if let Some(start) = open.take() {
-                marks.groups.push(Group { start, end: at });
-            }
-            if class == LETTER {
-                continue;
-            }
-            match class {
-                AT => marks.ats.push(at),
-                ANGLE => {
-                    marks.angles.push(at);
-                    marks.codes.push(at);
+        for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
+            let base = number.saturating_mul(BLOCK_BYTES);
+            let mut others = others(block);
+            while others != 0 {
+                let at = base.saturating_add(others.trailing_zeros() as usize);
+                others &= others.wrapping_sub(1);
+                let byte = bytes.get(at).copied().unwrap_or_default();
+                let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(BREAK);
+                if class == DIGIT {
+                    open = match open {
+                        Some(group) if group.end == at => {
+                            Some(Group { start: group.start, end: at.saturating_add(1) })
+                        }
+                        closed => {
+                            marks.groups.extend(closed);
+                            Some(Group { start: at, end: at.saturating_add(1) })
+                        }
+                    };
+                    continue;
                 }
-                CODE => marks.codes.push(at),
-                JOINT | HYPHEN if joins(bytes, at) => marks.joints.push(at),
-                _ => {}
-            }
-            if class != HYPHEN {
-                marks.run(run, at);
-                run = at.saturating_add(1);
+                match class {
+                    AT => marks.ats.push(at),
+                    ANGLE => {
+                        marks.angles.push(at);
+                        marks.codes.push(at);
+                    }
+                    CODE => marks.codes.push(at),
+                    JOINT | HYPHEN if joins(bytes, at) => marks.joints.push(at),
+                    _ => {}
+                }
+                if class != HYPHEN {
+                    marks.run(run, at);
+                    run = at.saturating_add(1);
+                }
             }
         }
-        if let Some(start) = open {
-            marks.groups.push(Group { start, end: bytes.len() });
-        }
+        marks.groups.extend(open);
         marks.run(run, bytes.len());
         marks
     }
@@ -101,6 +111,16 @@ impl Marks {
             self.runs.push(Group { start, end });
         }
     }
+}
+
+/// A bit for each byte of a block that is no letter.
+fn others(block: &[u8]) -> u64 {
+    let mut mask = 0_u64;
+    for (bit, &byte) in (0_u32..).zip(block) {
+        let other = CLASSES.get(usize::from(byte)).is_some_and(|&class| class != LETTER);
+        mask |= u64::from(other).wrapping_shl(bit);
+    }
+    mask
 }
 
 /// Whether a sign stands between hexadecimal digits or colons.

@@ -46,7 +46,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             "incasso*",
             "uitbetal*",
             "tegenrekening*",
-            "*rekeningnummer*",
+            "bankrekeningnummer*",
         ]],
         negative: &[&["uuid*", "hash*", "sha*", "btw*", "vat*"]],
     },

@@ -27,7 +27,8 @@ mod user;
 pub(crate) use address::{run_start, street_start};
 pub(crate) use names::Names;
 
-use crate::cues::{Around, Cues, Spoken};
+use crate::context::{Around, Spoken};
+use crate::cues::Cues;
 use crate::finding::Reason;
 use crate::marks::Marks;
 use crate::names::Known;

@@ -3,7 +3,7 @@
 use super::table::{ROWS, Row, fits, is_written};
 use super::{CUED_CHARS_MAX, Candidate, Group, Recognizer, SCORE_MIN, Scan, because};
 use crate::Kind;
-use crate::cues::Around;
+use crate::context::Around;
 use crate::finding::Reason;
 use crate::kind::KindSet;
 
