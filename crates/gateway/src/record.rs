@@ -7,7 +7,7 @@ use provenance::{
     Configuration, DecisionFacts, Digest, EngineRef, InputFacts, LIST_MAX, Name, ReceiptId, RedactionFacts,
     RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, SubjectKind, TraceId, UseCaseRef,
 };
-use redact::{Kind, Redaction};
+use redact::{Group, Kind, Redaction};
 
 use crate::caller::Caller;
 use crate::endpoint::EndpointId;
@@ -169,10 +169,11 @@ pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
     }
 }
 
-/// How heavy a kind of data is.
+/// How heavy a kind of data is. A number of the prosecution says that someone is suspected (GDPR art. 10).
 pub(crate) fn class(kind: Kind) -> DataClass {
-    match kind {
-        Kind::Bsn => DataClass::Identifier,
+    match kind.group() {
+        Group::National | Group::Document => DataClass::Identifier,
+        Group::Criminal => DataClass::Criminal,
         _ => DataClass::Personal,
     }
 }

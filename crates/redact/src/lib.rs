@@ -1,19 +1,30 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod catalogue;
+mod checks;
+mod columns;
+mod context;
 mod cues;
+mod deep;
 mod detect;
+mod encoded;
 mod error;
 mod explain;
 mod finding;
+mod folding;
 mod json;
 mod kind;
+mod marks;
+pub mod names;
 mod placeholder;
 mod profile;
 mod recognizers;
 mod redactor;
 mod restorer;
 mod screen;
+mod special;
+mod spelled;
 mod vault;
 mod view;
 
@@ -22,7 +33,7 @@ pub use error::Error;
 pub use explain::{Explanation, Seen};
 pub use finding::{Finding, Reason};
 pub use json::JSON_DEPTH_MAX;
-pub use kind::Kind;
+pub use kind::{Group, Kind};
 pub use profile::{Action, KindRule, Limits, Profile};
 pub use redactor::{Input, Redaction, Redactor};
 pub use restorer::{RestorePolicy, Restorer};

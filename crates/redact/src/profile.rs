@@ -70,6 +70,7 @@ impl Default for Limits {
 /// A redaction profile: the rule of each kind, and the limits.
 ///
 /// ```toml
+/// names = true           # names, places and special categories too; left out: numbers and addresses only
 /// [kinds.bsn]
 /// action = "mask"        # pseudonymise (default), mask, refuse, allow
 /// threshold = 60         # 0–100
@@ -80,25 +81,32 @@ impl Default for Limits {
 pub struct Profile {
     rules: BTreeMap<Kind, KindRule>,
     limits: Limits,
+    names: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    /// Whether names of people are looked for, and what is said of them.
     #[serde(default)]
-    kinds: WireKinds,
+    names: bool,
+    #[serde(default)]
+    kinds: BTreeMap<Key, KindRule>,
     #[serde(default)]
     limits: Limits,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireKinds {
-    bsn: Option<KindRule>,
-    iban: Option<KindRule>,
-    email: Option<KindRule>,
-    phone: Option<KindRule>,
-    postcode: Option<KindRule>,
+/// A kind as the key of a table: an unknown one is an error with its place.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Key(Kind);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(deserializer)?;
+        let unknown =
+            || serde::de::Error::custom(format!("unknown kind `{id}`; RECOGNIZERS.md lists the kinds"));
+        Kind::from_id(&id).map(Self).ok_or_else(unknown)
+    }
 }
 
 impl Profile {
@@ -111,16 +119,8 @@ impl Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
-        let kinds = [
-            (Kind::Bsn, wire.kinds.bsn),
-            (Kind::Iban, wire.kinds.iban),
-            (Kind::Email, wire.kinds.email),
-            (Kind::Phone, wire.kinds.phone),
-            (Kind::Postcode, wire.kinds.postcode),
-        ];
-        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits };
-        for (kind, rule) in kinds {
-            let Some(rule) = rule else { continue };
+        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits, names: wire.names };
+        for (Key(kind), rule) in wire.kinds {
             if rule.threshold > 100 || rule.unresolved > 100 {
                 let header = format!("kinds.{}", kind.id());
                 return Err(Error::Profile {
@@ -133,15 +133,30 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The rule of a kind; the default (pseudonymise from 60) when the profile is silent.
+    /// The rule of a kind; the default (pseudonymise from 60; mask what is special) when the profile is silent.
     pub fn rule(&self, kind: Kind) -> KindRule {
-        self.rules.get(&kind).copied().unwrap_or_default()
+        // What is special about somebody is not put back where the profile says nothing.
+        let action = if kind.group() == crate::Group::Special { Action::Mask } else { default_action() };
+        self.rules.get(&kind).copied().unwrap_or(KindRule { action, ..KindRule::default() })
     }
 
     /// The same profile with another rule for one kind.
     #[must_use]
     pub fn with_rule(mut self, kind: Kind, rule: KindRule) -> Self {
         self.rules.insert(kind, rule);
+        self
+    }
+
+    /// Whether names are looked for, and what is said of people.
+    #[must_use]
+    pub const fn names(&self) -> bool {
+        self.names
+    }
+
+    /// The same profile, looking for names too.
+    #[must_use]
+    pub const fn with_names(mut self) -> Self {
+        self.names = true;
         self
     }
 
@@ -164,6 +179,7 @@ impl Profile {
             let rule = self.rule(kind);
             out.push_str(&format!("{kind} {:?} {} {}\n", rule.action, rule.threshold, rule.unresolved));
         }
+        out.push_str(if self.names() { "names\n" } else { "no names\n" });
         out.push_str(&format!("limits {} {}\n", self.limits.text_bytes_max, self.limits.findings_max));
         out
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::detect::{self, Cut, Detector, Plan};
+use crate::detect::{self, Cut, Depth, Detector, Plan};
+use crate::names::Known;
 use crate::vault::VaultBuilder;
 use crate::{Action, Error, Explanation, Finding, Kind, Profile, Screen, Vault, json, placeholder};
 
@@ -61,7 +62,7 @@ impl Redactor {
     /// [`Error::Internal`] if a built-in table cannot be built.
     pub fn new(profile: Profile) -> Result<Self, Error> {
         let detector = Detector::new()?;
-        let described = format!("redact 1\n{}{}", detector.canonical(), profile.canonical());
+        let described = format!("redact 2\n{}{}", detector.canonical(), profile.canonical());
         let digest = Sha256::digest(described.as_bytes()).into();
         Ok(Self { detector: Arc::new(detector), profile: Arc::new(profile), digest })
     }
@@ -104,6 +105,7 @@ impl Redactor {
             Input::Text(text) | Input::Json(text) | Input::Fixed { text, .. } => text.len(),
         }))?;
         let mut work = Work::new(self);
+        work.learn(inputs)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
@@ -132,7 +134,9 @@ impl Redactor {
     /// As [`Redactor::redact`].
     pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
         self.check_size([text.len()])?;
-        let candidates = self.detector.detect(text, None, self.profile.limits().findings_max)?;
+        let (known, limit) = (Known::default(), self.profile.limits().findings_max);
+        let names = self.profile.names().then_some(&known);
+        let candidates = self.detector.detect(text, None, limit, Depth::Whole { names })?;
         let redaction = self.redact(&[text])?;
         Ok(Explanation::new(&candidates, redaction, &self.profile))
     }
@@ -153,6 +157,8 @@ impl Redactor {
 pub(crate) struct Work<'r> {
     redactor: &'r Redactor,
     vault: VaultBuilder,
+    /// Names in all the texts; `None` where names are not looked for.
+    known: Option<Known>,
     candidates: usize,
     out: Partial,
 }
@@ -169,7 +175,19 @@ struct Partial {
 
 impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
-        Self { redactor, vault: VaultBuilder::default(), candidates: 0, out: Partial::default() }
+        let known = redactor.profile.names().then(Known::default);
+        Self { redactor, vault: VaultBuilder::default(), known, candidates: 0, out: Partial::default() }
+    }
+
+    /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
+    fn learn(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
+        let Some(known) = self.known.as_mut().filter(|_| inputs.len() > 1) else { return Ok(()) };
+        for input in inputs {
+            if let Input::Text(text) | Input::Json(text) = input {
+                self.redactor.detector.learn(text, known)?;
+            }
+        }
+        Ok(())
     }
 
     fn finish(self) -> Redaction {
@@ -178,9 +196,11 @@ impl<'r> Work<'r> {
         Redaction { texts, findings, counts, refused, unresolved, look_alikes, vault: self.vault.finish() }
     }
 
-    fn plan(&mut self, text: &str, label: Option<&str>) -> Result<Plan, Error> {
+    fn plan(&mut self, text: &str, label: Option<&str>, rewritten: bool) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
-        let scored = self.redactor.detector.detect(text, label, limit)?;
+        // A key or a tool may be called `Jan`; there is no sentence around it to tell.
+        let depth = Depth::Whole { names: self.known.as_ref().filter(|_| rewritten) };
+        let scored = self.redactor.detector.detect(text, label, limit, depth)?;
         let look_alikes = placeholder::look_alikes(text);
         self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
         if self.candidates > limit {
@@ -193,7 +213,7 @@ impl<'r> Work<'r> {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        Ok(detect::plan(scored, &look_alikes, &self.redactor.profile))
+        Ok(detect::plan(text, scored, &look_alikes, &self.redactor.profile))
     }
 
     /// Strips one text. `place` is the JSON leaf it came from.
@@ -203,7 +223,7 @@ impl<'r> Work<'r> {
         text: &str,
         place: Option<&Leaf<'_>>,
     ) -> Result<Zeroizing<String>, Error> {
-        let plan = self.plan(text, place.and_then(|p| p.label))?;
+        let plan = self.plan(text, place.and_then(|p| p.label), true)?;
         let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
         let mut at = 0;
         for cut in &plan.cuts {
@@ -231,7 +251,7 @@ impl<'r> Work<'r> {
         label: Option<&str>,
         pointer: &dyn Fn() -> String,
     ) -> Result<(), Error> {
-        let plan = self.plan(text, label)?;
+        let plan = self.plan(text, label, false)?;
         if let Some(kind) = plan.cuts.iter().find_map(|cut| cut.kind) {
             return Err(Error::Fixed { input_index: index, pointer: pointer(), kind });
         }

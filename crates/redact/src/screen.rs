@@ -6,8 +6,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::cues::CONTEXT_CHARS;
-use crate::detect::{Detector, Scored};
-use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS};
+use crate::detect::{Depth, Detector, Scored};
+use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS, run_start, street_start};
 use crate::redactor::grow;
 use crate::vault::{Contents, Secret};
 use crate::view::View;
@@ -103,7 +103,8 @@ impl Screen {
     /// Passes on what no further output can change.
     fn judge(&mut self, last: bool) -> Result<String, Error> {
         let fault = || Error::Internal("screen offset");
-        let scored = self.detector.detect(&self.text, None, self.profile.limits().findings_max)?;
+        let scored =
+            self.detector.detect(&self.text, None, self.profile.limits().findings_max, Depth::Piece)?;
         let horizon = if last { self.text.len() } else { self.horizon(&scored)? };
         let mut out = String::new();
         let certain = self.judged..horizon;
@@ -170,17 +171,23 @@ fn from_end(text: &str, chars: usize) -> usize {
 }
 
 /// Where an unfinished candidate may start: in the last word (an address may follow), or in the first word with a
-/// digit within reach of the end.
+/// digit within reach of the end; before either, in the capitalised words that a house number may follow.
 fn live_start(text: &str) -> usize {
     let last_word = text.trim_end().rfind(char::is_whitespace).map_or(0, |i| i.saturating_add(1));
+    let last_word = run_start(text, last_word);
     let last_word = last_word.max(from_end(text, CANDIDATE_CHARS_MAX.saturating_add(REACH_CHARS)));
     let near = from_end(text, NUMBER_CHARS_MAX.saturating_add(REACH_CHARS));
     let tail = text.get(near..).unwrap_or_default();
     let first_digit = tail.find(|c: char| c.is_ascii_digit()).map_or(text.len(), |i| near.saturating_add(i));
     let head = text.get(..first_digit).unwrap_or_default();
     let digit_word = head.rfind(char::is_whitespace).map_or(0, |i| i.saturating_add(1));
+    let street = street_start(text, digit_word);
     // A country code may stand apart from its digits: `NL 91`.
-    let digit_word = from_end(text.get(..digit_word).unwrap_or_default(), 8);
-    let digit_word = if first_digit == text.len() { first_digit } else { digit_word.max(near) };
+    let digit_word = from_end(text.get(..digit_word).unwrap_or_default(), 8).min(street);
+    let digit_word = if first_digit == text.len() {
+        first_digit
+    } else {
+        digit_word.max(from_end(text, CANDIDATE_CHARS_MAX))
+    };
     last_word.min(digit_word)
 }

@@ -174,7 +174,8 @@ proptest! {
         prop_assert_eq!(&out, &whole);
     }
 
-    /// The stream against the other path: redacting the whole text at once, everything masked.
+    /// The stream against the other path: redacting the whole text at once, everything masked. Names are not looked for: only a
+    /// whole text tells them.
     #[test]
     fn screening_agrees_with_redacting_the_whole(bits in proptest::collection::vec(output_piece(), 0..40)) {
         let text = bits.concat().replace(['⟦', '⟧'], "");

@@ -1,9 +1,8 @@
 //! E-mail addresses (RFC 5321 lengths; the characters people use).
 
 use super::{Candidate, Recognizer, Scan, because};
-use crate::cues::Cues;
+use crate::Kind;
 use crate::vault::Secret;
-use crate::{Error, Kind};
 
 const LOCAL_CHARS_MAX: usize = 64;
 const DOMAIN_CHARS_MAX: usize = 253;
@@ -15,31 +14,20 @@ const FILE_ENDINGS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
 
 /// Finds e-mail addresses, internationalised ones too.
-pub(crate) struct Email {
-    cues: Cues,
-}
-
-impl Email {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { cues: Cues::new(&["e-mail*", "email*", "mail*", "contact*"], &[])? })
-    }
-}
+pub(crate) struct Email;
 
 impl Recognizer for Email {
-    fn kind(&self) -> Kind {
-        Kind::Email
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::Email]
     }
 
     fn version(&self) -> u32 {
-        1
-    }
-
-    fn cues(&self) -> &Cues {
-        &self.cues
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for (at, _) in scan.text.match_indices('@') {
+        for &at in &scan.marks.ats {
+            scan.step();
             if let Some(candidate) = read(scan, at) {
                 sink(candidate);
             }
@@ -80,7 +68,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
         reasons.push(because("ends like a file name", -50));
     }
     let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
-    Some(Candidate { kind: Kind::Email, start, end, canonical, reasons })
+    Some(Candidate { kind: Kind::Email, start, end, canonical, reasons, judged: false })
 }
 
 /// The longest beginning of `domain` that is a host name with a top-level domain of letters.

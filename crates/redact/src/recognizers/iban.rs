@@ -1,24 +1,8 @@
 //! International bank account numbers (ISO 13616): country, check digits, account; mod 97 = 1.
 
 use super::{Candidate, Recognizer, Scan, because};
-use crate::cues::Cues;
+use crate::Kind;
 use crate::vault::Secret;
-use crate::{Error, Kind};
-
-const POSITIVE: &[&str] = &[
-    "iban*",
-    "rekening*",
-    "bankrekening*",
-    "rek",
-    "bank*",
-    "account*",
-    "t.n.v",
-    "ten name van",
-    "overmaken*",
-    "incasso*",
-    "uitbetal*",
-];
-const NEGATIVE: &[&str] = &["uuid*", "hash*", "sha*", "btw*", "vat*"];
 
 /// Characters of an IBAN by country (SWIFT's IBAN registry).
 const LENGTHS: &[(&str, usize)] = &[
@@ -103,15 +87,7 @@ const LENGTHS: &[(&str, usize)] = &[
 ];
 
 /// Finds IBANs, in one run or grouped by single spaces, dots or hyphens, in either case.
-pub(crate) struct IbanRecognizer {
-    cues: Cues,
-}
-
-impl IbanRecognizer {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { cues: Cues::new(POSITIVE, NEGATIVE)? })
-    }
-}
+pub(crate) struct IbanRecognizer;
 
 /// How sure the check digits make it.
 fn check(compact: &str) -> super::Reason {
@@ -125,28 +101,27 @@ fn check(compact: &str) -> super::Reason {
 }
 
 impl Recognizer for IbanRecognizer {
-    fn kind(&self) -> Kind {
-        Kind::Iban
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::Iban]
     }
 
     fn version(&self) -> u32 {
-        1
-    }
-
-    fn cues(&self) -> &Cues {
-        &self.cues
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for group in &scan.groups {
+        for group in scan.groups() {
+            scan.step();
             // The check digits open the number: `NL91`, or `NL 91`.
             let letters_end = match scan.byte_before(group.start) {
                 Some(b' ' | b'-' | b'.') => group.start.saturating_sub(1),
                 _ => group.start,
             };
             let Some(start) = letters_end.checked_sub(2) else { continue };
-            let country = scan.slice(start, letters_end).to_ascii_uppercase();
-            let Ok(at) = LENGTHS.binary_search_by_key(&country.as_str(), |&(c, _)| c) else { continue };
+            let letters = scan.slice(start, letters_end);
+            let &[one, two] = letters.as_bytes() else { continue };
+            let country = [one.to_ascii_uppercase(), two.to_ascii_uppercase()];
+            let Ok(at) = LENGTHS.binary_search_by(|(c, _)| c.as_bytes().cmp(&country)) else { continue };
             let Some(&(_, length)) = LENGTHS.get(at) else { continue };
             if let Some(candidate) = read(scan, start, length) {
                 sink(candidate);
@@ -186,7 +161,7 @@ fn read(scan: &Scan<'_>, start: usize, length: usize) -> Option<Candidate> {
     if scan.attached_before(start) || scan.attached_after(end) {
         reasons.push(because("letters attached", -15));
     }
-    Some(Candidate { kind: Kind::Iban, start, end, canonical: Secret::new(&compact), reasons })
+    Some(Candidate { kind: Kind::Iban, start, end, canonical: Secret::new(&compact), reasons, judged: false })
 }
 
 #[cfg(test)]

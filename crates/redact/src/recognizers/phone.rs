@@ -1,56 +1,9 @@
 //! Telephone numbers: the Dutch numbering plan, and international numbers (E.164).
 
 use super::{Candidate, Recognizer, Scan, because};
-use crate::cues::Cues;
+use crate::Kind;
 use crate::finding::Reason;
 use crate::vault::Secret;
-use crate::{Error, Kind};
-
-const POSITIVE: &[&str] = &[
-    "tel",
-    "tel.",
-    "telefoon*",
-    "telnr*",
-    "mobiel*",
-    "gsm*",
-    "mob",
-    "bel",
-    "bellen*",
-    "belde",
-    "gebeld",
-    "bereikbaar*",
-    "whatsapp*",
-    "phone*",
-    "fax*",
-    "sms*",
-    "nummer is",
-    "06-nummer*",
-    "contact*",
-    "terugbel*",
-    "app",
-    "toestel*",
-];
-const NEGATIVE: &[&str] = &[
-    "€",
-    "isbn*",
-    "order*",
-    "factuur*",
-    "ticket*",
-    "kenmerk*",
-    "zaaknummer*",
-    "batch*",
-    "artikel*",
-    "serienummer*",
-    "bsn*",
-    "burgerservice*",
-    "kvk*",
-    "versie*",
-    "klantnummer*",
-    "parketnummer*",
-    "a-nummer*",
-    "v-nummer*",
-    "rijbewijs*",
-];
 
 /// Most digits of a number, the international prefix `00` included.
 const DIGITS_MAX: usize = 17;
@@ -73,15 +26,7 @@ const AREA_3: &[&str] = &[
 ];
 
 /// Finds telephone numbers.
-pub(crate) struct Phone {
-    cues: Cues,
-}
-
-impl Phone {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { cues: Cues::new(POSITIVE, NEGATIVE)? })
-    }
-}
+pub(crate) struct Phone;
 
 /// What a Dutch national number (nine digits, without the leading zero) is, by its prefix.
 fn dutch(national: &str) -> Option<&'static str> {
@@ -116,20 +61,17 @@ fn has_calling_code(digits: &str) -> bool {
 }
 
 impl Recognizer for Phone {
-    fn kind(&self) -> Kind {
-        Kind::Phone
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::Phone]
     }
 
     fn version(&self) -> u32 {
-        1
-    }
-
-    fn cues(&self) -> &Cues {
-        &self.cues
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for first in 0..scan.groups.len() {
+        for first in 0..scan.groups().len() {
+            scan.step();
             if let Some(candidate) = read(scan, first) {
                 sink(candidate);
             }
@@ -139,7 +81,7 @@ impl Recognizer for Phone {
 
 /// The longest telephone number that begins with the digit group `first`.
 fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
-    let opening = *scan.groups.get(first)?;
+    let opening = *scan.groups().get(first)?;
     let plus = plus_before(scan, opening.start);
     if plus.is_none() && scan.byte(opening.start) != Some(b'0') {
         return None;
@@ -147,7 +89,7 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     let mut digits = zeroize::Zeroizing::new(String::with_capacity(DIGITS_MAX));
     let mut previous = opening.start;
     let mut best = None;
-    for (n, group) in scan.groups.iter().skip(first).take(DIGITS_MAX).enumerate() {
+    for (n, group) in scan.groups().iter().skip(first).take(DIGITS_MAX).enumerate() {
         let gap = scan.slice(previous, group.start);
         if n > 0 && !is_gap(gap) {
             break;
@@ -181,7 +123,14 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     if plus.is_none() && opens_with_date(scan, first) {
         reasons.push(because("begins with a date", -60));
     }
-    Some(Candidate { kind: Kind::Phone, start, end, canonical: Secret::new(&canonical), reasons })
+    Some(Candidate {
+        kind: Kind::Phone,
+        start,
+        end,
+        canonical: Secret::new(&canonical),
+        reasons,
+        judged: false,
+    })
 }
 
 /// Where the `+` of an international number stands, with at most one space after it.
@@ -193,7 +142,7 @@ fn plus_before(scan: &Scan<'_>, start: usize) -> Option<usize> {
 
 /// Whether the groups from `first` are a day, a month and a year: `06-12-2024 10:15` is no telephone number.
 fn opens_with_date(scan: &Scan<'_>, first: usize) -> bool {
-    let Some([day, month, year]) = scan.groups.get(first..first.saturating_add(3)) else { return false };
+    let Some([day, month, year]) = scan.groups().get(first..first.saturating_add(3)) else { return false };
     let value = |g: &super::Group| scan.slice(g.start, g.end).parse::<u32>().unwrap_or(0);
     let gap = scan.slice(day.end, month.start);
     matches!(gap, "-" | "/" | ".")

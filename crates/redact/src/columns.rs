@@ -1,0 +1,139 @@
+//! Tables in text: what stands in a column's head speaks for every number under it.
+
+use crate::cues::{Cues, Hit};
+
+const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
+/// Longest head that is read, in bytes.
+const HEAD_BYTES_MAX: usize = 4096;
+
+/// The tables of one text, in order.
+#[derive(Default)]
+pub(crate) struct Columns {
+    tables: Vec<Table>,
+}
+
+struct Table {
+    /// The lines under the head, in bytes.
+    start: usize,
+    end: usize,
+    delimiter: u8,
+    /// The cues of each head, the last first.
+    heads: Vec<Vec<Hit>>,
+}
+
+/// A line and how many of each delimiter it has.
+#[derive(Clone, Copy)]
+struct Line {
+    start: usize,
+    end: usize,
+    counts: [u32; 4],
+    digits: bool,
+}
+
+impl Columns {
+    /// Finds heads without digits over lines with as many delimiters.
+    pub(crate) fn of(text: &str, cues: &Cues) -> Self {
+        let mut tables: Vec<Table> = Vec::new();
+        let mut previous: Option<Line> = None;
+        let mut open: Option<(usize, u32)> = None;
+        for line in lines(text) {
+            let continues = open.is_some_and(|(at, count)| line.counts.get(at).copied() == Some(count));
+            if continues && let Some(table) = tables.last_mut() {
+                table.end = line.end;
+            } else {
+                open = None;
+                if let Some(head) = previous.filter(|head| !head.digits) {
+                    let same = |at: &usize| {
+                        let count = |line: &Line| line.counts.get(*at).copied().unwrap_or(0);
+                        count(&head) > 0 && count(&head) == count(&line)
+                    };
+                    let found = (0..DELIMITERS.len())
+                        .find(same)
+                        .and_then(|at| Some((at, head.counts.get(at).copied()?)));
+                    let table = found.and_then(|(at, _)| Table::under(text, cues, head, line, at));
+                    if let Some(table) = table {
+                        tables.push(table);
+                        open = found;
+                    }
+                }
+            }
+            previous = Some(line);
+        }
+        Self { tables }
+    }
+
+    /// The cues of the head over the byte `at`; `None` outside every table.
+    pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
+        let after = self.tables.partition_point(|table| table.start <= at);
+        let table = self.tables.get(after.checked_sub(1)?).filter(|table| at < table.end)?;
+        let body = text.as_bytes().get(table.start..at)?;
+        let row = body.iter().rev().take(HEAD_BYTES_MAX).take_while(|b| **b != b'\n');
+        let cell = row.filter(|b| **b == table.delimiter).count();
+        table.heads.get(cell).map(Vec::as_slice)
+    }
+}
+
+impl Table {
+    /// The table of `head` that begins with `line`; `None` when no column's head says anything.
+    fn under(text: &str, cues: &Cues, head: Line, line: Line, at: usize) -> Option<Self> {
+        let delimiter = *DELIMITERS.get(at)?;
+        let written = text.get(head.start..head.end).filter(|t| t.len() <= HEAD_BYTES_MAX)?;
+        let heads: Vec<Vec<Hit>> = written
+            .split(char::from(delimiter))
+            .map(|cell| {
+                let mut hits = cues.hits(cell);
+                hits.reverse();
+                hits
+            })
+            .collect();
+        let says = heads.iter().any(|hits| !hits.is_empty());
+        says.then_some(Self { start: line.start, end: line.end, delimiter, heads })
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = Line> {
+    let mut start = 0;
+    text.as_bytes().split(|b| *b == b'\n').map(move |line| {
+        let mut counts = [0_u32; 4];
+        let mut digits = false;
+        for byte in line {
+            let at = match byte {
+                b'\t' => 0,
+                b';' => 1,
+                b'|' => 2,
+                b',' => 3,
+                b'0'..=b'9' => {
+                    digits = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(count) = counts.get_mut(at) {
+                *count = u32::saturating_add(*count, 1);
+            }
+        }
+        let end = start + line.len();
+        let line = Line { start, end, counts, digits };
+        start = end + 1;
+        line
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Kind;
+    use crate::recognizers::tests::{all_found, found};
+
+    #[test]
+    fn a_head_speaks_for_its_column() {
+        let row = "Jansen met een lange naam en een omschrijving;123456782;12345678;1984-05-12\n";
+        let text = format!("naam;bsn;kvk-nummer;geboortedatum\n{}", row.repeat(3));
+        for (kind, number) in
+            [(Kind::Bsn, "123456782"), (Kind::Kvk, "12345678"), (Kind::BirthDate, "1984-05-12")]
+        {
+            assert_eq!(found(kind, &text), vec![number; 3], "{kind}");
+        }
+        let table = "| wie en wat en waarom dan ook maar weer | ordernummer |\n|---|---|\n| Jansen | 123456782 |\n| Pietersen en anderen | 123456782 |\n";
+        assert_eq!(all_found(table), vec![]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Ages of people: `57 jaar`, `34-jarige`, `(8)` behind a name, `leeftijd: 23`.
+
+use super::{Candidate, Scan, because};
+use crate::Kind;
+use crate::vault::Secret;
+
+/// Nobody is older.
+const YEARS_MAX: u32 = 120;
+/// How far from a name an age may stand, in bytes.
+const NEAR_BYTES: usize = 90;
+
+/// Words after a number that make it an age, longest first; the second part says whether they do so by themselves.
+const UNITS: &[(&str, bool)] = &[
+    ("-jarige", true),
+    (" jarige", true),
+    ("jarige", true),
+    (" jaar oud", true),
+    (" jr oud", true),
+    (" maanden oud", true),
+    (" weken oud", true),
+    (" years old", true),
+    (" jaar", false),
+    (" jr.", false),
+    (" jr", false),
+    ("jr", false),
+    (" j.", false),
+    (" maanden", false),
+    (" mnd", false),
+    (" weken", false),
+];
+
+/// What follows a span of time that is no age.
+const SPANS: &[&str] = &[
+    " geleden",
+    " lang",
+    " later",
+    " eerder",
+    " cel",
+    " gevangenis",
+    " ervaring",
+    " garantie",
+    " of ouder",
+    " in dienst",
+    " getrouwd",
+    " tbs",
+    " geldig",
+    " na ",
+    " per ",
+    " voor ",
+];
+/// What stands before one.
+const BEFORE: &[&str] = &[
+    "binnen ",
+    "over ",
+    "sinds ",
+    "al ",
+    "na ",
+    "elke ",
+    "iedere ",
+    "afgelopen ",
+    "komende ",
+    "per ",
+    "minstens ",
+    "tot ",
+    "vanaf ",
+];
+
+/// Ages near the names in `people`, which are ascending.
+pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Candidate)) {
+    for group in scan.groups() {
+        scan.step();
+        let years: Option<u32> = scan.slice(group.start, group.end).parse().ok();
+        if group.len() > 3
+            || years.is_none_or(|years| years > YEARS_MAX)
+            || scan.came_on(group.start)
+            || scan.attached_before(group.start)
+        {
+            continue;
+        }
+        let rest = scan.text.get(group.end..).unwrap_or_default();
+        let before = scan.text.get(..group.start).unwrap_or_default();
+        let at = people.partition_point(|&(_, end)| end <= group.start);
+        let named_before = at.checked_sub(1).and_then(|i| people.get(i)).map(|&(_, end)| end);
+        let named_after = people.get(at).map(|&(start, _)| start);
+        let near = |end: usize| {
+            named_before.is_some_and(|name| group.start.saturating_sub(name) <= NEAR_BYTES)
+                || named_after.is_some_and(|name| name.saturating_sub(end) <= NEAR_BYTES)
+        };
+        let unit = UNITS.iter().find(|(unit, _)| starts_with(rest, unit));
+        let found = match unit {
+            Some((unit, sure)) => {
+                let end = group.end.saturating_add(unit.len());
+                let tail = scan.text.get(end..).unwrap_or_default();
+                let whole = !tail.chars().next().is_some_and(char::is_alphabetic);
+                let span = SPANS.iter().any(|word| starts_with(tail, word))
+                    || BEFORE.iter().any(|word| ends_with(before, word));
+                (whole && (*sure || !span) && near(end)).then_some((end, "an age, with somebody named"))
+            }
+            // `Jan (8)`
+            None => {
+                let bracketed = before.ends_with('(') && rest.starts_with(')');
+                let follows = named_before.is_some_and(|name| scan.slice(name, group.start) == " (");
+                let labelled = ["leeftijd: ", "leeftijd ", "age: "]
+                    .iter()
+                    .any(|label| ends_with(before.trim_end_matches([' ', '\t']), label.trim_end()));
+                ((bracketed && follows) || labelled)
+                    .then_some((group.end, "an age, behind a name or its label"))
+            }
+        };
+        if let Some((end, what)) = found {
+            let canonical = Secret::new(scan.slice(group.start, group.end));
+            sink(Candidate {
+                kind: Kind::Age,
+                start: group.start,
+                end,
+                canonical,
+                reasons: vec![because(what, 65)],
+                judged: true,
+            });
+        }
+    }
+}
+
+fn starts_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+}
+
+fn ends_with(text: &str, word: &str) -> bool {
+    let at = text.len().checked_sub(word.len());
+    at.and_then(|at| text.get(at..)).is_some_and(|tail| tail.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::named;
+    use crate::Kind;
+
+    fn found(kind: Kind, text: &str) -> Vec<String> {
+        let of_kind = named(text).into_iter().filter(|(found, _)| *found == kind);
+        of_kind.map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn ages_are_somebodys() {
+        for (text, want) in [
+            ("Mevrouw Jansen is 57 jaar en woont alleen.", "57 jaar"),
+            ("De 34-jarige Piet de Vries is aangehouden.", "34-jarige"),
+            ("Jan de Boer (8) gaat naar school.", "8"),
+        ] {
+            assert_eq!(found(Kind::Age, text), [want], "{text}");
+        }
+        for text in [
+            "Wie 65 jaar of ouder is krijgt korting.",
+            "Mevrouw Jansen werkt er al 12 jaar.",
+            "Jan de Boer kreeg 3 jaar cel.",
+        ] {
+            assert_eq!(found(Kind::Age, text), [""; 0], "{text}");
+        }
+    }
+}

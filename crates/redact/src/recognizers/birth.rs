@@ -1,0 +1,216 @@
+//! Dates of birth, numeric or with the month in words. A date is personal when words say that it is of a birth.
+
+use super::{Candidate, Group, Recognizer, Scan, because};
+use crate::Kind;
+use crate::checks::is_date;
+use crate::vault::Secret;
+
+/// Months in Dutch, English and German, in small letters, and the number of each.
+const MONTHS: &[(&str, u32)] = &[
+    ("jan", 1),
+    ("januari", 1),
+    ("january", 1),
+    ("januar", 1),
+    ("feb", 2),
+    ("febr", 2),
+    ("februari", 2),
+    ("february", 2),
+    ("februar", 2),
+    ("mrt", 3),
+    ("maart", 3),
+    ("mar", 3),
+    ("march", 3),
+    ("märz", 3),
+    ("apr", 4),
+    ("april", 4),
+    ("mei", 5),
+    ("may", 5),
+    ("mai", 5),
+    ("jun", 6),
+    ("juni", 6),
+    ("june", 6),
+    ("jul", 7),
+    ("juli", 7),
+    ("july", 7),
+    ("aug", 8),
+    ("augustus", 8),
+    ("august", 8),
+    ("sep", 9),
+    ("sept", 9),
+    ("september", 9),
+    ("okt", 10),
+    ("oct", 10),
+    ("oktober", 10),
+    ("october", 10),
+    ("nov", 11),
+    ("november", 11),
+    ("dec", 12),
+    ("december", 12),
+    ("dez", 12),
+    ("dezember", 12),
+];
+/// Letters of the longest month.
+const MONTH_BYTES_MAX: usize = 10;
+
+/// Finds dates near a word of birth.
+pub(crate) struct BirthDate;
+
+impl Recognizer for BirthDate {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::BirthDate]
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        for first in 0..scan.groups().len() {
+            scan.step();
+            let Some(date) =
+                numeric(scan, first).or_else(|| in_words(scan, first)).or_else(|| in_one_run(scan, first))
+            else {
+                continue;
+            };
+            if scan.attached_before(date.start)
+                || scan.attached_after(date.end)
+                || scan.around(date.start, date.end).points(Kind::BirthDate) <= 0
+            {
+                continue;
+            }
+            let (year, month, day) = date.value;
+            let canonical = Secret::new(&format!("{year:04}{month:02}{day:02}"));
+            let mut reasons = vec![because("a date", 32)];
+            if scan.came_on(date.start) || scan.goes_on(date.end) {
+                reasons.push(because("part of a longer number", -30));
+            }
+            sink(Candidate {
+                kind: Kind::BirthDate,
+                start: date.start,
+                end: date.end,
+                canonical,
+                reasons,
+                judged: false,
+            });
+        }
+    }
+}
+
+struct Date {
+    start: usize,
+    end: usize,
+    value: (u32, u32, u32),
+}
+
+fn number(scan: &Scan<'_>, group: Group) -> u32 {
+    scan.slice(group.start, group.end).parse().unwrap_or(0)
+}
+
+/// A year as written, in two or four digits, if someone alive or remembered can be born in it.
+fn year(written: u32, digits: usize) -> Option<u32> {
+    match digits {
+        4 => (1880..2100).contains(&written).then_some(written),
+        // Which century does not matter: it is the same date in the text.
+        2 => Some(written.saturating_add(1900)),
+        _ => None,
+    }
+}
+
+/// `31-12-1999`, `31/12/99`, `31.12.1999`, `31 12 1999`, `1999-12-31`.
+fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
+    let [a, b, c] = scan.groups().get(first..first.saturating_add(3))? else { return None };
+    let gap = scan.slice(a.end, b.start);
+    let bare = gap.trim_matches(' ');
+    let spaced = gap.len() <= 3 && (matches!(bare, "-" | "/" | ".") || gap == " ");
+    if !spaced || scan.slice(b.end, c.start) != gap || b.len() > 2 {
+        return None;
+    }
+    let (one, month, three) = (number(scan, *a), number(scan, *b), number(scan, *c));
+    let (y, m, d) = if a.len() == 4 && c.len() <= 2 {
+        (year(one, 4)?, month, three)
+    } else if a.len() <= 2 && (gap != " " || c.len() == 4) {
+        (year(three, c.len())?, month, one)
+    } else {
+        return None;
+    };
+    // An American puts the month first.
+    let value = if is_date(y, m, d) { (y, m, d) } else { (y, d, m) };
+    is_date(value.0, value.1, value.2).then_some(Date { start: a.start, end: c.end, value })
+}
+
+/// `6 juli 1999`, `6 juli '99`, `6e juli 1999`, `6-jul-1999`.
+fn in_words(scan: &Scan<'_>, first: usize) -> Option<Date> {
+    let [a, b] = scan.groups().get(first..first.saturating_add(2))? else { return None };
+    let between = scan.slice(a.end, b.start);
+    if a.len() > 2 || between.len() > MONTH_BYTES_MAX + 8 {
+        return None;
+    }
+    let word = between
+        .trim_start_matches("ste")
+        .trim_start_matches("de")
+        .trim_start_matches('e')
+        .trim_start_matches("th");
+    let word = word.trim_matches([' ', '.', '-', '\'', ',', '/']);
+    let month = month(word)?;
+    let value = (year(number(scan, *b), b.len())?, month, number(scan, *a));
+    is_date(value.0, value.1, value.2).then_some(Date { start: a.start, end: b.end, value })
+}
+
+fn month(word: &str) -> Option<u32> {
+    if word.is_empty() || word.len() > MONTH_BYTES_MAX {
+        return None;
+    }
+    let lower = word.to_lowercase();
+    MONTHS.iter().find(|(name, _)| *name == lower).map(|&(_, number)| number)
+}
+
+/// `31121999` or `19991231`.
+fn in_one_run(scan: &Scan<'_>, first: usize) -> Option<Date> {
+    let group = *scan.groups().get(first)?;
+    if group.len() != 8 {
+        return None;
+    }
+    let part = |from: usize, to: usize| {
+        let (from, to) = (group.start.saturating_add(from), group.start.saturating_add(to));
+        scan.slice(from, to).parse::<u32>().ok()
+    };
+    let forms = [(part(0, 4)?, part(4, 6)?, part(6, 8)?), (part(4, 8)?, part(2, 4)?, part(0, 2)?)];
+    let value = forms.into_iter().find(|&(y, m, d)| (1880..2100).contains(&y) && is_date(y, m, d))?;
+    Some(Date { start: group.start, end: group.end, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{all_found, found};
+    use super::*;
+
+    #[test]
+    fn dates_of_birth() {
+        for (text, want) in [
+            ("geboren op 06-07-1999 te Ede", "06-07-1999"),
+            ("Geboortedatum: 28/4/1984", "28/4/1984"),
+            ("geb. 1.2.84", "1.2.84"),
+            ("geboren 6 juli 1999", "6 juli 1999"),
+            ("geboren te Breda, 26 sept. 1994", "26 sept. 1994"),
+            ("geb.dat.: 1960-10-09", "1960-10-09"),
+            ("DOB 19601009", "19601009"),
+            ("born on 1st? no: born 3 March 1970", "3 March 1970"),
+            ("06-07-1999 (geboren)", "06-07-1999"),
+        ] {
+            assert_eq!(found(Kind::BirthDate, text), vec![want.to_owned()], "{text}");
+        }
+    }
+
+    #[test]
+    fn other_dates_stay() {
+        for text in [
+            "besluit van 06-07-1999",
+            "geboren in 1999",
+            "geboren op 31-02-1999",
+            "vergadering 6 juli 2024",
+            "versie 1.2.84",
+        ] {
+            assert_eq!(all_found(text), vec![], "{text}");
+        }
+    }
+}

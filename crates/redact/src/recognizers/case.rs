@@ -1,0 +1,256 @@
+//! Numbers of cases and files: by the way courts and registers write them, or after a label.
+
+use super::{Candidate, Group, Recognizer, Scan, because, compact};
+use crate::Kind;
+use crate::finding::Reason;
+
+/// Letters that open a case number of an administrative court, or of a registry, before `21/1234`.
+const COURTS: &[&str] = &[
+    "AWB", "AMS", "ROT", "UTR", "SGR", "BRE", "ARN", "LEE", "GRO", "ASS", "MAA", "ROE", "ZWO", "ALM", "HAA",
+    "ALK", "DOR", "ZUT", "NHO", "OBR", "LIM", "GEL", "MNE", "NNE", "OVE", "DHA", "ZWB", "SHE", "BK", "BKDH",
+    "NL", "REG",
+];
+/// Letters of a civil case, in two pairs: `HA ZA 20-123`.
+const ROLLS: &[&str] = &["HA", "KG", "EJ", "FA", "JE", "KK", "OV", "VV", "CV", "EA", "HO", "JU", "BM"];
+const NUMBER_BYTES_MAX: usize = 40;
+const NUMBER_BYTES_MIN: usize = 4;
+/// Fewest digits of a number in short groups.
+const GROUPED_DIGITS_MIN: usize = 8;
+/// How far a label may stand before its number.
+const LABEL_GAP_BYTES_MAX: usize = 18;
+
+/// Finds case numbers. ECLI and Stb. name publications, not persons.
+pub(crate) struct CaseNumber;
+
+impl Recognizer for CaseNumber {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::CaseNumber]
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        let mut done = 0;
+        for group in scan.groups() {
+            scan.step();
+            if group.start < done {
+                continue;
+            }
+            let number = whole(scan, *group);
+            if number.len() < NUMBER_BYTES_MIN && scan.byte(number.end) != Some(b' ') {
+                continue;
+            }
+            let Some((start, end, reason)) = written(scan, number).or_else(|| labelled(scan, number)) else {
+                continue;
+            };
+            done = end;
+            let canonical = compact(scan.slice(start, end));
+            sink(Candidate {
+                kind: Kind::CaseNumber,
+                start,
+                end,
+                canonical,
+                reasons: vec![reason],
+                judged: false,
+            });
+        }
+    }
+}
+
+const fn is_number(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.' | b'_')
+}
+
+/// The letters, digits and marks around a group, without marks at the ends.
+fn whole(scan: &Scan<'_>, group: Group) -> Group {
+    let bytes = scan.text.as_bytes();
+    let head = bytes.get(group.start.saturating_sub(NUMBER_BYTES_MAX)..group.start).unwrap_or_default();
+    let tail =
+        bytes.get(group.end..group.end.saturating_add(NUMBER_BYTES_MAX).min(bytes.len())).unwrap_or_default();
+    let mut start = group.start.saturating_sub(head.iter().rev().take_while(|b| is_number(**b)).count());
+    let mut end = group.end.saturating_add(tail.iter().take_while(|b| is_number(**b)).count());
+    let mark = |at: Option<u8>| at.is_some_and(|b| !b.is_ascii_alphanumeric());
+    while start < group.start && mark(scan.byte(start)) {
+        start = start.saturating_add(1);
+    }
+    while end > group.end && mark(scan.byte_before(end)) {
+        end = end.saturating_sub(1);
+    }
+    Group { start, end }
+}
+
+/// A number that shows by its writing what it is.
+fn written(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
+    let text = scan.slice(number.start, number.end);
+    if !text.contains(['/', '-']) {
+        return None;
+    }
+    let parts = || text.split(['/', '-']);
+    let lens: [usize; 4] = {
+        let mut lens = [0; 4];
+        for (slot, part) in lens.iter_mut().zip(parts()) {
+            *slot = part.len();
+        }
+        lens
+    };
+    let first = parts().next().unwrap_or_default();
+    let digits =
+        |at: usize| parts().nth(at).is_some_and(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    // C/05/123456, and what follows it: / HA ZA 20-123.
+    if text.starts_with("C/") && lens[1] == 2 && (5..=7).contains(&lens[2]) && digits(1) && digits(2) {
+        let end = roll_after(scan, number.end).unwrap_or(number.end);
+        return Some((number.start, end, because("a civil case", 75)));
+    }
+    let yearly = digits(0) && digits(1) && lens[0] == 2 && (1..=6).contains(&lens[1]);
+    if yearly && let Some(start) = roll_before(scan, number.start) {
+        return Some((start, number.end, because("a roll number", 66)));
+    }
+    if yearly && let Some(start) = court_before(scan, number.start) {
+        return Some((start, number.end, because("a court and its number", 64)));
+    }
+    // Z-2024-1234, ZAAK-2024-1234, Z/24/123456.
+    let prefix = matches!(
+        first,
+        "Z" | "ZAAK" | "ZK" | "DOS" | "BZ" | "WOO" | "WOB" | "BEZ" | "KL" | "VTH" | "OLO" | "UIT" | "INT"
+    );
+    let year =
+        parts().nth(1).is_some_and(|p| (p.len() == 4 && p.starts_with("20")) || p.len() == 2) && digits(1);
+    if prefix && year && digits(2) && lens[2] >= 3 {
+        return Some((number.start, number.end, because("a register's number with its year", 64)));
+    }
+    None
+}
+
+/// Where ` / HA ZA 20-123` ends.
+fn roll_after(scan: &Scan<'_>, end: usize) -> Option<usize> {
+    let rest = scan.text.get(end..)?;
+    let rolls = rest.trim_start_matches([' ', '/']);
+    let lead = rest.len().saturating_sub(rolls.len());
+    let pair = rolls.get(..2).filter(|p| ROLLS.contains(p))?;
+    let after = rolls.get(pair.len()..)?.strip_prefix(' ')?;
+    let second = after.get(..2).filter(|p| p.bytes().all(|b| b.is_ascii_uppercase()))?;
+    let number = after.get(second.len()..)?.strip_prefix(' ')?;
+    let length =
+        number.bytes().take(12).take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'/')).count();
+    (lead <= 3 && length >= 4).then(|| end.saturating_add(lead).saturating_add(6).saturating_add(length))
+}
+
+/// Where `HA ZA ` before a number begins.
+fn roll_before(scan: &Scan<'_>, start: usize) -> Option<usize> {
+    let from = start.checked_sub(6)?;
+    let pairs = scan.slice(from, start);
+    let (first, second) = (pairs.get(..2)?, pairs.get(3..5)?);
+    let spaced = pairs.as_bytes().get(2) == Some(&b' ') && pairs.ends_with(' ');
+    let right = spaced && ROLLS.contains(&first) && second.bytes().all(|b| b.is_ascii_uppercase());
+    (right && !scan.attached_before(from)).then_some(from)
+}
+
+/// Where `AWB ` before a number begins.
+fn court_before(scan: &Scan<'_>, start: usize) -> Option<usize> {
+    let end = start.checked_sub(1)?;
+    let word = scan.word_around(end, end, 6);
+    let letters = scan.slice(word.start, end);
+    (scan.byte(end) == Some(b' ') && COURTS.contains(&letters) && !scan.attached_before(word.start))
+        .then_some(word.start)
+}
+
+/// A number right after a word that announces a case.
+fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
+    let number = Group { start: number.start, end: grouped_end(scan, number) };
+    let text = scan.slice(number.start, number.end);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let plain = text.bytes().all(|b| b.is_ascii_digit());
+    let enough = digits >= 5
+        || (digits >= 4 && !plain)
+        || (digits >= 3 && text.bytes().any(|b| b.is_ascii_uppercase()) && text.contains(['-', '/']));
+    if !enough || is_date_like(text) || scan.attached_before(number.start) {
+        return None;
+    }
+    let around = scan.around(number.start, number.end);
+    let mut near = scan
+        .spoken
+        .before(number.start, LABEL_GAP_BYTES_MAX)
+        .filter(|hit| scan.spoken.cues.speaks_for(**hit, Kind::CaseNumber));
+    let said = match near.next() {
+        Some(hit) => {
+            let between = scan.slice(hit.end as usize, number.start);
+            !between.contains([';', '\n'])
+                && !between.trim_start_matches('.').contains(". ")
+                && !between.bytes().any(|b| b.is_ascii_digit())
+        }
+        None => around.labels_all_of(number.start, number.end, Kind::CaseNumber),
+    };
+    if !said || around.points(Kind::CaseNumber) <= 0 {
+        return None;
+    }
+    Some((number.start, number.end, because("a number after its label", 32)))
+}
+
+/// Where a number in short groups ends, as in `1234 5678 1234 5678`; its own end when it is none.
+fn grouped_end(scan: &Scan<'_>, number: Group) -> usize {
+    let is_short = |text: &str| (1..=4).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    let mut end = number.end;
+    while is_short(scan.slice(number.start, number.end))
+        && end.saturating_sub(number.start) < NUMBER_BYTES_MAX
+    {
+        let next = scan.word_around(end.saturating_add(1), end.saturating_add(1), 5);
+        if scan.byte(end) != Some(b' ') || !is_short(scan.slice(end.saturating_add(1), next.end)) {
+            break;
+        }
+        end = next.end;
+    }
+    let digits = scan.slice(number.start, end).bytes().filter(u8::is_ascii_digit).count();
+    if digits >= GROUPED_DIGITS_MIN { end } else { number.end }
+}
+
+/// `12-03-2024`, `2024-03-12`, `12/3/24`, `2020-2024`.
+fn is_date_like(text: &str) -> bool {
+    let mut lens = [0_usize; 4];
+    for (slot, part) in lens.iter_mut().zip(text.split(['-', '/', '.'])) {
+        if !part.bytes().all(|b| b.is_ascii_digit()) {
+            return false;
+        }
+        *slot = part.len();
+    }
+    let year = |part: &str| part.starts_with("19") || part.starts_with("20");
+    match lens {
+        [1..=2, 1..=2, 4 | 2, 0] | [4, 1..=2, 1..=2, 0] => true,
+        [4, 4, 0, 0] => text.split('-').count() == 2 && text.split('-').all(year),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{all_found, found};
+    use super::*;
+
+    #[test]
+    fn cases() {
+        for (text, want) in [
+            ("in zaak C/05/123456 / HA ZA 20-123 is", "C/05/123456 / HA ZA 20-123"),
+            ("rolnummer HA ZA 23-394 van", "HA ZA 23-394"),
+            ("de uitspraak AWB 21/1234 is", "AWB 21/1234"),
+            ("SGR 20/567", "SGR 20/567"),
+            ("zie Z-2024-118273.", "Z-2024-118273"),
+            ("met kenmerk 2022/570178 is", "2022/570178"),
+            ("ons kenmerk: VTH-24-0193", "VTH-24-0193"),
+            ("CJIB-nummer 1234 5678 1234 5678 betaald", "1234 5678 1234 5678"),
+            ("zaaknummer 10234567", "10234567"),
+            ("kenmerk CJIB 2 4012 3456 7890 12.", "2 4012 3456 7890 12"),
+        ] {
+            assert_eq!(found(Kind::CaseNumber, text), vec![want.to_owned()], "{text}");
+        }
+        for text in [
+            "ECLI:NL:RBDHA:2020:12345",
+            "Stb. 2018, 144",
+            "kenmerk van 12-03-2024",
+            "zaak van 2024",
+            "kenmerk € 12345",
+        ] {
+            assert_eq!(all_found(text), vec![], "{text}");
+        }
+    }
+}

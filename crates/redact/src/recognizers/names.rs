@@ -1,0 +1,166 @@
+//! Names of people, the places and addresses that go with them, and what is said of them that is special.
+//!
+//! A name is judged by the sentence around it, so only whole texts are read: a stream of output shows no sentence until it
+//! is over.
+
+use std::sync::LazyLock;
+
+use super::{Candidate, Recognizer, Scan, age, because};
+use crate::names::{Known, Label, Span, Tagger};
+use crate::special::{Category, Fact, SpecialCategories};
+use crate::vault::Secret;
+use crate::{Error, Kind};
+
+/// The score of a name that the model is least sure of.
+const SCORE_MIN: f32 = 60.0;
+
+/// Finds people, and what belongs to them.
+pub(crate) struct Names {
+    tagger: Tagger,
+    special: SpecialCategories,
+}
+
+/// The lists and the model are read once a process.
+static ALL: LazyLock<Option<Names>> = LazyLock::new(|| Names::new().ok());
+
+impl Names {
+    /// The built-in lists and model.
+    pub(crate) fn all() -> Result<&'static Self, Error> {
+        ALL.as_ref().ok_or(Error::Internal("name model"))
+    }
+
+    fn new() -> Result<Self, Error> {
+        Ok(Self { tagger: Tagger::new()?, special: SpecialCategories::new()? })
+    }
+
+    /// Takes up the names in a text, for the other texts of a request.
+    pub(crate) fn learn(&self, text: &str, known: &mut Known) {
+        known.learn(&self.tagger, text, &self.spans(text, None));
+    }
+
+    fn spans(&self, text: &str, label: Option<&str>) -> Vec<Span> {
+        let mut spans = self.tagger.find(text, label);
+        spans.retain(|span| span.confidence >= least(text, span));
+        spans
+    }
+}
+
+impl Recognizer for Names {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![
+            Kind::Person,
+            Kind::Place,
+            Kind::Age,
+            Kind::Health,
+            Kind::Religion,
+            Kind::EthnicOrigin,
+            Kind::PoliticalOpinion,
+            Kind::UnionMembership,
+            Kind::SexLife,
+            Kind::CriminalData,
+        ]
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        let Some(elsewhere) = scan.names else { return };
+        let spans = self.spans(scan.text, scan.label);
+        scan.step();
+        let mut known = elsewhere.clone();
+        known.learn(&self.tagger, scan.text, &spans);
+        for span in known.find(scan.text, &spans) {
+            sink(name(scan, &span));
+        }
+        let people: Vec<(usize, usize)> = spans
+            .iter()
+            .filter(|span| span.label == Label::Person)
+            .map(|span| (span.start, span.end))
+            .collect();
+        for span in &spans {
+            // A place is a place; it becomes somebody's where somebody is.
+            if span.label != Label::Place || !people.is_empty() || scan.identified.get() {
+                sink(name(scan, span));
+            }
+        }
+        age::ages(scan, &people, sink);
+        for fact in self.special.find(scan.text, &people, scan.identified.get()) {
+            sink(special(scan, &fact));
+        }
+    }
+}
+
+/// How sure the model has to be. What nobody wrote with a capital is seldom a name.
+fn least(text: &str, span: &Span) -> f32 {
+    let written = text.get(span.start..span.end).unwrap_or_default();
+    if written.chars().any(char::is_uppercase) { 0.35 } else { 0.7 }
+}
+
+fn name(scan: &Scan<'_>, span: &Span) -> Candidate {
+    let (kind, what) = match span.label {
+        Label::Person => (Kind::Person, "a name, by the words around it and the lists"),
+        Label::Place => (Kind::Place, "a place, with somebody named"),
+        Label::Address => (Kind::Address, "a street and a number, by the words around them"),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "between 60 and 100")]
+    let points = (span.confidence * 100.0).clamp(SCORE_MIN, 100.0) as i16;
+    let canonical: String = scan.slice(span.start, span.end).to_lowercase();
+    let canonical = Secret::new(&canonical.split_whitespace().collect::<Vec<_>>().join(" "));
+    Candidate {
+        kind,
+        start: span.start,
+        end: span.end,
+        canonical,
+        reasons: vec![because(what, points)],
+        judged: true,
+    }
+}
+
+fn special(scan: &Scan<'_>, fact: &Fact) -> Candidate {
+    let kind = match fact.category {
+        Category::Health => Kind::Health,
+        Category::Religion => Kind::Religion,
+        Category::Ethnic => Kind::EthnicOrigin,
+        Category::Political => Kind::PoliticalOpinion,
+        Category::Union => Kind::UnionMembership,
+        Category::Sexual => Kind::SexLife,
+        Category::Criminal => Kind::CriminalData,
+    };
+    let what = if i16::from(fact.score) >= 60 { "a word for it, said of somebody" } else { "a word for it" };
+    let canonical = Secret::new(&scan.slice(fact.start, fact.end).to_lowercase());
+    Candidate {
+        kind,
+        start: fact.start,
+        end: fact.end,
+        canonical,
+        reasons: vec![because(what, i16::from(fact.score))],
+        judged: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::named as all_found;
+    use super::*;
+
+    #[test]
+    fn people_with_what_belongs_to_them() {
+        let found = all_found("Mevrouw Willemijn de Vries-Bakker uit Zwolle heeft kanker.");
+        let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
+        assert_eq!(kinds, [Kind::Person, Kind::Place, Kind::Health]);
+        assert_eq!(found[0].1, "Willemijn de Vries-Bakker");
+    }
+
+    #[test]
+    fn places_and_words_by_themselves_are_nobodys() {
+        for text in [
+            "Wat is er te doen in Zwolle?",
+            "Kanker komt vaak voor.",
+            "De Wet open overheid geldt ook voor gemeenten.",
+        ] {
+            assert_eq!(all_found(text), vec![], "{text}");
+        }
+    }
+}

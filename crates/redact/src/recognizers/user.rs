@@ -1,0 +1,185 @@
+//! One word after its label: user names, and the bank's code beside an account.
+
+use super::{Candidate, Recognizer, Scan, because, compact};
+use crate::Kind;
+use crate::checks::other::bic;
+use crate::vault::Secret;
+
+const NAME_BYTES_MAX: usize = 40;
+/// Labels that stand for a user name only; the others need a sign of one in the word itself.
+const SURE: &[&str] = &[
+    "gebruikersn",
+    "gebruikern",
+    "username",
+    "user name",
+    "loginn",
+    "inlogn",
+    "accountn",
+    "handle",
+    "twitter",
+    "instagram",
+    "mastodon",
+    "telegram",
+    "snapchat",
+    "tiktok",
+    "screen",
+    "nickname",
+    "skype",
+    "samacc",
+    "upn",
+    "x-account",
+];
+
+/// Finds a word that its label makes a user name or a BIC.
+pub(crate) struct UserName;
+
+impl Recognizer for UserName {
+    fn kinds(&self) -> Vec<Kind> {
+        vec![Kind::UserName, Kind::Bic]
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        for hit in scan.spoken.hits() {
+            scan.step();
+            let (start, end) = (hit.start as usize, hit.end as usize);
+            let kinds =
+                [Kind::UserName, Kind::Bic].into_iter().filter(|&k| scan.spoken.cues.speaks_for(*hit, k));
+            for kind in kinds {
+                let found =
+                    if kind == Kind::Bic { code_after(scan, end) } else { name_after(scan, start, end) };
+                if let Some((from, to)) = found {
+                    sink(candidate(scan, kind, from, to));
+                }
+            }
+        }
+        self.labelled(scan, sink);
+    }
+}
+
+impl UserName {
+    /// A JSON value that is one word, under a key that says what it is.
+    fn labelled(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+        let end = scan.text.len();
+        if !(3..=NAME_BYTES_MAX).contains(&end) || !scan.text.bytes().all(is_name) {
+            return;
+        }
+        if scan.spoken.label_says(Kind::UserName) && scan.text.bytes().any(|b| b.is_ascii_alphabetic()) {
+            sink(candidate(scan, Kind::UserName, 0, end));
+        }
+        if scan.spoken.label_says(Kind::Bic) && bic(compact(scan.text).as_str()) {
+            sink(candidate(scan, Kind::Bic, 0, end));
+        }
+    }
+}
+
+fn candidate(scan: &Scan<'_>, kind: Kind, start: usize, end: usize) -> Candidate {
+    let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
+    Candidate {
+        kind,
+        start,
+        end,
+        canonical,
+        reasons: vec![because("one word after its label", 30)],
+        judged: false,
+    }
+}
+
+const fn is_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\')
+}
+
+/// The word after a label that ends at `end` and a sign such as `:`, `=` or "is".
+fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize)> {
+    let rest = scan.text.get(end..)?;
+    if let Some(path) = rest.strip_prefix(".com/") {
+        let path = path.strip_prefix("in/").unwrap_or(path);
+        let from = scan.text.len().saturating_sub(path.len());
+        let length = path.bytes().take(NAME_BYTES_MAX).take_while(|b| is_name(*b)).count();
+        return (length >= 4).then(|| (from, from.saturating_add(length)));
+    }
+    let label_end = end.saturating_add(
+        rest.bytes().take(16).take_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')).count(),
+    );
+    let rest = scan.text.get(label_end..)?;
+    let gap =
+        rest.bytes().take(6).take_while(|b| matches!(b, b' ' | b':' | b'=' | b'"' | b'\'' | b'(')).count();
+    let sign = rest.get(..gap)?;
+    let (from, marked) = match scan.text.get(label_end.saturating_add(gap)..)?.strip_prefix("is ") {
+        Some(_) if sign == " " => (label_end.saturating_add(gap).saturating_add(3), true),
+        _ => (label_end.saturating_add(gap), sign.contains([':', '=', '"', '('])),
+    };
+    let word = scan.text.as_bytes().get(from..)?;
+    let length = word.iter().take(NAME_BYTES_MAX).take_while(|&&b| is_name(b)).count();
+    let name = scan.slice(from, from.saturating_add(length)).trim_end_matches(['.', '-']);
+    let to = from.saturating_add(name.len());
+    let label = scan.slice(start, end).to_ascii_lowercase();
+    let sure = SURE.iter().any(|s| label.starts_with(s));
+    let looks = name.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'\\'))
+        || name.starts_with('@')
+        || name.trim_matches('@').contains('.');
+    let handle = name.starts_with('@') && name.len() > 3;
+    let letters = name.bytes().any(|b| b.is_ascii_alphabetic());
+    let right = name.len() >= 3
+        && letters
+        && !scan.attached_after(to)
+        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " "));
+    right.then_some((from, to))
+}
+
+/// The eight or eleven letters and digits after a label.
+fn code_after(scan: &Scan<'_>, end: usize) -> Option<(usize, usize)> {
+    let rest = scan.text.get(end..)?;
+    let gap = rest.bytes().take(16).position(|b| b.is_ascii_uppercase() && rest.len() > 7)?;
+    let from = (gap..gap.saturating_add(9)).find(|&at| {
+        let free =
+            at == 0 || rest.as_bytes().get(at.saturating_sub(1)).is_some_and(|b| !b.is_ascii_alphanumeric());
+        let length = rest.bytes().skip(at).take(12).take_while(u8::is_ascii_alphanumeric).count();
+        let code = rest.get(at..at.saturating_add(length)).unwrap_or_default();
+        free && code.bytes().all(|b| !b.is_ascii_lowercase()) && bic(code)
+    })?;
+    let length = rest.bytes().skip(from).take_while(u8::is_ascii_alphanumeric).count();
+    let start = end.saturating_add(from);
+    Some((start, start.saturating_add(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{all_found, found};
+    use super::*;
+
+    #[test]
+    fn a_label_makes_a_name() {
+        for (text, want) in [
+            ("gebruikersnaam: jdevries", "jdevries"),
+            ("Username = j.de_vries-3.", "j.de_vries-3"),
+            ("user: jvries01, rol", "jvries01"),
+            ("op Twitter (@jandevries) geplaatst", "@jandevries"),
+            ("zijn inlognaam is pjansen en", "pjansen"),
+            ("met inlognaam jvries2 werkt", "jvries2"),
+            ("https://www.linkedin.com/in/jan-de-vries-12345/", "jan-de-vries-12345"),
+        ] {
+            assert_eq!(found(Kind::UserName, text), vec![want.to_owned()], "{text}");
+        }
+        for text in [
+            "de gebruiker meldt zich",
+            "login: zie bijlage",
+            "het account is gesloten",
+            "gebruikersnaam en wachtwoord",
+            "user: admin",
+        ] {
+            assert_eq!(all_found(text), vec![], "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_beside_an_account() {
+        assert_eq!(found(Kind::Bic, "BIC: ABNANL2A"), vec!["ABNANL2A"]);
+        assert_eq!(found(Kind::Bic, "SWIFT-code DEUTDEFF500."), vec!["DEUTDEFF500"]);
+        assert!(found(Kind::Bic, "BIC van de bank in NEDERLAND").is_empty());
+        assert!(found(Kind::Bic, "RABONL2U").is_empty());
+    }
+}
