@@ -1,12 +1,11 @@
 //! What is true of this server and of one request, for the controls that stand behind the measures of a use case. Each
 //! fact is read from what does the work: the loaded profile, the ledger, the log, the model in memory.
 
-use policy::{Acknowledgement, DataClass, InformedFacts, Live, ModelFacts, Principal, UseCase};
+use policy::{Acknowledgement, InformedFacts, Live, ModelFacts, Principal, UseCase};
 use redact::{Action, Kind, Redactor};
 
 use crate::active::ActivePolicy;
 use crate::gateway::Gateway;
-use crate::record;
 
 /// A request as far as its controls are concerned.
 pub(crate) struct Seen<'a> {
@@ -31,7 +30,7 @@ pub(crate) fn live(gateway: &Gateway, seen: &Seen<'_>) -> Live {
         came_by_loopback: Some(seen.loopback),
         key_expires: Some(seen.principal.expires_ms.is_some()),
         redaction_profile_loaded: redactor.as_ref().map(Option::is_some),
-        special_categories_detected: Some(detects_special_categories()),
+        special_categories_detected: loaded.map(|redactor| redactor.profile().names()),
         special_categories_refused: seen
             .use_case
             .map(|case| case.special_category_action == policy::SpecialCategoryAction::Refuse),
@@ -54,11 +53,6 @@ fn acknowledged(seen: &Seen<'_>) -> Option<bool> {
 /// Whether the log takes records at this moment.
 pub(crate) fn log_open(gateway: &Gateway) -> bool {
     gateway.log().closed().is_none()
-}
-
-/// Whether any recognizer finds special categories. None does yet, so a measure that rests on it blocks.
-fn detects_special_categories() -> bool {
-    Kind::ALL.iter().any(|&kind| record::class(kind) == DataClass::Special)
 }
 
 /// An answer is searched for every kind, and what is found is masked, unless the profile lets a kind through.

@@ -160,8 +160,7 @@ pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
     FindingFacts {
         counts: redaction.counts.iter().map(|(kind, &count)| (kind.id().to_owned(), count.into())).collect(),
         data_class: redaction.counts.keys().map(|&kind| class(kind)).max().unwrap_or(DataClass::None),
-        // No recognizer finds these yet.
-        special_categories: Vec::new(),
+        special_categories: special(redaction),
         unresolved: total(&redaction.unresolved).into(),
         refused: total(&redaction.refused).into(),
         failed: false,
@@ -169,10 +168,17 @@ pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
     }
 }
 
+/// The special categories (GDPR art. 9) among what was found, by kind.
+fn special(redaction: &Redaction) -> Vec<String> {
+    let special = redaction.counts.keys().filter(|kind| kind.group() == Group::Special);
+    special.map(|kind| kind.id().to_owned()).collect()
+}
+
 /// How heavy a kind of data is. A number of the prosecution says that someone is suspected (GDPR art. 10).
 pub(crate) fn class(kind: Kind) -> DataClass {
     match kind.group() {
         Group::National | Group::Document => DataClass::Identifier,
+        Group::Special => DataClass::Special,
         Group::Criminal => DataClass::Criminal,
         _ => DataClass::Personal,
     }

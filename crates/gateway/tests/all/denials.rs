@@ -50,6 +50,11 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ),
     ("limit-tokens-per-request", "tokens_per_request = 4096", "tokens_per_request = 4"),
     ("quota-tokens-per-day", "tokens_per_day = 1_000_000", "tokens_per_day = 5"),
+    (
+        "special-category-refused",
+        "max_data_class = \"identifier\"\nredaction_profile = \"default\"",
+        "max_data_class = \"special\"\nredaction_profile = \"naming\"",
+    ),
     ("findings-unresolved", "redaction_profile = \"default\"", "redaction_profile = \"unsure\""),
     ("finding-refused-by-profile", "redaction_profile = \"default\"", "redaction_profile = \"refusing\""),
     ("data-class-too-high", "max_data_class = \"identifier\"", "max_data_class = \"personal\""),
@@ -162,14 +167,13 @@ const UNREACHABLE: &[&str] = &[
     "detection-failed",
     // The gate applies the profile that the record names, or is closed.
     "redaction-profile-mismatch",
-    // No recognizer finds special categories yet.
-    "special-category-refused",
 ];
 
 fn records() -> HouseBuilder {
     let unsure = "[kinds.bsn]\nthreshold = 100\nunresolved = 1\n";
     let builder = House::builder()
         .profile("unsure", unsure)
+        .profile("naming", "names = true\n")
         .profile("refusing", "[kinds.bsn]\naction = \"refuse\"\n")
         .profile("short", "[limits]\ntext_bytes_max = 8\n");
     let builder =
@@ -212,7 +216,11 @@ async fn every_rule_of_the_record_and_the_findings() {
     let rules = RECORDS.iter().map(|&(rule, ..)| rule).chain(SIGNATURES.iter().map(|&(rule, _)| rule));
     for rule in rules {
         // Without a word that says what it is, a number is not certain.
-        let text = if rule == "findings-unresolved" { "Zie 111222333." } else { BSN };
+        let text = match rule {
+            "findings-unresolved" => "Zie 111222333.",
+            "special-category-refused" => "Mevrouw Willemijn de Vries heeft kanker.",
+            _ => BSN,
+        };
         let caller = house.caller(rule).await;
         let outcome = house.gateway.generate(caller, chat(text)).await;
         assert!(outcome.is_err(), "{rule} let it through");

@@ -1,6 +1,6 @@
 //! Addresses of devices on a network: IPv4, IPv6, MAC.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Candidate, Recognizer, Scan, because, compact};
 use crate::Kind;
