@@ -37,7 +37,8 @@ pub(crate) enum Depth<'k> {
 /// The recognizers and their words.
 pub(crate) struct Detector {
     recognizers: Vec<Box<dyn Recognizer>>,
-    names: &'static Names,
+    /// Where the profile looks for names.
+    names: Option<&'static Names>,
     cues: &'static Cues,
 }
 
@@ -45,22 +46,20 @@ pub(crate) struct Detector {
 struct Gathering {
     out: Vec<Scored>,
     limit: usize,
-}
-
-impl Gathering {
     /// Whether somebody is identified by what was found so far.
-    fn identified(&self) -> bool {
-        self.out.iter().any(|found| found.score >= IDENTIFIES && found.kind.identifies())
-    }
+    identified: bool,
 }
 
 impl Detector {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self { recognizers: recognizers::all()?, names: Names::all()?, cues: Cues::all()? })
+    /// `names` is whether names will be looked for: their lists and model are read only then.
+    pub(crate) fn new(names: bool) -> Result<Self, Error> {
+        let names = if names { Some(Names::all()?) } else { None };
+        Ok(Self { recognizers: recognizers::all()?, names, cues: Cues::all()? })
     }
 
     fn recognizers(&self) -> impl Iterator<Item = &dyn Recognizer> {
-        self.recognizers.iter().map(AsRef::as_ref).chain(std::iter::once(self.names as &dyn Recognizer))
+        // Names come last: what the others found says whether a place is somebody's.
+        self.recognizers.iter().map(AsRef::as_ref).chain(self.names.map(|names| names as &dyn Recognizer))
     }
 
     /// Takes up the names in a text, for the other texts of a request.
@@ -69,7 +68,7 @@ impl Detector {
     /// As [`Detector::detect`].
     pub(crate) fn learn(&self, text: &str, known: &mut Known) -> Result<(), Error> {
         let view = View::new(text)?;
-        self.names.learn(view.text(), known);
+        self.names.ok_or(Error::Internal("names"))?.learn(view.text(), known);
         Ok(())
     }
 
@@ -96,7 +95,7 @@ impl Detector {
         let known = if let Depth::Whole { names } = depth { names } else { None };
         let scan = Scan { names: known, ..Scan::new(view.text(), self.cues, label) };
         let scan = if matches!(depth, Depth::Whole { .. }) { scan.with_columns() } else { scan };
-        let mut gathering = Gathering { out: Vec::new(), limit };
+        let mut gathering = Gathering { out: Vec::new(), limit, identified: false };
         self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
         if matches!(depth, Depth::Whole { .. }) {
             self.decoded(&view, &scan, label, &mut gathering)?;
@@ -156,7 +155,7 @@ impl Detector {
         let limit = gathering.limit;
         let mut candidates: Vec<Candidate> = Vec::new();
         for recognizer in self.recognizers() {
-            scan.identified.set(gathering.identified());
+            scan.identified.set(gathering.identified);
             recognizer.candidates(scan, &mut |candidate| {
                 if candidates.len() <= limit {
                     candidates.push(candidate);
@@ -167,7 +166,9 @@ impl Detector {
                     return Err(Error::TooManyFindings { limit });
                 }
                 let (start, end) = place(candidate.start, candidate.end)?;
-                gathering.out.push(score(candidate, scan, start, end)?);
+                let scored = score(candidate, scan, start, end)?;
+                gathering.identified |= scored.score >= IDENTIFIES && scored.kind.identifies();
+                gathering.out.push(scored);
             }
         }
         Ok(())
@@ -342,7 +343,7 @@ mod tests {
 
     #[test]
     fn four_times_the_text_is_four_times_the_work() {
-        let detector = Detector::new().unwrap();
+        let detector = Detector::new(false).unwrap();
         for unit in [
             "1",
             "1 ",

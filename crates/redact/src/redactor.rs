@@ -61,7 +61,7 @@ impl Redactor {
     /// # Errors
     /// [`Error::Internal`] if a built-in table cannot be built.
     pub fn new(profile: Profile) -> Result<Self, Error> {
-        let detector = Detector::new()?;
+        let detector = Detector::new(profile.names())?;
         let described = format!("redact 2\n{}{}", detector.canonical(), profile.canonical());
         let digest = Sha256::digest(described.as_bytes()).into();
         Ok(Self { detector: Arc::new(detector), profile: Arc::new(profile), digest })

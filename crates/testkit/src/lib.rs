@@ -19,6 +19,8 @@ pub mod letters;
 mod paths;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "seeds")]
+pub mod seeds;
 #[cfg(feature = "policy")]
 pub mod signers;
 mod tiny;

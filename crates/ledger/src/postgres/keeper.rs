@@ -155,29 +155,24 @@ impl Keeper {
         }
     }
 
-    /// Does all steps in one transaction. A connection that was lost since it was last used is made anew, once.
+    /// Does all steps in one transaction.
     fn commit(&mut self, steps: &[Step]) -> Result<Vec<Result<Outcome, Error>>, Error> {
-        let Self { runtime, desk } = self;
-        let (fresh, begun) = (desk.session.is_none(), Instant::now());
-        let first = runtime.block_on(async { timeout(PATIENCE, desk.attempt(steps)).await });
-        match desk.outcome(first) {
-            Err(Error::StoreGone { .. }) if !fresh && begun.elapsed() < AGAIN_WITHIN => {
-                desk.retry_at = Instant::now();
-                let second = runtime.block_on(async { timeout(PATIENCE, desk.attempt(steps)).await });
-                desk.outcome(second)
-            }
-            outcome => outcome,
-        }
+        self.twice(async |desk| desk.attempt(steps).await)
     }
 
     fn serve_whole(&mut self, whole: &Whole) -> Result<Outcome, Error> {
+        self.twice(async |desk| desk.whole(whole).await)
+    }
+
+    /// Does something with the database. A connection that was lost since it was last used is made anew, once.
+    fn twice<T>(&mut self, mut work: impl AsyncFnMut(&mut Desk) -> Result<T, Error>) -> Result<T, Error> {
         let Self { runtime, desk } = self;
         let (fresh, begun) = (desk.session.is_none(), Instant::now());
-        let first = runtime.block_on(async { timeout(PATIENCE, desk.whole(whole)).await });
+        let first = runtime.block_on(async { timeout(PATIENCE, work(desk)).await });
         match desk.outcome(first) {
             Err(Error::StoreGone { .. }) if !fresh && begun.elapsed() < AGAIN_WITHIN => {
                 desk.retry_at = Instant::now();
-                let second = runtime.block_on(async { timeout(PATIENCE, desk.whole(whole)).await });
+                let second = runtime.block_on(async { timeout(PATIENCE, work(desk)).await });
                 desk.outcome(second)
             }
             outcome => outcome,

@@ -5,22 +5,19 @@ use std::path::Path;
 
 #[path = "../../fuzz/entries.rs"]
 mod entries;
-#[path = "../common/seeds.rs"]
-mod seeds;
-
 #[test]
 fn signature() {
-    seeds::run("signature", 512, entries::signature);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "signature", 512, entries::signature);
 }
 
 #[test]
 fn roster() {
-    seeds::run("roster", 48, entries::roster);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "roster", 48, entries::roster);
 }
 
 #[test]
 fn fuzz_guidance() {
-    seeds::run("guidance", 24, entries::guidance);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "guidance", 24, entries::guidance);
 }
 
 /// Another program, in another language, wrote and signed these after the README's description alone.

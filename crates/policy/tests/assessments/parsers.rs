@@ -5,25 +5,22 @@ use serde_json::{Value, json};
 
 use super::{FILLED, FORM};
 
-#[path = "../common/seeds.rs"]
-mod seeds;
-
 #[path = "../../fuzz/assessment_entries.rs"]
 mod entries;
 
 #[test]
 fn fuzz_form() {
-    seeds::run("form", 256, entries::form);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "form", 256, entries::form);
 }
 
 #[test]
 fn fuzz_output() {
-    seeds::run("output", 256, entries::output);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "output", 256, entries::output);
 }
 
 #[test]
 fn fuzz_mitigations() {
-    seeds::run("mitigations", 256, entries::mitigations);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "mitigations", 256, entries::mitigations);
 }
 
 #[test]

@@ -13,12 +13,10 @@ use testkit::letters::{built_in, signers};
 
 #[path = "../../fuzz/evaluation_entry.rs"]
 mod entry;
-#[path = "../common/seeds.rs"]
-mod seeds;
 
 #[test]
 fn evaluation() {
-    seeds::run("evaluation", 512, entry::evaluation);
+    testkit::seeds::run(env!("CARGO_MANIFEST_DIR"), "evaluation", 512, entry::evaluation);
 }
 
 fn envelope(change: impl FnOnce(&mut Value)) -> String {

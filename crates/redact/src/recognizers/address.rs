@@ -1,6 +1,6 @@
 //! Street and house number.
 
-use super::street_words::{NO_STREET, OPENERS, PARTICLES, STRONG, SUFFIXES};
+use super::street_words::{NO_STREET, OPENERS, PARTICLES, STRONG, WEAK};
 use super::{Candidate, Group, Recognizer, Scan, because};
 use crate::Kind;
 use crate::finding::Reason;
@@ -52,15 +52,16 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     let end = house_end(scan, group);
     let ending =
         |list: &[&str]| list.iter().any(|s| lower.ends_with(s) && lower.len() > s.len().saturating_add(1));
-    if !capital && !ending(SUFFIXES) {
+    let strong = ending(STRONG);
+    let as_streets = strong || ending(WEAK);
+    if !capital && !as_streets {
         return None;
     }
     let street_start = run_start(scan.text, street_start);
     let postcode = postcode_after(scan, end);
-    let reason: Reason = if postcode && (capital || ending(SUFFIXES)) {
+    let reason: Reason = if postcode && (capital || as_streets) {
         because("a number and a postcode after it", 70)
-    } else if capital
-        && (ending(STRONG) || is_street(word) || opens_as_street(scan.slice(street_start, group.start)))
+    } else if capital && (strong || is_street(word) || opens_as_street(scan.slice(street_start, group.start)))
     {
         because("ends as streets do, with a number", 62)
     } else {
@@ -68,7 +69,7 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
         if points <= 0 || number.len() > 4 {
             return None;
         }
-        match (ending(SUFFIXES), capital) {
+        match (as_streets, capital) {
             (true, _) => because("may end as streets do, with a number", 30),
             (false, true) => because("a name and a number", 30),
             (false, false) => return None,

@@ -6,9 +6,9 @@ use std::path::Path;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-/// The seeds, then seeds with bytes changed and a piece cut out.
-pub fn run(target: &str, cases: u32, entry: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
+/// The seeds, then seeds with bytes changed and a piece cut out. `crate_dir` is the `CARGO_MANIFEST_DIR` of whoever tests.
+pub fn run(crate_dir: &str, target: &str, cases: u32, entry: fn(&[u8])) {
+    let folder = Path::new(crate_dir).join("fuzz/seeds").join(target);
     let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     paths.sort();
     let seeds: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
