@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, Place, Server};
+use crate::harness::{MODEL, Place, Server, policy};
 
 const BSN: &str = "111222333";
 const IBAN: &str = "NL91ABNA0417164300";
@@ -45,6 +45,36 @@ fn an_answer_has_its_placeholders_restored_and_the_log_only_counts() {
     assert!(!log.contains(BSN) && !log.contains(IBAN));
     server.stop();
     place.run(&["log", "verify"]).ok();
+}
+
+/// Where the profile looks for names they are taken out of a message, and the keys and roles of the request are no names;
+/// what is special about somebody is told as such, and heavier than this use case is authorised for.
+#[test]
+fn a_profile_that_looks_for_names() {
+    let Some(place) = Place::new() else { return };
+    let profile = place.policy().join("redaction/default.toml");
+    let text = std::fs::read_to_string(&profile).unwrap();
+    std::fs::write(&profile, format!("names = true\n{text}")).unwrap();
+    policy::sign_again(&place.policy());
+    let server = place.serve();
+    let key = place.key("pilot-test").secret;
+    let say = |text: &str| {
+        let body = json!({"model": MODEL, "max_tokens": 4, "messages": [{"role": "user", "content": text}]});
+        server.chat(&key, &body)
+    };
+    let reply = say("Mevrouw Willemijn de Vries uit Zwolle belde over haar paspoort.");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let special = say("Mevrouw Willemijn de Vries heeft kanker.");
+    assert_eq!(special.status, 403, "{}", special.text());
+    assert_eq!(special.json()["error"]["code"], "data-class-too-high", "{}", special.text());
+    let leaves = place.leaves();
+    let denied = leaves.of("denied").pop().unwrap();
+    assert_eq!(denied["decision"]["special_categories"], json!(["health"]), "{denied}");
+    let intent = leaves.about("intent", reply.header("x-proeftuin-receipt").unwrap());
+    assert_eq!(intent["redaction"]["counts"], json!({"person": 1, "place": 1}), "{intent}");
+    let log = place.run(&["log", "show", "--count", "100000"]).ok();
+    assert!(!log.contains("Willemijn") && !log.contains("kanker"));
+    server.stop();
 }
 
 /// Every file below `dir` that holds one of `needles`, as text or as hexadecimal.

@@ -83,7 +83,7 @@ fn scan_fixed(
     let stops = entered.request.stop.iter().map(|text| ("/stop", text));
     let fixed = entered.request.scanned.iter().map(|field| (field.pointer.as_str(), &field.text));
     for (pointer, text) in stops.chain(fixed) {
-        if let Some(finding) = redactor.scan(text)?.first() {
+        if let Some(finding) = redactor.scan_fixed(text)?.first() {
             return Ok(Some((pointer.to_owned(), finding.kind.to_string())));
         }
     }

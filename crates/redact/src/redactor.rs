@@ -128,6 +128,18 @@ impl Redactor {
         Ok(self.redact(&[text])?.findings)
     }
 
+    /// The findings in a text that may not be rewritten, such as a key or a tool's name. Names are not looked for: there is no
+    /// sentence around to tell them.
+    ///
+    /// # Errors
+    /// As [`Redactor::scan`].
+    pub fn scan_fixed(&self, text: &str) -> Result<Vec<Finding>, Error> {
+        self.check_size([text.len()])?;
+        let mut work = Work { known: None, ..Work::new(self) };
+        work.text(0, text, None)?;
+        Ok(work.finish().findings)
+    }
+
     /// What was seen in one text and why, candidates below their threshold too.
     ///
     /// # Errors
