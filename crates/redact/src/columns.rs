@@ -1,5 +1,6 @@
 //! Tables in text: what stands in a column's head speaks for every number under it.
 
+use crate::blocks::{blocks, places};
 use crate::cues::{Cues, Hit};
 
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
@@ -27,7 +28,6 @@ struct Line {
     start: usize,
     end: usize,
     counts: [u32; 4],
-    digits: bool,
 }
 
 impl Columns {
@@ -42,7 +42,7 @@ impl Columns {
                 table.end = line.end;
             } else {
                 open = None;
-                if let Some(head) = previous.filter(|head| !head.digits) {
+                if let Some(head) = previous {
                     let same = |at: &usize| {
                         let count = |line: &Line| line.counts.get(*at).copied().unwrap_or(0);
                         count(&head) > 0 && count(&head) == count(&line)
@@ -78,6 +78,9 @@ impl Table {
     fn under(text: &str, cues: &Cues, head: Line, line: Line, at: usize) -> Option<Self> {
         let delimiter = *DELIMITERS.get(at)?;
         let written = text.get(head.start..head.end).filter(|t| t.len() <= HEAD_BYTES_MAX)?;
+        if written.bytes().any(|b| b.is_ascii_digit()) {
+            return None;
+        }
         let heads: Vec<Vec<Hit>> = written
             .split(char::from(delimiter))
             .map(|cell| {
@@ -91,31 +94,27 @@ impl Table {
     }
 }
 
+/// The lines of a text with their delimiters.
 fn lines(text: &str) -> impl Iterator<Item = Line> {
-    let mut start = 0;
-    text.as_bytes().split(|b| *b == b'\n').map(move |line| {
-        let mut counts = [0_u32; 4];
-        let mut digits = false;
-        for byte in line {
-            let at = match byte {
-                b'\t' => 0,
-                b';' => 1,
-                b'|' => 2,
-                b',' => 3,
-                b'0'..=b'9' => {
-                    digits = true;
-                    continue;
+    const SIGNS: [u8; 5] = [b'\n', b'\t', b';', b'|', b','];
+    let bytes = text.as_bytes();
+    let signs = blocks(text)
+        .flat_map(|(base, block)| places(block.any(SIGNS)).map(move |at| base.saturating_add(at)))
+        .map(|at| (at, bytes.get(at).copied().unwrap_or(b'\n')));
+    let mut line = Line { start: 0, end: 0, counts: [0; 4] };
+    signs.chain([(bytes.len(), b'\n')]).filter_map(move |(at, sign)| {
+        match DELIMITERS.iter().position(|delimiter| *delimiter == sign) {
+            Some(which) => {
+                if let Some(count) = line.counts.get_mut(which) {
+                    *count = count.saturating_add(1);
                 }
-                _ => continue,
-            };
-            if let Some(count) = counts.get_mut(at) {
-                *count = u32::saturating_add(*count, 1);
+                None
+            }
+            None => {
+                let next = Line { start: at.saturating_add(1), end: at, counts: [0; 4] };
+                Some(Line { end: at, ..std::mem::replace(&mut line, next) })
             }
         }
-        let end = start + line.len();
-        let line = Line { start, end, counts, digits };
-        start = end + 1;
-        line
     })
 }
 
