@@ -14,7 +14,8 @@ pub(crate) struct Columns {
 }
 
 struct Table {
-    /// The lines under the head, in bytes.
+    /// Where the head begins, and the lines under it.
+    head: usize,
     start: usize,
     end: usize,
     delimiter: u8,
@@ -62,6 +63,13 @@ impl Columns {
         Self { tables }
     }
 
+    /// The table that the byte `at` lies in, its head too: where that begins and ends, and whether `at` is in the head.
+    pub(crate) fn around(&self, at: usize) -> Option<(usize, usize, bool)> {
+        let after = self.tables.partition_point(|table| table.head <= at);
+        let table = self.tables.get(after.checked_sub(1)?).filter(|table| at < table.end)?;
+        Some((table.head, table.end, at < table.start))
+    }
+
     /// The cues of the head over the byte `at`; `None` outside every table.
     pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
         let after = self.tables.partition_point(|table| table.start <= at);
@@ -90,7 +98,7 @@ impl Table {
             })
             .collect();
         let says = heads.iter().any(|hits| !hits.is_empty());
-        says.then_some(Self { start: line.start, end: line.end, delimiter, heads })
+        says.then_some(Self { head: head.start, start: line.start, end: line.end, delimiter, heads })
     }
 }
 

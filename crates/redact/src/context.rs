@@ -26,7 +26,7 @@ pub(crate) struct Spoken<'a> {
     /// For each block of the text, how many hits end before it.
     blocks: Vec<u32>,
     label: Vec<Hit>,
-    columns: Columns,
+    pub(crate) columns: Columns,
 }
 
 impl<'a> Spoken<'a> {

@@ -188,6 +188,18 @@ impl Cues {
         }
     }
 
+    /// Every word tried at every place: what [`Cues::hits`] has to find.
+    #[cfg(test)]
+    pub(crate) fn plain_hits(&self, text: &str) -> Vec<(u32, u32, String)> {
+        let mut hits = Vec::new();
+        for (at, _) in text.char_indices() {
+            for word in 0..u32::try_from(self.words.len()).unwrap() {
+                self.try_word(text, at, word, &mut hits);
+            }
+        }
+        hits.iter().map(|hit| (hit.end, hit.start, self.word(*hit).unwrap().text.clone())).collect()
+    }
+
     /// Whether a hit speaks for `kind`.
     pub(crate) fn speaks_for(&self, hit: Hit, kind: Kind) -> bool {
         self.word(hit).is_some_and(|w| w.positive.has(kind))

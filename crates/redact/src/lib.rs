@@ -19,6 +19,8 @@ mod kind;
 mod marks;
 pub mod names;
 mod placeholder;
+#[cfg(test)]
+mod plain;
 mod profile;
 mod recognizers;
 mod redactor;

@@ -331,6 +331,34 @@ struct Own {
     usual: bool,
 }
 
+/// Every row in a usual way of writing that needs no words, by trying each at each place.
+#[cfg(test)]
+pub(crate) fn plain_rows(text: &str) -> Vec<(usize, usize, Kind)> {
+    let mut found = Vec::new();
+    // A letter or digit beside it, or a digit after a sign, takes off points.
+    let part = |near: &[char]| {
+        near.first().is_some_and(|c| c.is_alphanumeric()) || near.iter().any(char::is_ascii_digit)
+    };
+    for (start, _) in text.char_indices() {
+        for row in ROWS.iter().filter(|row| row.usual >= 60) {
+            for written in row.written {
+                let end = start + written.len();
+                let Some(raw) = text.get(start..end) else { continue };
+                let compact: String =
+                    raw.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+                let before: Vec<char> = text[..start].chars().rev().take(2).collect();
+                let after: Vec<char> = text[end..].chars().take(2).collect();
+                let alone = !part(&before) && !part(&after);
+                let right = is_written(written, raw) && fits(row.shape, &compact) && (row.check)(&compact);
+                if alone && right && compact.len() >= 8 {
+                    found.push((start, end, row.kind));
+                }
+            }
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{all_found, best, found};
