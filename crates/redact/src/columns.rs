@@ -70,6 +70,36 @@ impl Columns {
         Some((table.head, table.end, at < table.start))
     }
 
+    /// The cells, in bytes and without quotes and spaces around, under every head whose cues `say` so.
+    pub(crate) fn cells<'t>(
+        &'t self,
+        text: &'t str,
+        say: &'t dyn Fn(&[Hit]) -> bool,
+    ) -> impl Iterator<Item = (usize, usize)> + 't {
+        self.tables.iter().flat_map(move |table| {
+            let wanted: Vec<bool> = table.heads.iter().map(|hits| say(hits)).collect();
+            let any = wanted.contains(&true);
+            let body = text.get(table.start..table.end).filter(|_| any).unwrap_or_default();
+            let mut at = table.start;
+            let cells = body.split('\n').flat_map(move |line| {
+                let mut from = at;
+                at = at.saturating_add(line.len()).saturating_add(1);
+                line.split(char::from(table.delimiter))
+                    .map(move |cell| {
+                        let start = from;
+                        from = from.saturating_add(cell.len()).saturating_add(1);
+                        (start, cell)
+                    })
+                    .enumerate()
+            });
+            cells.filter(move |(n, _)| wanted.get(*n) == Some(&true)).map(|(_, (start, cell))| {
+                let bare = cell.trim_start_matches([' ', '"', '\'']);
+                let start = start.saturating_add(cell.len().saturating_sub(bare.len()));
+                (start, start.saturating_add(bare.trim_end_matches([' ', '"', '\'', '\r']).len()))
+            })
+        })
+    }
+
     /// The cues of the head over the byte `at`; `None` outside every table.
     pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
         let after = self.tables.partition_point(|table| table.start <= at);

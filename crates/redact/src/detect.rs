@@ -7,10 +7,14 @@ use crate::names::Known;
 use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::View;
+use crate::window::{self, Window};
 use crate::{Action, Error, Kind, Profile, deep, encoded};
 
 /// The score from which a number identifies somebody, for what else the text says of them.
 const IDENTIFIES: u8 = 60;
+
+/// Points for a candidate that only shows once the text is decoded: people spell out what is worth hiding.
+const HIDDEN_POINTS: i16 = 12;
 
 /// A candidate with its score, in bytes of the original text.
 pub(crate) struct Scored {
@@ -50,8 +54,8 @@ struct Gathering {
     identified: bool,
 }
 
-/// Where in the original a range of a view stands; `None` for what was read before.
-type Place<'p> = &'p dyn Fn(usize, usize) -> Result<Option<(usize, usize)>, Error>;
+/// Where in the original a range of a view stands, and points for having been hidden; `None` for what was read before.
+type Place<'p> = &'p dyn Fn(usize, usize) -> Result<Option<(usize, usize, i16)>, Error>;
 
 impl Detector {
     /// `names` is whether names will be looked for: their lists and model are read only then.
@@ -99,7 +103,10 @@ impl Detector {
         let scan = Scan { names: known, ..Scan::new(view.text(), self.cues, label) };
         let scan = if matches!(depth, Depth::Whole { .. }) { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit, identified: false };
-        self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end).map(Some))?;
+        self.read(&scan, &mut gathering, &|start, end| {
+            let (start, end) = view.to_original(start, end)?;
+            Ok(Some((start, end, 0)))
+        })?;
         if matches!(depth, Depth::Whole { .. }) {
             self.decoded(&view, &scan, label, &mut gathering)?;
         }
@@ -136,7 +143,9 @@ impl Detector {
                 if !window.counts(start, end) {
                     return Ok(None);
                 }
-                view.to_original(start, end).map(Some)
+                let hidden = if window.changes(start, end) { HIDDEN_POINTS } else { 0 };
+                let (start, end) = view.to_original(start, end)?;
+                Ok(Some((start, end, hidden)))
             })?;
         }
         for blob in encoded::blobs(scan.text, &scan.marks.runs) {
@@ -146,7 +155,10 @@ impl Detector {
             let before = format!("{} {before}", label.unwrap_or_default());
             let inner = Scan::new(inner.text(), self.cues, Some(&before));
             let from = gathering.out.len();
-            self.read(&inner, gathering, &|_, _| view.to_original(blob.start, blob.end).map(Some))?;
+            self.read(&inner, gathering, &|_, _| {
+                let (start, end) = view.to_original(blob.start, blob.end)?;
+                Ok(Some((start, end, 0)))
+            })?;
             for scored in gathering.out.iter_mut().skip(from) {
                 scored.canonical = Secret::new(scan.slice(blob.start, blob.end));
                 scored.reasons.push(because("inside an encoded text", 0));
@@ -156,15 +168,15 @@ impl Detector {
     }
 
     /// What is read again with changes made. A name is judged by its sentence, so all of the text where names are looked for.
-    fn windows(scan: &Scan<'_>) -> Vec<deep::Window> {
+    fn windows(scan: &Scan<'_>) -> Vec<Window> {
         let edits = deep::edits(scan);
         if edits.is_empty() {
             return Vec::new();
         }
         if scan.names.is_some() {
-            return vec![deep::Window::whole(scan.text, edits)];
+            return vec![Window::whole(scan.text, edits)];
         }
-        deep::windows(scan, edits)
+        window::windows(scan, edits)
     }
 
     fn read(&self, scan: &Scan<'_>, gathering: &mut Gathering, place: Place<'_>) -> Result<(), Error> {
@@ -181,7 +193,11 @@ impl Detector {
                 if gathering.out.len() >= limit {
                     return Err(Error::TooManyFindings { limit });
                 }
-                let Some((start, end)) = place(candidate.start, candidate.end)? else { continue };
+                let Some((start, end, hidden)) = place(candidate.start, candidate.end)? else { continue };
+                let mut candidate = candidate;
+                if hidden > 0 {
+                    candidate.reasons.push(because("hidden from plain reading", hidden));
+                }
                 let scored = score(candidate, scan, start, end)?;
                 gathering.identified |= scored.score >= IDENTIFIES && scored.kind.identifies();
                 gathering.out.push(scored);

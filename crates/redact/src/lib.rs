@@ -30,6 +30,7 @@ mod special;
 mod spelled;
 mod vault;
 mod view;
+mod window;
 
 pub use cues::CONTEXT_CHARS;
 pub use error::Error;
