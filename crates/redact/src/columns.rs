@@ -1,5 +1,6 @@
 //! Tables in text: what stands in a column's head speaks for every number under it.
 
+use crate::blocks::{blocks, places};
 use crate::cues::{Cues, Hit};
 
 const DELIMITERS: [u8; 4] = [b'\t', b';', b'|', b','];
@@ -13,7 +14,8 @@ pub(crate) struct Columns {
 }
 
 struct Table {
-    /// The lines under the head, in bytes.
+    /// Where the head begins, and the lines under it.
+    head: usize,
     start: usize,
     end: usize,
     delimiter: u8,
@@ -27,7 +29,6 @@ struct Line {
     start: usize,
     end: usize,
     counts: [u32; 4],
-    digits: bool,
 }
 
 impl Columns {
@@ -42,7 +43,7 @@ impl Columns {
                 table.end = line.end;
             } else {
                 open = None;
-                if let Some(head) = previous.filter(|head| !head.digits) {
+                if let Some(head) = previous {
                     let same = |at: &usize| {
                         let count = |line: &Line| line.counts.get(*at).copied().unwrap_or(0);
                         count(&head) > 0 && count(&head) == count(&line)
@@ -62,6 +63,43 @@ impl Columns {
         Self { tables }
     }
 
+    /// The table that the byte `at` lies in, its head too: where that begins and ends, and whether `at` is in the head.
+    pub(crate) fn around(&self, at: usize) -> Option<(usize, usize, bool)> {
+        let after = self.tables.partition_point(|table| table.head <= at);
+        let table = self.tables.get(after.checked_sub(1)?).filter(|table| at < table.end)?;
+        Some((table.head, table.end, at < table.start))
+    }
+
+    /// The cells, in bytes and without quotes and spaces around, under every head whose cues `say` so.
+    pub(crate) fn cells<'t>(
+        &'t self,
+        text: &'t str,
+        say: &'t dyn Fn(&[Hit]) -> bool,
+    ) -> impl Iterator<Item = (usize, usize)> + 't {
+        self.tables.iter().flat_map(move |table| {
+            let wanted: Vec<bool> = table.heads.iter().map(|hits| say(hits)).collect();
+            let any = wanted.contains(&true);
+            let body = text.get(table.start..table.end).filter(|_| any).unwrap_or_default();
+            let mut at = table.start;
+            let cells = body.split('\n').flat_map(move |line| {
+                let mut from = at;
+                at = at.saturating_add(line.len()).saturating_add(1);
+                line.split(char::from(table.delimiter))
+                    .map(move |cell| {
+                        let start = from;
+                        from = from.saturating_add(cell.len()).saturating_add(1);
+                        (start, cell)
+                    })
+                    .enumerate()
+            });
+            cells.filter(move |(n, _)| wanted.get(*n) == Some(&true)).map(|(_, (start, cell))| {
+                let bare = cell.trim_start_matches([' ', '"', '\'']);
+                let start = start.saturating_add(cell.len().saturating_sub(bare.len()));
+                (start, start.saturating_add(bare.trim_end_matches([' ', '"', '\'', '\r']).len()))
+            })
+        })
+    }
+
     /// The cues of the head over the byte `at`; `None` outside every table.
     pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
         let after = self.tables.partition_point(|table| table.start <= at);
@@ -78,6 +116,9 @@ impl Table {
     fn under(text: &str, cues: &Cues, head: Line, line: Line, at: usize) -> Option<Self> {
         let delimiter = *DELIMITERS.get(at)?;
         let written = text.get(head.start..head.end).filter(|t| t.len() <= HEAD_BYTES_MAX)?;
+        if written.bytes().any(|b| b.is_ascii_digit()) {
+            return None;
+        }
         let heads: Vec<Vec<Hit>> = written
             .split(char::from(delimiter))
             .map(|cell| {
@@ -87,35 +128,31 @@ impl Table {
             })
             .collect();
         let says = heads.iter().any(|hits| !hits.is_empty());
-        says.then_some(Self { start: line.start, end: line.end, delimiter, heads })
+        says.then_some(Self { head: head.start, start: line.start, end: line.end, delimiter, heads })
     }
 }
 
+/// The lines of a text with their delimiters.
 fn lines(text: &str) -> impl Iterator<Item = Line> {
-    let mut start = 0;
-    text.as_bytes().split(|b| *b == b'\n').map(move |line| {
-        let mut counts = [0_u32; 4];
-        let mut digits = false;
-        for byte in line {
-            let at = match byte {
-                b'\t' => 0,
-                b';' => 1,
-                b'|' => 2,
-                b',' => 3,
-                b'0'..=b'9' => {
-                    digits = true;
-                    continue;
+    const SIGNS: [u8; 5] = [b'\n', b'\t', b';', b'|', b','];
+    let bytes = text.as_bytes();
+    let signs = blocks(text)
+        .flat_map(|(base, block)| places(block.any(SIGNS)).map(move |at| base.saturating_add(at)))
+        .map(|at| (at, bytes.get(at).copied().unwrap_or(b'\n')));
+    let mut line = Line { start: 0, end: 0, counts: [0; 4] };
+    signs.chain([(bytes.len(), b'\n')]).filter_map(move |(at, sign)| {
+        match DELIMITERS.iter().position(|delimiter| *delimiter == sign) {
+            Some(which) => {
+                if let Some(count) = line.counts.get_mut(which) {
+                    *count = count.saturating_add(1);
                 }
-                _ => continue,
-            };
-            if let Some(count) = counts.get_mut(at) {
-                *count = u32::saturating_add(*count, 1);
+                None
+            }
+            None => {
+                let next = Line { start: at.saturating_add(1), end: at, counts: [0; 4] };
+                Some(Line { end: at, ..std::mem::replace(&mut line, next) })
             }
         }
-        let end = start + line.len();
-        let line = Line { start, end, counts, digits };
-        start = end + 1;
-        line
     })
 }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use crate::Kind;
+use crate::blocks::BLOCK_BYTES;
 use crate::columns::Columns;
 use crate::cues::{CONTEXT_CHARS, Cues, Hit, Word};
 use crate::finding::Reason;
 use crate::kind::KindSet;
-use crate::marks::BLOCK_BYTES;
 
 /// Points for a cue before (or a JSON key), and for one after.
 pub(crate) const BEFORE_POINTS: i16 = 40;
@@ -26,7 +26,7 @@ pub(crate) struct Spoken<'a> {
     /// For each block of the text, how many hits end before it.
     blocks: Vec<u32>,
     label: Vec<Hit>,
-    columns: Columns,
+    pub(crate) columns: Columns,
 }
 
 impl<'a> Spoken<'a> {

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use crate::blocks::{blocks, load_small, places};
 use crate::catalogue::{Entry, entries};
 use crate::kind::KindSet;
-use crate::marks::BLOCK_BYTES;
 use crate::spelled::numeral_words;
 use crate::{Error, Kind};
 
@@ -17,49 +17,28 @@ pub const CONTEXT_CHARS: usize = 40;
 /// The cues of all kinds. A cue begins at a word boundary, ends at one unless written with `*`, and ignores ASCII case.
 pub(crate) struct Cues {
     words: Vec<Word>,
-    /// Words by a hash of their first three bytes, and those of one or two bytes by their first.
-    long: Vec<Vec<u32>>,
-    short: Vec<Vec<u32>>,
-    /// A bit for each bucket that is not empty.
-    filled: Vec<u64>,
-    /// What each byte is: [`OPENS`] when any word begins with it, and so on.
-    opens: [u8; 256],
+    /// The words of three bytes and more by a hash of the first three, one bucket after another, and where each bucket begins.
+    long: Vec<Opening>,
+    buckets: Vec<u16>,
+    /// Those of one or two bytes by the first.
+    short: Vec<Vec<Opening>>,
 }
 
-const OPENS: u8 = 1;
-const WORD: u8 = 2;
-const CAPITAL: u8 = 4;
-const SMALL: u8 = 8;
-
-/// What the bytes of a block are, a bit each.
-#[derive(Default)]
-struct Masks {
-    opens: u64,
-    word: u64,
-    capital: u64,
-    small: u64,
+/// The first bytes of a word, as [`load_small`] has them.
+#[derive(Clone, Copy)]
+struct Opening {
+    bytes: u64,
+    /// All ones where `bytes` says something.
+    mask: u64,
+    word: u32,
 }
 
-/// What each byte is, whatever the words.
-fn classes() -> [u8; 256] {
-    let mut classes = [0_u8; 256];
-    for (byte, class) in (0_u8..=255).zip(classes.iter_mut()) {
-        *class = match byte {
-            b'0'..=b'9' => WORD,
-            b'A'..=b'Z' => WORD | CAPITAL,
-            b'a'..=b'z' => WORD | SMALL,
-            _ => 0,
-        };
-    }
-    classes
-}
+/// Buckets of words, a power of two.
+const BUCKETS: usize = 1 << 13;
 
-/// Buckets of words.
-const BUCKETS: usize = 8192;
-
-fn bucket(one: u8, two: u8, three: u8) -> usize {
-    let [one, two, three] = [one, two, three].map(|b| usize::from(b.to_ascii_lowercase()));
-    (one.wrapping_mul(961) ^ two.wrapping_mul(37) ^ three.wrapping_mul(1021)) % BUCKETS
+/// The bucket of the three lowest bytes.
+const fn bucket(bytes: u64) -> usize {
+    ((bytes & 0xFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 51) as usize
 }
 
 pub(crate) struct Word {
@@ -118,34 +97,29 @@ impl Cues {
             positive: KindSet::default(),
             negative: KindSet::default(),
         }));
-        let mut cues = Self {
-            words,
-            long: vec![Vec::new(); BUCKETS],
-            short: vec![Vec::new(); 256],
-            filled: vec![0; BUCKETS / 64],
-            opens: classes(),
-        };
-        for (at, word) in (0_u32..).zip(&cues.words) {
-            let list = match word.text.as_bytes() {
-                &[one, two, three, ..] => cues.long.get_mut(bucket(one, two, three)),
-                &[one, ..] => cues.short.get_mut(usize::from(one)),
-                [] => None,
-            };
-            list.ok_or(Error::Internal("cue table"))?.push(at);
-            if let &[one, two, three, ..] = word.text.as_bytes() {
-                let bucket = bucket(one, two, three);
-                if let Some(filled) = cues.filled.get_mut(bucket / 64) {
-                    *filled |= 1_u64.wrapping_shl(u32::try_from(bucket % 64).unwrap_or(0));
-                }
-            }
-            let first = word.text.as_bytes().first().copied().unwrap_or_default();
-            for byte in [first, first.to_ascii_uppercase()] {
-                if let Some(opens) = cues.opens.get_mut(usize::from(byte)) {
-                    *opens |= OPENS;
-                }
+        Self::of_words(words)
+    }
+
+    fn of_words(words: Vec<Word>) -> Result<Self, Error> {
+        let fault = || Error::Internal("cue table");
+        let mut short = vec![Vec::new(); 256];
+        let mut long = Vec::new();
+        for (number, word) in (0_u32..).zip(&words) {
+            let text = word.text.as_bytes();
+            let first = usize::from(*text.first().ok_or_else(fault)?);
+            let known = u32::try_from(text.len().saturating_mul(8)).map_err(|_| fault())?;
+            let mask = 1_u64.checked_shl(known).map_or(u64::MAX, |bit| bit.wrapping_sub(1));
+            let opening = Opening { bytes: load_small(text) & mask, mask, word: number };
+            if text.len() < 3 {
+                short.get_mut(first).ok_or_else(fault)?.push(opening);
+            } else {
+                long.push(opening);
             }
         }
-        Ok(cues)
+        long.sort_by_key(|opening| bucket(opening.bytes));
+        let begins = |at| u16::try_from(long.partition_point(|opening| bucket(opening.bytes) < at));
+        let buckets = (0..=BUCKETS).map(begins).collect::<Result<_, _>>().map_err(|_| fault())?;
+        Ok(Self { words, long, buckets, short })
     }
 
     /// Every cue, for the detector digest.
@@ -159,20 +133,19 @@ impl Cues {
 
     /// Every cue in `text`, by its end.
     pub(crate) fn hits(&self, text: &str) -> Vec<Hit> {
-        let bytes = text.as_bytes();
         let mut hits = Vec::new();
         // Whether the byte before the block is a letter or digit, and a small letter.
         let (mut inside, mut small) = (0_u64, 0_u64);
-        for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
-            let base = number.saturating_mul(BLOCK_BYTES);
-            let masks = self.masks(block);
-            let goes_on =
-                masks.word & (masks.word << 1 | inside) & !(masks.capital & (masks.small << 1 | small));
-            (inside, small) = (masks.word >> 63, masks.small >> 63);
-            let mut starts = masks.opens & !goes_on;
-            while starts != 0 {
-                let at = base.saturating_add(starts.trailing_zeros() as usize);
-                starts &= starts.wrapping_sub(1);
+        for (base, block) in blocks(text) {
+            let (letters, capitals) = (block.letters(), block.capitals());
+            let word = letters | block.digits();
+            let smalls = letters & !capitals;
+            let goes_on = word << 1 | inside;
+            let after_small = smalls << 1 | small;
+            (inside, small) = (word >> 63, smalls >> 63);
+            let starts = word & !(goes_on & !(capitals & after_small));
+            let signs = !word & !block.spaces();
+            for at in places(starts | signs).map(|at| base.saturating_add(at)) {
                 self.words_at(text, at, &mut hits);
             }
         }
@@ -180,35 +153,24 @@ impl Cues {
         hits
     }
 
-    /// What the bytes of a block are, a bit each.
-    fn masks(&self, block: &[u8]) -> Masks {
-        let mut masks = Masks::default();
-        for (bit, &byte) in (0_u32..).zip(block) {
-            let class = self.opens.get(usize::from(byte)).copied().unwrap_or(0);
-            let bit_of = |flag: u8| u64::from(class & flag != 0).wrapping_shl(bit);
-            masks.opens |= bit_of(OPENS);
-            masks.word |= bit_of(WORD);
-            masks.capital |= bit_of(CAPITAL);
-            masks.small |= bit_of(SMALL);
-        }
-        masks
-    }
-
     /// Adds every word that begins at `at`.
     fn words_at(&self, text: &str, at: usize, hits: &mut Vec<Hit>) {
         let rest = text.as_bytes().get(at..).unwrap_or_default();
-        if let Some(&[one, two, three]) = rest.first_chunk::<3>() {
-            let bucket = bucket(one, two, three);
-            let filled = self.filled.get(bucket / 64).is_some_and(|word| word >> (bucket % 64) & 1 != 0);
-            if filled && let Some(numbers) = self.long.get(bucket) {
-                for &number in numbers {
-                    self.try_word(text, at, number, hits);
+        let bytes = load_small(rest);
+        let number = bucket(bytes);
+        let begins = |number: usize| self.buckets.get(number).copied().map(usize::from);
+        if let (Some(from), Some(to)) = (begins(number), begins(number.wrapping_add(1))) {
+            for opening in self.long.get(from..to).unwrap_or_default() {
+                if bytes & opening.mask == opening.bytes {
+                    self.try_word(text, at, opening.word, hits);
                 }
             }
         }
-        let first = rest.first().copied().unwrap_or_default();
-        for &number in self.short.get(usize::from(first.to_ascii_lowercase())).into_iter().flatten() {
-            self.try_word(text, at, number, hits);
+        let first = rest.first().map_or(0, u8::to_ascii_lowercase);
+        for opening in self.short.get(usize::from(first)).into_iter().flatten() {
+            if bytes & opening.mask == opening.bytes {
+                self.try_word(text, at, opening.word, hits);
+            }
         }
     }
 
@@ -224,6 +186,18 @@ impl Cues {
         {
             hits.push(Hit { start, end, word: number });
         }
+    }
+
+    /// Every word tried at every place: what [`Cues::hits`] has to find.
+    #[cfg(test)]
+    pub(crate) fn plain_hits(&self, text: &str) -> Vec<(u32, u32, String)> {
+        let mut hits = Vec::new();
+        for (at, _) in text.char_indices() {
+            for word in 0..u32::try_from(self.words.len()).unwrap() {
+                self.try_word(text, at, word, &mut hits);
+            }
+        }
+        hits.iter().map(|hit| (hit.end, hit.start, self.word(*hit).unwrap().text.clone())).collect()
     }
 
     /// Whether a hit speaks for `kind`.

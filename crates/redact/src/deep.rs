@@ -17,8 +17,9 @@ const SINGLES_BEFORE_MAX: usize = 4;
 const NAME_BEFORE_MAX: usize = 40;
 /// Fewest characters of an address that is set apart.
 const NAME_MEMBERS_MIN: usize = 6;
-/// Longest word in which letters stand for digits.
-const LOOKALIKE_BYTES_MAX: usize = 12;
+/// Longest number in which letters stand for digits, with its signs, and its letters and digits.
+const LOOKALIKE_BYTES_MAX: usize = 20;
+const LOOKALIKE_MEMBERS: std::ops::RangeInclusive<usize> = 8..=14;
 /// Longest thing between brackets that may stand for a sign.
 const SIGN_BYTES_MAX: usize = 16;
 
@@ -250,34 +251,70 @@ fn is_row(scan: &Scan<'_>, members: &[usize]) -> bool {
     members.len() >= SINGLES_MIN && (of(u8::is_ascii_digit) >= SINGLE_DIGITS_MIN || address)
 }
 
-/// `O612345678`, `l11222333`: letters that look like digits, in a word that is digits but for them.
+/// `O612345678`, `O6 4722 1183`, `l4-O2-195l`: letters that look like digits, in a number that is digits but for them.
 fn letters_for_digits(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
     let mut done = 0;
     for group in scan.groups() {
         scan.step();
-        if group.start < done || group.len() < 2 {
+        let letter = |at: Option<u8>| at.is_some_and(|b| digit_like(b).is_some());
+        if group.start < done || !letter(scan.byte_before(group.start)) && !letter(scan.byte(group.end)) {
             continue;
         }
-        let word = scan.word_around(group.start, group.end, LOOKALIKE_BYTES_MAX);
-        done = word.end;
-        let text = scan.slice(word.start, word.end);
-        let digit = |b: u8| match b {
-            b'O' | b'o' => Some("0"),
-            b'l' | b'I' => Some("1"),
-            _ => None,
-        };
+        let bytes = scan.text.as_bytes();
+        let head =
+            bytes.get(group.start.saturating_sub(LOOKALIKE_BYTES_MAX)..group.start).unwrap_or_default();
+        let stop = group.end.saturating_add(LOOKALIKE_BYTES_MAX).min(bytes.len());
+        let tail = bytes.get(group.end..stop).unwrap_or_default();
+        let start = group.start.saturating_sub(lookalikes(head.iter().rev()));
+        let end = group.end.saturating_add(lookalikes(tail.iter()));
+        done = end;
+        let text = scan.slice(start, end);
         let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-        let only = text.bytes().all(|b| b.is_ascii_digit() || digit(b).is_some());
-        if !only || !(1..=3).contains(&letters) || !(8..=LOOKALIKE_BYTES_MAX).contains(&text.len()) {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        // A word of letters alone is a word, or a Roman number.
+        let mut parts = text.split(|c: char| !c.is_ascii_alphanumeric());
+        let mixed = parts.all(|part| part.bytes().any(|b| b.is_ascii_digit()));
+        let members = letters.saturating_add(digits);
+        if !mixed
+            || letters > digits.min(5)
+            || !LOOKALIKE_MEMBERS.contains(&members)
+            || scan.attached_before(start)
+            || scan.attached_after(end)
+        {
             continue;
         }
         for (at, byte) in text.bytes().enumerate() {
-            if let Some(with) = digit(byte) {
-                let start = word.start.saturating_add(at);
+            if let Some(with) = digit_like(byte) {
+                let start = start.saturating_add(at);
                 edits.push(edit(start, start.saturating_add(1), with));
             }
         }
     }
+}
+
+/// The digit that a letter looks like.
+const fn digit_like(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'O' | b'o' => Some("0"),
+        b'l' | b'I' => Some("1"),
+        _ => None,
+    }
+}
+
+/// How many bytes are digits, letters like them, and single signs between those; none of the signs is the last.
+fn lookalikes<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
+    let (mut length, mut sign) = (0_usize, false);
+    for (n, &byte) in bytes.enumerate() {
+        if byte.is_ascii_digit() || digit_like(byte).is_some() {
+            length = n.saturating_add(1);
+            sign = false;
+        } else if matches!(byte, b' ' | b'-' | b'.' | b'/' | b'~' | b'=') && !sign {
+            sign = true;
+        } else {
+            break;
+        }
+    }
+    length
 }
 
 /// Whether nothing but a space, a mark or an end stands before the character at `at`.
@@ -285,15 +322,32 @@ fn is_apart(scan: &Scan<'_>, at: usize) -> bool {
     scan.byte_before(at).is_none_or(|b| b.is_ascii() && !b.is_ascii_alphanumeric())
 }
 
+/// What stands between characters that are set apart, besides a space.
+const fn is_sign(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_' | b'.' | b'/' | b'|' | b'*' | b'~')
+}
+
 /// The one character before `at` and a space.
 fn apart_before(scan: &Scan<'_>, at: usize) -> Option<usize> {
     let before = at.checked_sub(2)?;
-    let single = scan.byte_before(at) == Some(b' ') && scan.byte(before)?.is_ascii_graphic();
-    (single && scan.byte_before(before).is_none_or(|b| b == b' ')).then_some(before)
+    let between = scan.byte_before(at)?;
+    let single = match between {
+        b' ' => scan.byte(before)?.is_ascii_graphic(),
+        _ => is_sign(between) && scan.byte(before)?.is_ascii_alphanumeric(),
+    };
+    (single && scan.byte_before(before).is_none_or(|b| b == b' ' || is_sign(b))).then_some(before)
 }
 
 /// The one character after `at` and one to three spaces.
 fn apart_after(scan: &Scan<'_>, at: usize) -> Option<usize> {
+    let sign = at.saturating_add(1);
+    if scan.byte(sign).is_some_and(is_sign) {
+        let next = sign.saturating_add(1);
+        let alone = |b: u8| b.is_ascii() && !b.is_ascii_alphanumeric();
+        let single =
+            scan.byte(next)?.is_ascii_alphanumeric() && scan.byte(sign.saturating_add(2)).is_none_or(alone);
+        return single.then_some(next);
+    }
     let spaces = (1..=3).take_while(|n| scan.byte(at.saturating_add(*n)) == Some(b' ')).count();
     let next = at.saturating_add(spaces).saturating_add(1);
     let byte = scan.byte(next).filter(|b| spaces > 0 && b.is_ascii_graphic())?;
@@ -346,6 +400,14 @@ mod tests {
             (Kind::Email, "j.d.vries at ziggo dot nl", "j.d.vries at ziggo dot nl"),
             (Kind::Email, "aan j a n @ z i g g o . n l", "j a n @ z i g g o . n l"),
             (Kind::Bsn, "BSN l11222333", "l11222333"),
+            (Kind::Phone, "tel O6 1234 567B. nee: O6 12 34 56 78", "O6 12 34 56 78"),
+            (Kind::BirthDate, "geboren O3-O4-195l te", "O3-O4-195l"),
+            (Kind::Bsn, "bsn 1_1-1_2-2_2-3_3-3", "1_1-1_2-2_2-3_3-3"),
+            (
+                Kind::Bsn,
+                "een een een twee twee twee drie drie drie",
+                "een een een twee twee twee drie drie drie",
+            ),
             (Kind::Iban, "N L 9 1 A B N A 0 4 1 7 1 6 4 3 0 0", "N L 9 1 A B N A 0 4 1 7 1 6 4 3 0 0"),
         ] {
             assert_eq!(all_found(text), vec![(kind, want.to_owned())], "{text}");

@@ -7,10 +7,14 @@ use crate::names::Known;
 use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::View;
+use crate::window::{self, Window};
 use crate::{Action, Error, Kind, Profile, deep, encoded};
 
 /// The score from which a number identifies somebody, for what else the text says of them.
 const IDENTIFIES: u8 = 60;
+
+/// Points for a candidate that only shows once the text is decoded: people spell out what is worth hiding.
+const HIDDEN_POINTS: i16 = 12;
 
 /// A candidate with its score, in bytes of the original text.
 pub(crate) struct Scored {
@@ -49,6 +53,9 @@ struct Gathering {
     /// Whether somebody is identified by what was found so far.
     identified: bool,
 }
+
+/// Where in the original a range of a view stands, and points for having been hidden; `None` for what was read before.
+type Place<'p> = &'p dyn Fn(usize, usize) -> Result<Option<(usize, usize, i16)>, Error>;
 
 impl Detector {
     /// `names` is whether names will be looked for: their lists and model are read only then.
@@ -127,7 +134,10 @@ impl Detector {
         let scan = Scan { names: known, ..Scan::new(view.text(), self.cues, label) };
         let scan = if matches!(depth, Depth::Whole { .. }) { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit, identified: false };
-        self.read(&scan, &mut gathering, &|start, end| view.to_original(start, end))?;
+        self.read(&scan, &mut gathering, &|start, end| {
+            let (start, end) = view.to_original(start, end)?;
+            Ok(Some((start, end, 0)))
+        })?;
         if matches!(depth, Depth::Whole { .. }) {
             self.decoded(&view, &scan, label, &mut gathering)?;
         }
@@ -153,12 +163,20 @@ impl Detector {
         label: Option<&str>,
         gathering: &mut Gathering,
     ) -> Result<(), Error> {
-        if let Some(edited) = View::edited(scan.text, &deep::edits(scan))? {
+        for window in Self::windows(scan) {
+            let stretch = scan.slice(window.start, window.end);
+            let Some(edited) = View::edited(stretch, &window.edits)? else { continue };
             let inner = Scan { names: scan.names, ..Scan::new(edited.text(), self.cues, label) };
             let inner = inner.with_columns();
             self.read(&inner, gathering, &|start, end| {
                 let (start, end) = edited.to_original(start, end)?;
-                view.to_original(start, end)
+                let (start, end) = (start.saturating_add(window.start), end.saturating_add(window.start));
+                if !window.counts(start, end) {
+                    return Ok(None);
+                }
+                let hidden = if window.changes(start, end) { HIDDEN_POINTS } else { 0 };
+                let (start, end) = view.to_original(start, end)?;
+                Ok(Some((start, end, hidden)))
             })?;
         }
         for blob in encoded::blobs(scan.text, &scan.marks.runs) {
@@ -168,7 +186,10 @@ impl Detector {
             let before = format!("{} {before}", label.unwrap_or_default());
             let inner = Scan::new(inner.text(), self.cues, Some(&before));
             let from = gathering.out.len();
-            self.read(&inner, gathering, &|_, _| view.to_original(blob.start, blob.end))?;
+            self.read(&inner, gathering, &|_, _| {
+                let (start, end) = view.to_original(blob.start, blob.end)?;
+                Ok(Some((start, end, 0)))
+            })?;
             for scored in gathering.out.iter_mut().skip(from) {
                 scored.canonical = Secret::new(scan.slice(blob.start, blob.end));
                 scored.reasons.push(because("inside an encoded text", 0));
@@ -177,12 +198,19 @@ impl Detector {
         Ok(())
     }
 
-    fn read(
-        &self,
-        scan: &Scan<'_>,
-        gathering: &mut Gathering,
-        place: &dyn Fn(usize, usize) -> Result<(usize, usize), Error>,
-    ) -> Result<(), Error> {
+    /// What is read again with changes made. A name is judged by its sentence, so all of the text where names are looked for.
+    fn windows(scan: &Scan<'_>) -> Vec<Window> {
+        let edits = deep::edits(scan);
+        if edits.is_empty() {
+            return Vec::new();
+        }
+        if scan.names.is_some() {
+            return vec![Window::whole(scan.text, edits)];
+        }
+        window::windows(scan, edits)
+    }
+
+    fn read(&self, scan: &Scan<'_>, gathering: &mut Gathering, place: Place<'_>) -> Result<(), Error> {
         let limit = gathering.limit;
         let mut candidates: Vec<Candidate> = Vec::new();
         for recognizer in self.recognizers() {
@@ -196,7 +224,11 @@ impl Detector {
                 if gathering.out.len() >= limit {
                     return Err(Error::TooManyFindings { limit });
                 }
-                let (start, end) = place(candidate.start, candidate.end)?;
+                let Some((start, end, hidden)) = place(candidate.start, candidate.end)? else { continue };
+                let mut candidate = candidate;
+                if hidden > 0 {
+                    candidate.reasons.push(because("hidden from plain reading", hidden));
+                }
                 let scored = score(candidate, scan, start, end)?;
                 gathering.identified |= scored.score >= IDENTIFIES && scored.kind.identifies();
                 gathering.out.push(scored);

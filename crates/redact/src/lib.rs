@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod blocks;
 mod catalogue;
 mod checks;
 mod columns;
@@ -18,6 +19,8 @@ mod kind;
 mod marks;
 pub mod names;
 mod placeholder;
+#[cfg(test)]
+mod plain;
 mod profile;
 mod recognizers;
 mod redactor;
@@ -29,6 +32,7 @@ mod special;
 mod spelled;
 mod vault;
 mod view;
+mod window;
 
 pub use cues::CONTEXT_CHARS;
 pub use error::Error;

@@ -1,5 +1,6 @@
 //! One pass over the bytes of a view, for everyone who looks only where something stands: digits, signs, long runs.
 
+use crate::blocks::{blocks, places};
 use crate::encoded::RUN_BYTES_MIN;
 use crate::recognizers::Group;
 
@@ -20,90 +21,80 @@ pub(crate) struct Marks {
     pub(crate) runs: Vec<Group>,
 }
 
-const LETTER: u8 = 0;
-const DIGIT: u8 = 1;
-/// Ends a run and is nothing else.
-const BREAK: u8 = 2;
-const AT: u8 = 3;
-const ANGLE: u8 = 4;
-const JOINT: u8 = 5;
-const HYPHEN: u8 = 6;
-const CODE: u8 = 7;
-
-const fn classes() -> [u8; 256] {
-    let mut table = [BREAK; 256];
-    let mut at = 0_usize;
-    while at < 256 {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 255")]
-        let byte = at as u8;
-        let class = match byte {
-            b'0'..=b'9' => DIGIT,
-            b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'/' | b'_' => LETTER,
-            b'@' => AT,
-            b'<' => ANGLE,
-            b':' | b'.' => JOINT,
-            b'-' => HYPHEN,
-            b'%' | b'&' | b'\\' | b'(' | b'[' | b'{' => CODE,
-            _ => BREAK,
-        };
-        if let Some(slot) = table.as_mut_slice().split_at_mut(at).1.first_mut() {
-            *slot = class;
-        }
-        at += 1;
-    }
-    table
-}
-
-static CLASSES: [u8; 256] = classes();
-
-/// Bytes looked at together: one for each bit of a word, so that letters cost no branch.
-pub(crate) const BLOCK_BYTES: usize = 64;
-
 impl Marks {
     pub(crate) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut marks = Self::default();
-        let mut open: Option<Group> = None;
+        // Where the run of base64 that goes on before the block began.
         let mut run = 0_usize;
-        for (number, block) in bytes.chunks(BLOCK_BYTES).enumerate() {
-            let base = number.saturating_mul(BLOCK_BYTES);
-            let mut others = others(block);
-            while others != 0 {
-                let at = base.saturating_add(others.trailing_zeros() as usize);
-                others &= others.wrapping_sub(1);
-                let byte = bytes.get(at).copied().unwrap_or_default();
-                let class = CLASSES.get(usize::from(byte)).copied().unwrap_or(BREAK);
-                if class == DIGIT {
-                    open = match open {
-                        Some(group) if group.end == at => {
-                            Some(Group { start: group.start, end: at.saturating_add(1) })
-                        }
-                        closed => {
-                            marks.groups.extend(closed);
-                            Some(Group { start: at, end: at.saturating_add(1) })
-                        }
-                    };
-                    continue;
+        for (base, block) in blocks(text) {
+            let digits = block.digits();
+            marks.digits(base, digits);
+            let letters = block.letters() | digits;
+            let mut breaks = !letters;
+            for at in places(!letters & !block.spaces()) {
+                let place = base.saturating_add(at);
+                let sign = bytes.get(place).copied().unwrap_or_default();
+                if matches!(sign, b'+' | b'/' | b'_' | b'-') {
+                    breaks &= !1_u64.wrapping_shl(u32::try_from(at).unwrap_or(0));
                 }
-                match class {
-                    AT => marks.ats.push(at),
-                    ANGLE => {
-                        marks.angles.push(at);
-                        marks.codes.push(at);
-                    }
-                    CODE => marks.codes.push(at),
-                    JOINT | HYPHEN if joins(bytes, at) => marks.joints.push(at),
-                    _ => {}
-                }
-                if class != HYPHEN {
-                    marks.run(run, at);
-                    run = at.saturating_add(1);
-                }
+                marks.sign(bytes, sign, place);
             }
+            run = marks.runs(base, bytes.len(), run, breaks);
         }
-        marks.groups.extend(open);
         marks.run(run, bytes.len());
         marks
+    }
+
+    /// Takes up the digits of a block.
+    fn digits(&mut self, base: usize, digits: u64) {
+        let mut left = digits;
+        while left != 0 {
+            let first = left.trailing_zeros();
+            let length = (left >> first).trailing_ones();
+            left = left.checked_shr(first.saturating_add(length)).unwrap_or(0);
+            left = left.checked_shl(first.saturating_add(length)).unwrap_or(0);
+            let start = base.saturating_add(first as usize);
+            let end = start.saturating_add(length as usize);
+            match self.groups.last_mut() {
+                Some(open) if open.end == start => open.end = end,
+                _ => self.groups.push(Group { start, end }),
+            }
+        }
+    }
+
+    fn sign(&mut self, bytes: &[u8], sign: u8, at: usize) {
+        match sign {
+            b'@' => self.ats.push(at),
+            b'<' => {
+                self.angles.push(at);
+                self.codes.push(at);
+            }
+            b'%' | b'&' | b'\\' | b'(' | b'[' | b'{' => self.codes.push(at),
+            b':' | b'.' | b'-' if joins(bytes, at) => self.joints.push(at),
+            _ => {}
+        }
+    }
+
+    /// Takes up the runs that end in a block of a text of `length` bytes; `run` is where the open one began. Returns where the
+    /// one that is open now began.
+    fn runs(&mut self, base: usize, length: usize, run: usize, breaks: u64) -> usize {
+        let mut run = run;
+        let last = u64::BITS.saturating_sub(breaks.leading_zeros()) as usize;
+        // Words are shorter than a run: nearly every block has nothing.
+        let inside = !breaks;
+        let of_2 = inside & inside >> 1;
+        let of_4 = of_2 & of_2 >> 2;
+        let of_8 = of_4 & of_4 >> 4;
+        let open = base.saturating_sub(run).saturating_add(breaks.trailing_zeros() as usize);
+        if of_8 == 0 && open < RUN_BYTES_MIN && last > 0 {
+            return base.saturating_add(last);
+        }
+        for at in places(breaks).map(|at| base.saturating_add(at)).filter(|&at| at < length) {
+            self.run(run, at);
+            run = at.saturating_add(1);
+        }
+        run
     }
 
     fn run(&mut self, start: usize, end: usize) {
@@ -111,16 +102,6 @@ impl Marks {
             self.runs.push(Group { start, end });
         }
     }
-}
-
-/// A bit for each byte of a block that is no letter.
-fn others(block: &[u8]) -> u64 {
-    let mut mask = 0_u64;
-    for (bit, &byte) in (0_u32..).zip(block) {
-        let other = CLASSES.get(usize::from(byte)).is_some_and(|&class| class != LETTER);
-        mask |= u64::from(other).wrapping_shl(bit);
-    }
-    mask
 }
 
 /// Whether a sign stands between hexadecimal digits or colons.

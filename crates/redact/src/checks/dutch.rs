@@ -83,7 +83,14 @@ pub(crate) fn parket(number: &str) -> bool {
 
 /// Number plate: one of the sidecodes of the RDW, without the letter pairs that were never given out.
 pub(crate) fn plate(number: &str) -> bool {
-    sidecode(number).is_some()
+    sidecode(number).is_some() && !is_pattern(number)
+}
+
+/// `XX-99-XX` shows how a plate is written.
+fn is_pattern(number: &str) -> bool {
+    let mut digits = number.bytes().filter(u8::is_ascii_digit);
+    let first = digits.next();
+    digits.all(|b| Some(b) == first) && number.bytes().all(|b| b.is_ascii_digit() || b == b'X')
 }
 
 /// The sidecodes, by the lengths of their groups.

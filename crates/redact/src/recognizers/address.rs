@@ -1,6 +1,6 @@
 //! Street and house number.
 
-use super::street_words::{NO_STREET, OPENERS, PARTICLES, STRONG, WEAK};
+use super::street_words::{NO_STREET, OPENERS, PARTICLES, SMALL, STRONG, WEAK};
 use super::{Candidate, Group, Recognizer, Scan, because};
 use crate::Kind;
 use crate::finding::Reason;
@@ -21,7 +21,7 @@ impl Recognizer for Address {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -64,6 +64,10 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     } else if capital && (strong || is_street(word) || opens_as_street(scan.slice(street_start, group.start)))
     {
         because("ends as streets do, with a number", 62)
+    } else if capital && as_streets && number.len() <= 4 && place_after(scan, end) {
+        because("may end as streets do, with a number and a place", 62)
+    } else if !capital && ending(SMALL) && number.len() <= 3 {
+        because("ends as streets do, in small letters, with a number", 60)
     } else {
         let points = scan.around(street_start, end).points(Kind::Address);
         if points <= 0 || number.len() > 4 {
@@ -87,6 +91,17 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
     let canonical: String = scan.slice(street_start, end).chars().filter(|c| c.is_alphanumeric()).collect();
     let canonical = Secret::new(&canonical.to_lowercase());
     Some(Candidate { kind: Kind::Address, start: street_start, end, canonical, reasons, judged: false })
+}
+
+/// Whether a word with a capital stands after a comma or on the next line: `Noordeinde 21, Ede`.
+fn place_after(scan: &Scan<'_>, end: usize) -> bool {
+    let rest = scan.text.get(end..).unwrap_or_default();
+    let after =
+        rest.strip_prefix(", ").or_else(|| rest.strip_prefix('\n')).or_else(|| rest.strip_prefix(" te "));
+    let word =
+        after.unwrap_or_default().split(|c: char| !c.is_alphabetic() && !matches!(c, '-' | '\'')).next();
+    let word = word.unwrap_or_default().trim_start_matches("'s-").trim_start_matches("'t ");
+    word.len() >= 3 && word.starts_with(char::is_uppercase) && word.chars().skip(1).any(char::is_lowercase)
 }
 
 /// `Laan`, in `Laan van Meerdervoort` or alone.
@@ -179,13 +194,20 @@ fn house_end(scan: &Scan<'_>, group: Group) -> usize {
         let length = if (1..=3).contains(&digits) && alone { digits.saturating_add(3) } else { 0 };
         return group.end.saturating_add(length);
     }
+    if let Some(length) = part_of_house(scan.text.get(group.end..).unwrap_or_default()) {
+        return group.end.saturating_add(length);
+    }
     let (mark, after) = match rest.as_bytes().first() {
         Some(b'-' | b'/' | b' ') => (1, rest.get(1..).unwrap_or_default()),
         _ => (0, rest),
     };
-    let length = after.bytes().take(5).take_while(u8::is_ascii_alphanumeric).count();
+    let length = after.bytes().take(9).take_while(u8::is_ascii_alphanumeric).count();
     let addition = after.get(..length).unwrap_or_default();
-    let known = ["bis", "hs", "ter", "huis", "hoog", "boven", "zw", "rd", "I", "II", "III", "IV"];
+    let known = [
+        "bis", "hs", "ter", "huis", "hoog", "boven", "bov", "zw", "zwart", "zwrt", "rd", "rood", "wit",
+        "bel", "beneden", "bg", "kelder", "1hoog", "2hoog", "3hoog", "1R", "1L", "2R", "2L", "3R", "3L", "I",
+        "II", "III", "IV",
+    ];
     let follows = after.get(length..).and_then(|t| t.chars().next()).is_some_and(char::is_alphanumeric);
     let fits = !addition.is_empty()
         && !follows
@@ -200,6 +222,19 @@ fn house_end(scan: &Scan<'_>, group: Group) -> usize {
             _ => addition.len() <= 3,
         };
     if fits { group.end.saturating_add(mark).saturating_add(length) } else { group.end }
+}
+
+/// ` unit 14`, ` kamer 6`: how long a part of the house with its number is.
+fn part_of_house(rest: &str) -> Option<usize> {
+    const PARTS: &[&str] =
+        &["unit", "kamer", "app.", "app", "appartement", "k.", "bus", "etage", "verdieping", "kmr"];
+    let words = rest.strip_prefix(' ').or_else(|| rest.strip_prefix(", "))?;
+    let lead = rest.len().saturating_sub(words.len());
+    let part = PARTS.iter().find(|part| words.strip_prefix(**part).is_some_and(|r| r.starts_with(' ')))?;
+    let number = words.get(part.len().saturating_add(1)..)?;
+    let length = number.bytes().take(5).take_while(u8::is_ascii_alphanumeric).count();
+    let numbered = number.bytes().take(length).any(|b| b.is_ascii_digit()) && length <= 4;
+    numbered.then(|| lead.saturating_add(part.len()).saturating_add(1).saturating_add(length))
 }
 
 /// Whether a postcode stands right after.
@@ -232,6 +267,11 @@ mod tests {
             ("Adres: Plein 1944 202 bis", "Plein 1944 202 bis"),
             ("ik woon op 't Zand 101.", "'t Zand 101"),
             ("Laan van Meerdervoort 41, Den Haag", "Laan van Meerdervoort 41"),
+            ("die gast van meidoornlaan 31", "meidoornlaan 31"),
+            ("woon hoogstr 17 in", "hoogstr 17"),
+            ("Klaas de Vries, Noordeinde 21, Ede", "Noordeinde 21"),
+            ("naar Industrieweg 31 unit 14", "Industrieweg 31 unit 14"),
+            ("Pijlslaan 7 rood", "Pijlslaan 7 rood"),
             ("hij zit in de Kerkstraat 12 vast", "Kerkstraat 12"),
             ("woonadres kerkstraat 12", "kerkstraat 12"),
             ("aan de Dorpsstraat nr. 12 te", "Dorpsstraat nr. 12"),
@@ -251,6 +291,7 @@ mod tests {
             "Artikel 12 van de wet",
             "In Januari 2024",
             "de snelweg 12 afgesloten",
+            "Noordeinde 21 mensen",
             "Kamer 12",
             "Adres van Artikel 5",
             "de weg 3 km verder",

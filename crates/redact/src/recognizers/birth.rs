@@ -49,6 +49,44 @@ const MONTHS: &[(&str, u32)] = &[
     ("dez", 12),
     ("dezember", 12),
 ];
+/// Bytes before a date in which a name is looked for.
+const NAME_BYTES_MAX: usize = 48;
+/// What comes before a surname.
+const TITLES: &[&str] = &[
+    "mevrouw", "mevr", "mw", "meneer", "mijnheer", "heer", "dhr", "cliënt", "client", "patiënt", "moeder",
+    "vader", "zoon", "dochter", "van", "de", "den", "der", "el", "al",
+];
+/// Capitalised words before a date that is a decision's or a letter's.
+const OFFICES: &[&str] = &[
+    "Rechtbank",
+    "Raad",
+    "Hof",
+    "Gerechtshof",
+    "Afdeling",
+    "Wet",
+    "Besluit",
+    "Regeling",
+    "Kamer",
+    "Commissie",
+    "Gemeente",
+    "Den",
+    "Hoge",
+    "Centrale",
+    "College",
+    "State",
+    "Staten",
+    "Minister",
+    "Staatssecretaris",
+    "Beroep",
+    "Provincie",
+    "Nieuw",
+    "Sint",
+    "Versie",
+    "Staatsblad",
+    "Staatscourant",
+];
+/// How far a word of birth may stand before a date in bare numbers.
+const ANNOUNCED_BYTES_MAX: usize = 12;
 /// Letters of the longest month.
 const MONTH_BYTES_MAX: usize = 10;
 
@@ -61,7 +99,7 @@ impl Recognizer for BirthDate {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -72,15 +110,20 @@ impl Recognizer for BirthDate {
             else {
                 continue;
             };
-            if scan.attached_before(date.start)
-                || scan.attached_after(date.end)
-                || scan.around(date.start, date.end).points(Kind::BirthDate) <= 0
-            {
+            if scan.attached_before(date.start) || scan.attached_after(date.end) {
+                continue;
+            }
+            let points = scan.around(date.start, date.end).points(Kind::BirthDate);
+            let named = points == 0 && beside_name(scan, &date);
+            if points <= 0 && !named {
                 continue;
             }
             let (year, month, day) = date.value;
             let canonical = Secret::new(&format!("{year:04}{month:02}{day:02}"));
             let mut reasons = vec![because("a date", 32)];
+            if named {
+                reasons.push(because("right after what looks like a name", 30));
+            }
             if scan.came_on(date.start) || scan.goes_on(date.end) {
                 reasons.push(because("part of a longer number", -30));
             }
@@ -94,6 +137,33 @@ impl Recognizer for BirthDate {
             });
         }
     }
+}
+
+/// Whether a date says of somebody when they were born: `Jan Jansen (03-02-2017)`, `mevrouw Jansen, 03-02-1938, Ede`.
+fn beside_name(scan: &Scan<'_>, date: &Date) -> bool {
+    let from = scan.text.ceil_char_boundary(date.start.saturating_sub(NAME_BYTES_MAX));
+    let head = scan.slice(from, date.start);
+    let written = scan.slice(date.start, date.end);
+    let after = scan.byte(date.end);
+    let bracketed = head.ends_with('(') && matches!(after, Some(b')' | b',' | b';'));
+    let listed = head.ends_with(", ")
+        && matches!(after, Some(b')' | b',' | b';'))
+        && !written.bytes().any(|b| b.is_ascii_alphabetic());
+    let full = written.bytes().rev().take_while(u8::is_ascii_digit).count() == 4;
+    if !full || !(bracketed || listed) {
+        return false;
+    }
+    let words = head.trim_end_matches(['(', ' ', ',']);
+    let mut words = words.rsplit(' ').take_while(|word| !word.is_empty());
+    let (Some(last), Some(previous)) = (words.next(), words.next()) else { return false };
+    let named = |word: &str| {
+        word.starts_with(char::is_uppercase)
+            && (word.ends_with('.') || word.chars().skip(1).any(char::is_lowercase))
+            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\''))
+            && !OFFICES.contains(&word)
+    };
+    let title = TITLES.contains(&previous.to_lowercase().trim_end_matches('.'));
+    named(last) && (named(previous) || title) && !words.next().is_some_and(|word| OFFICES.contains(&word))
 }
 
 struct Date {
@@ -121,14 +191,17 @@ fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
     let [a, b, c] = scan.groups().get(first..first.saturating_add(3))? else { return None };
     let gap = scan.slice(a.end, b.start);
     let bare = gap.trim_matches(' ');
-    let spaced = gap.len() <= 3 && (matches!(bare, "-" | "/" | ".") || gap == " ");
-    if !spaced || scan.slice(b.end, c.start) != gap || b.len() > 2 {
+    let spaced = gap.len() <= 3 && (matches!(bare, "-" | "/" | "." | "|") || gap == " ");
+    // `11-3-'74`, `4/ 8/2000`.
+    let second = scan.slice(b.end, c.start).trim_end_matches('\'');
+    let alike = second == gap || (second.len() <= 3 && second.trim_matches(' ') == bare && !bare.is_empty());
+    if !spaced || !alike || b.len() > 2 {
         return None;
     }
     let (one, month, three) = (number(scan, *a), number(scan, *b), number(scan, *c));
     let (y, m, d) = if a.len() == 4 && c.len() <= 2 {
         (year(one, 4)?, month, three)
-    } else if a.len() <= 2 && (gap != " " || c.len() == 4) {
+    } else if a.len() <= 2 && (gap != " " || c.len() == 4 || announced(scan, a.start)) {
         (year(three, c.len())?, month, one)
     } else {
         return None;
@@ -136,6 +209,15 @@ fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
     // An American puts the month first.
     let value = if is_date(y, m, d) { (y, m, d) } else { (y, d, m) };
     is_date(value.0, value.1, value.2).then_some(Date { start: a.start, end: c.end, value })
+}
+
+/// Whether a word of birth stands right before: `geb 12 3 58`.
+fn announced(scan: &Scan<'_>, at: usize) -> bool {
+    let says = |hit: &&crate::cues::Hit| scan.spoken.cues.speaks_for(**hit, Kind::BirthDate);
+    scan.spoken
+        .before(at, ANNOUNCED_BYTES_MAX)
+        .find(says)
+        .is_some_and(|hit| !scan.slice(hit.end as usize, at).bytes().any(|b| b.is_ascii_digit()))
 }
 
 /// `6 juli 1999`, `6 juli '99`, `6e juli 1999`, `6-jul-1999`.
@@ -194,6 +276,11 @@ mod tests {
             ("geboren te Breda, 26 sept. 1994", "26 sept. 1994"),
             ("geb.dat.: 1960-10-09", "1960-10-09"),
             ("DOB 19601009", "19601009"),
+            ("dat Jayden Felomina (03/02/2017) niet", "03/02/2017"),
+            ("Mevrouw Aukje Nauta, 19-02-1935, Harkema", "19-02-1935"),
+            ("geb 12 3 58", "12 3 58"),
+            ("geboren 11-3-'74;", "11-3-'74"),
+            ("geb. 4/ 8/2000", "4/ 8/2000"),
             ("born on 1st? no: born 3 March 1970", "3 March 1970"),
             ("06-07-1999 (geboren)", "06-07-1999"),
         ] {
@@ -209,6 +296,11 @@ mod tests {
             "geboren op 31-02-1999",
             "vergadering 6 juli 2024",
             "versie 1.2.84",
+            "kamer 12 3 58",
+            "de Hoge Raad (12-03-2004), en",
+            "Den Haag, 12-03-2024",
+            "zie Rechtbank Utrecht, 12-03-2014, en",
+            "het Besluit Zorg (12 maart 2014)",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
         }

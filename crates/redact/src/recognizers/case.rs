@@ -12,10 +12,16 @@ const COURTS: &[&str] = &[
 ];
 /// Letters of a civil case, in two pairs: `HA ZA 20-123`.
 const ROLLS: &[&str] = &["HA", "KG", "EJ", "FA", "JE", "KK", "OV", "VV", "CV", "EA", "HO", "JU", "BM"];
+/// Capitals before the year and number of what is published, ordered, or kept by a helpdesk.
+const PUBLISHED: &[&str] = &[
+    "ISO", "NEN", "EN", "IEC", "DIN", "NPR", "NTA", "CVE", "RFC", "EU", "EG", "EEG", "COM", "SWD", "JOIN",
+    "ECLI", "STB", "STCRT", "TRB", "PB", "ISBN", "ISSN", "COVID", "SARS", "UTF", "SHA", "PDF", "BIO", "GPT",
+    "TK", "EK", "KST", "CELEX", "PO", "SO", "INC", "CHG", "RITM",
+];
 const NUMBER_BYTES_MAX: usize = 40;
 const NUMBER_BYTES_MIN: usize = 4;
 /// Fewest digits of a number in short groups.
-const GROUPED_DIGITS_MIN: usize = 8;
+const GROUPED_DIGITS_MIN: usize = 7;
 /// How far a label may stand before its number.
 const LABEL_GAP_BYTES_MAX: usize = 18;
 
@@ -28,7 +34,7 @@ impl Recognizer for CaseNumber {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -45,6 +51,9 @@ impl Recognizer for CaseNumber {
             let Some((start, end, reason)) = written(scan, number).or_else(|| labelled(scan, number)) else {
                 continue;
             };
+            if is_pattern(scan.slice(start, end)) {
+                continue;
+            }
             done = end;
             let canonical = compact(scan.slice(start, end));
             sink(Candidate {
@@ -117,10 +126,37 @@ fn written(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     );
     let year =
         parts().nth(1).is_some_and(|p| (p.len() == 4 && p.starts_with("20")) || p.len() == 2) && digits(1);
-    if prefix && year && digits(2) && lens[2] >= 3 {
+    if prefix && year && digits(2) && lens[2] >= 3 || register(text) {
         return Some((number.start, number.end, because("a register's number with its year", 64)));
     }
     None
+}
+
+/// `MOR-2026-55120`, `WMO-M-26-90417`: capitals, a year and a number, as registers of cases have them.
+fn register(text: &str) -> bool {
+    let parts = || text.split(['-', '/', '.']);
+    let capitals = |p: &str| (1..=5).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_uppercase());
+    let digits = |p: &str| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit());
+    let year = |p: &str| digits(p) && p.len() == 4 && p.starts_with("20");
+    let short_year = |p: &str| digits(p) && p.len() == 2 && matches!(p.as_bytes().first(), Some(b'1'..=b'3'));
+    let letters = parts().take_while(|p| capitals(p)).count();
+    let first = parts().next().unwrap_or_default();
+    let mut rest = parts().skip(letters);
+    let when = rest.next().unwrap_or_default();
+    let serial: usize = rest.clone().map(str::len).sum();
+    // A year in two digits says little: the letters and the number have to say more.
+    let enough = year(when) && serial >= 3 || short_year(when) && serial >= 4 && text.len() >= 10;
+    (1..=2).contains(&letters) && enough && rest.all(digits) && !PUBLISHED.contains(&first)
+}
+
+/// `ZK-2026-000000` shows how the number is written.
+fn is_pattern(number: &str) -> bool {
+    let last = number.rsplit(['-', '/', '.', ' ']).next().unwrap_or_default();
+    let first = last.bytes().next();
+    last.len() >= 3
+        && last.bytes().all(|b| Some(b) == first)
+        && matches!(first, Some(b'0' | b'9' | b'X'))
+        && number.len() > last.len()
 }
 
 /// Where ` / HA ZA 20-123` ends.
@@ -130,11 +166,13 @@ fn roll_after(scan: &Scan<'_>, end: usize) -> Option<usize> {
     let lead = rest.len().saturating_sub(rolls.len());
     let pair = rolls.get(..2).filter(|p| ROLLS.contains(p))?;
     let after = rolls.get(pair.len()..)?.strip_prefix(' ')?;
-    let second = after.get(..2).filter(|p| p.bytes().all(|b| b.is_ascii_uppercase()))?;
+    let length = after.bytes().take(5).take_while(u8::is_ascii_uppercase).count();
+    let second = after.get(..length).filter(|p| (2..=4).contains(&p.len()))?;
     let number = after.get(second.len()..)?.strip_prefix(' ')?;
     let length =
         number.bytes().take(12).take_while(|b| b.is_ascii_digit() || matches!(b, b'-' | b'/')).count();
-    (lead <= 3 && length >= 4).then(|| end.saturating_add(lead).saturating_add(6).saturating_add(length))
+    let words = pair.len().saturating_add(second.len()).saturating_add(2);
+    (lead <= 3 && length >= 4).then(|| end.saturating_add(lead).saturating_add(words).saturating_add(length))
 }
 
 /// Where `HA ZA ` before a number begins.
@@ -185,7 +223,17 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     if !said || around.points(Kind::CaseNumber) <= 0 {
         return None;
     }
-    Some((number.start, number.end, because("a number after its label", 32)))
+    let end = roll_after(scan, number.end).unwrap_or(number.end);
+    Some((letters_before(scan, number.start), end, because("a number after its label", 32)))
+}
+
+/// Where the letters before a number begin that belong to it: `OLO 7710043`.
+fn letters_before(scan: &Scan<'_>, start: usize) -> usize {
+    let Some(end) = start.checked_sub(1).filter(|&at| scan.byte(at) == Some(b' ')) else { return start };
+    let word = scan.word_around(end, end, 6);
+    let letters = scan.slice(word.start, end);
+    let right = (2..=4).contains(&letters.len()) && letters.bytes().all(|b| b.is_ascii_uppercase());
+    if right && !scan.attached_before(word.start) { word.start } else { start }
 }
 
 /// Where a number in short groups ends, as in `1234 5678 1234 5678`; its own end when it is none.
@@ -237,9 +285,15 @@ mod tests {
             ("zie Z-2024-118273.", "Z-2024-118273"),
             ("met kenmerk 2022/570178 is", "2022/570178"),
             ("ons kenmerk: VTH-24-0193", "VTH-24-0193"),
+            ("onder MOR-2026-55120 en", "MOR-2026-55120"),
+            ("Wmo-melding (WMO-M-26-90417)", "WMO-M-26-90417"),
+            ("klacht 2026-KL-0418 is", "2026-KL-0418"),
+            ("aanvraag OLO 7710043 van", "OLO 7710043"),
+            ("zaaknummer 10884213 BM VERZ 26-412.", "10884213 BM VERZ 26-412"),
+            ("uw klantnummer PGB 4418-2200-7?", "PGB 4418-2200-7"),
             ("CJIB-nummer 1234 5678 1234 5678 betaald", "1234 5678 1234 5678"),
             ("zaaknummer 10234567", "10234567"),
-            ("kenmerk CJIB 2 4012 3456 7890 12.", "2 4012 3456 7890 12"),
+            ("kenmerk CJIB 2 4012 3456 7890 12.", "CJIB 2 4012 3456 7890 12"),
         ] {
             assert_eq!(found(Kind::CaseNumber, text), vec![want.to_owned()], "{text}");
         }
@@ -249,6 +303,11 @@ mod tests {
             "kenmerk van 12-03-2024",
             "zaak van 2024",
             "kenmerk € 12345",
+            "volgens ISO-2022-12345",
+            "CVE-2024-12345",
+            "COM-2021-206",
+            "bijvoorbeeld ZK-2026-000000",
+            "model SM-24-A1",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
         }

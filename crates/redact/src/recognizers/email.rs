@@ -6,9 +6,9 @@ use crate::vault::Secret;
 
 const LOCAL_CHARS_MAX: usize = 64;
 const DOMAIN_CHARS_MAX: usize = 253;
-/// Domains set aside for documentation (RFC 2606, RFC 6761).
-const RESERVED: &[&str] = &["example", "invalid", "test", "localhost"];
-const RESERVED_SECOND: &[&str] = &["example.com", "example.org", "example.net", "example.nl"];
+/// The name under a top-level domain that is set aside for documentation (RFC 2606), or used as if it were. An address that
+/// ends in `.example` is in nobody's manual: somebody made it up for a person.
+const RESERVED: &str = "example";
 /// Endings of file names such as `logo@2x.png`.
 const FILE_ENDINGS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
@@ -22,7 +22,7 @@ impl Recognizer for Email {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -59,9 +59,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
     let mut reasons = vec![because("address with a domain", 85)];
     let lower = domain.to_lowercase();
     let top = lower.rsplit('.').next().unwrap_or_default();
-    if RESERVED.contains(&top)
-        || RESERVED_SECOND.iter().any(|r| lower == *r || lower.ends_with(&format!(".{r}")))
-    {
+    if lower.rsplit('.').nth(1) == Some(RESERVED) && !names_somebody(local) {
         reasons.push(because("domain reserved for examples", -70));
     }
     if FILE_ENDINGS.contains(&top) {
@@ -69,6 +67,24 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
     }
     let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
     Some(Candidate { kind: Kind::Email, start, end, canonical, reasons, judged: false })
+}
+
+/// Whether what stands before the `@` is made up of parts as names are: the domain is nobody's, the name may be somebody's.
+fn names_somebody(local: &str) -> bool {
+    const NOBODY: &[&str] = &[
+        "john.doe",
+        "jane.doe",
+        "first.last",
+        "voornaam.achternaam",
+        "naam.achternaam",
+        "no-reply",
+        "e-mail",
+    ];
+    let mut parts = local.split(['.', '_', '-']);
+    let named = |part: &str| !part.is_empty() && part.chars().all(char::is_alphabetic);
+    local.contains(['.', '_', '-'])
+        && parts.all(named)
+        && !NOBODY.contains(&local.to_ascii_lowercase().as_str())
 }
 
 /// The longest beginning of `domain` that is a host name with a top-level domain of letters.
@@ -124,6 +140,10 @@ mod tests {
             assert_eq!(best(Kind::Email, text), 0, "{text}");
         }
         assert!(best(Kind::Email, "jan@example.org") < 60);
+        assert!(best(Kind::Email, "jan@mail.example.nl") < 60);
+        assert!(best(Kind::Email, "voornaam.achternaam@example.nl") < 60);
+        assert!(best(Kind::Email, "p.jansen@example.nl") >= 60, "it has somebody's name");
+        assert!(best(Kind::Email, "jan@gemeente.example") >= 60, "made up for a person");
         assert!(best(Kind::Email, "logo@2x.png") < 60);
     }
 }

@@ -95,6 +95,9 @@ fn check(compact: &str) -> super::Reason {
         because("mod 97 and country format hold", 45)
     } else if compact.parse::<iban::BaseIban>().is_ok() {
         because("mod 97 holds", 35)
+    } else if matches!(compact.get(2..4), Some("00" | "01" | "99")) {
+        // 02 to 98 are given: others show how the number is written.
+        because("check digits that do not occur", -45)
     } else {
         because("mod 97 fails", -10)
     }
@@ -106,7 +109,7 @@ impl Recognizer for IbanRecognizer {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -210,6 +213,7 @@ mod tests {
     fn a_failed_check_needs_a_label() {
         assert!(best(Kind::Iban, "NL92ABNA0417164300") < 60);
         assert!(best(Kind::Iban, "IBAN NL92ABNA0417164300") >= 60);
+        assert!(best(Kind::Iban, "een IBAN is NL00 BANK 0123 4567 89") < 60);
         assert_eq!(best(Kind::Iban, "XX91ABNA0417164300"), 0);
         assert_eq!(best(Kind::Iban, "in de jaren 60 was dat anders dan nu het geval is"), 0);
     }

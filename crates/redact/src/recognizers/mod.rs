@@ -26,6 +26,8 @@ mod user;
 
 pub(crate) use address::{run_start, street_start};
 pub(crate) use names::Names;
+#[cfg(test)]
+pub(crate) use numbers::plain_rows;
 
 use crate::context::{Around, Spoken};
 use crate::cues::Cues;

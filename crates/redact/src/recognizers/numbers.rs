@@ -13,6 +13,9 @@ const LENGTH_MAX: usize = 19;
 const GROUPS_MAX: usize = 8;
 /// Points below which only words make a number a candidate.
 const WEAK: i16 = 40;
+/// What is taken off a number that is grouped like a date, and one in odd groups after a word for it.
+const DATE_LIKE: i16 = -40;
+const EASED: i16 = -10;
 /// Letters and digits of one group at most.
 const WORD_BYTES_MAX: usize = 24;
 
@@ -45,7 +48,7 @@ impl Recognizer for Numbers {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -242,14 +245,18 @@ impl<'s, 'v> Reading<'s, 'v> {
                 continue;
             }
             let writing = surroundings.get_or_insert_with(|| self.writing(spelled));
-            let penalty: i16 = if own.usual { 0 } else { writing.iter().map(|r| r.points).sum() };
+            // Where a word announces it, people write a number as they like.
+            let labelled = cues > 0 && own.holds;
+            let eased = |r: &Reason| if labelled && r.points > DATE_LIKE { EASED } else { r.points };
+            let writing = || writing.iter().map(|r| Reason { what: r.what.clone(), points: eased(r) });
+            let penalty: i16 = if own.usual { 0 } else { writing().map(|r| r.points).sum() };
             let weak = own.points < WEAK && cues <= 0;
             if own.points.saturating_add(cues).saturating_add(penalty) < SCORE_MIN || weak {
                 continue;
             }
             let mut reasons = vec![Reason { what: own.what.into(), points: own.points }];
             if !own.usual {
-                reasons.extend(writing.iter().cloned());
+                reasons.extend(writing());
             }
             reasons.extend(self.edges());
             let canonical = crate::vault::Secret::new(&match row.kind {
@@ -278,7 +285,7 @@ impl<'s, 'v> Reading<'s, 'v> {
             (true, false) => row.plain,
             (false, _) => row.failed?,
         };
-        Some(Own { what, points, usual })
+        Some(Own { what, points, usual, holds })
     }
 
     /// What an unusual way of writing takes off.
@@ -299,7 +306,7 @@ impl<'s, 'v> Reading<'s, 'v> {
             lens,
             [2, 2, 4] | [4, 2, 2] | [1, 2, 4] | [2, 1, 4] | [1, 1, 4] | [2, 2, 4, ..] | [4, 2, 2, ..]
         ) {
-            return vec![because("grouped like a date", -40)];
+            return vec![because("grouped like a date", DATE_LIKE)];
         }
         let even = lens.len() <= 5 && lens.iter().all(|len| (2..=5).contains(len));
         match (uniform, even) {
@@ -329,6 +336,35 @@ struct Own {
     what: &'static str,
     points: i16,
     usual: bool,
+    holds: bool,
+}
+
+/// Every row in a usual way of writing that needs no words, by trying each at each place.
+#[cfg(test)]
+pub(crate) fn plain_rows(text: &str) -> Vec<(usize, usize, Kind)> {
+    let mut found = Vec::new();
+    // A letter or digit beside it, or a digit after a sign, takes off points.
+    let part = |near: &[char]| {
+        near.first().is_some_and(|c| c.is_alphanumeric()) || near.iter().any(char::is_ascii_digit)
+    };
+    for (start, _) in text.char_indices() {
+        for row in ROWS.iter().filter(|row| row.usual >= 60) {
+            for written in row.written {
+                let end = start + written.len();
+                let Some(raw) = text.get(start..end) else { continue };
+                let compact: String =
+                    raw.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
+                let before: Vec<char> = text[..start].chars().rev().take(2).collect();
+                let after: Vec<char> = text[end..].chars().take(2).collect();
+                let alone = !part(&before) && !part(&after);
+                let right = is_written(written, raw) && fits(row.shape, &compact) && (row.check)(&compact);
+                if alone && right && compact.len() >= 8 {
+                    found.push((start, end, row.kind));
+                }
+            }
+        }
+    }
+    found
 }
 
 #[cfg(test)]

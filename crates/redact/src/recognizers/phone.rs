@@ -66,7 +66,7 @@ impl Recognizer for Phone {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -157,7 +157,7 @@ fn opens_with_date(scan: &Scan<'_>, first: usize) -> bool {
 fn is_gap(gap: &str) -> bool {
     !gap.is_empty()
         && gap.len() <= 5
-        && gap.bytes().all(|b| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')'))
+        && gap.bytes().all(|b| matches!(b, b' ' | b'-' | b'.' | b'/' | b'(' | b')' | b'~' | b'='))
 }
 
 /// The number in international form, and what it is worth.

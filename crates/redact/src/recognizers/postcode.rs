@@ -23,7 +23,7 @@ impl Recognizer for Postcode {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -67,7 +67,9 @@ fn read(scan: &Scan<'_>, i: usize, group: Group) -> Option<Candidate> {
         reasons.push(because("a place name follows", 15));
     }
     // `In 2015 AZ verslaan`: a year before a word in capitals.
-    if yearly && before.is_none() && after.is_none() {
+    let opens_line = scan.byte_before(group.start).is_none_or(|b| b == b'\n');
+    let address_line = opens_line && letters == upper && place_follows(scan, end);
+    if yearly && before.is_none() && after.is_none() && !address_line {
         reasons.push(because("may be a year", -20));
     }
     if scan.came_on(group.start) {
@@ -87,7 +89,7 @@ fn shape(letters: &str, gap: usize, upper: &str) -> Reason {
     } else if is_upper {
         because("four digits and two capitals", if gap < 2 { 50 } else { 40 })
     } else {
-        because("four digits and two letters", 25)
+        because("four digits and two letters", if gap == 0 { 35 } else { 25 })
     }
 }
 
@@ -98,7 +100,7 @@ fn house_before(scan: &Scan<'_>, i: usize, postcode: usize) -> Option<usize> {
     let addition = between.trim_end_matches([' ', ',', '\n', '\r', ';']);
     let separators = between.len().saturating_sub(addition.len());
     let short =
-        addition.len() <= 4 && addition.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+        addition.len() <= 7 && addition.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
     if number.len() > 5 || separators == 0 || separators > 3 || !short {
         return None;
     }

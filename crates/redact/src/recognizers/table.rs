@@ -28,6 +28,8 @@ fn any(_: &str) -> bool {
 /// What the dash-grouped threes and fours of nine digits look like.
 const NINE: &[&str] =
     &["9999.99.999", "999 999 999", "999.999.999", "999-999-999", "9999 99 999", "9999-99-999"];
+/// How a BSN is printed on documents, and hardly anything else.
+const FOUR_TWO_THREE: &[&str] = &["9999.99.999", "9999 99 999", "9999-99-999"];
 const PLATES: &[&str] = &[
     "AA-99-99", "99-99-AA", "99-AA-99", "AA-99-AA", "AA-AA-99", "99-AA-AA", "99-AAA-9", "9-AAA-99",
     "AA-999-A", "A-999-AA", "AAA-99-A", "A-99-AAA", "9-AA-999", "999-AA-9",
@@ -59,6 +61,7 @@ macro_rules! rows {
 rows! {
     Iban "999999999" &["99.99.99.999"], dutch::account, 30 30 None;
     Bsn "999999999" NINE, dutch::bsn, 50 50 Some(25);
+    Bsn "999999999" FOUR_TWO_THREE, dutch::bsn, 50 62 None;
     Bsn "99999999" &[], dutch::bsn, 40 40 Some(15);
     Rsin "999999999" NINE, dutch::bsn, 38 38 Some(30);
     Onderwijsnummer "999999999" NINE, dutch::onderwijsnummer, 38 38 Some(30);

@@ -3,6 +3,7 @@
 use super::{Candidate, Recognizer, Scan, because, compact};
 use crate::Kind;
 use crate::checks::other::bic;
+use crate::finding::Reason;
 use crate::vault::Secret;
 
 const NAME_BYTES_MAX: usize = 40;
@@ -28,7 +29,53 @@ const SURE: &[&str] = &[
     "samacc",
     "upn",
     "x-account",
+    "inlogcode",
+    "login name",
+    "account name",
+    "logonname",
+    "netwerkaccount",
+    "discord",
+    "reddit",
 ];
+/// Labels that a user name follows at once, whatever it looks like.
+const DIRECT: &[&str] =
+    &["ingelogd als", "aangemeld als", "logged in as", "password for", "publickey for", "invalid user"];
+/// Accounts that are nobody's.
+const NOBODY: &[&str] = &[
+    "admin",
+    "administrator",
+    "root",
+    "system",
+    "systeem",
+    "guest",
+    "gast",
+    "public",
+    "shared",
+    "default",
+    "user",
+    "username",
+    "gebruiker",
+    "beheerder",
+    "null",
+    "none",
+    "onbekend",
+    "unknown",
+    "all users",
+    "test",
+    "true",
+    "false",
+    "ja",
+    "nee",
+    "actief",
+    "www-data",
+    "nobody",
+    "burger",
+    "medewerker",
+    "ubuntu",
+    "app",
+];
+/// What an address ends in, and a handle does not.
+const TOPS: &[&str] = &["nl", "com", "org", "net", "eu", "be", "de", "io"];
 
 /// Finds a word that its label makes a user name or a BIC.
 pub(crate) struct UserName;
@@ -39,7 +86,7 @@ impl Recognizer for UserName {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -56,8 +103,93 @@ impl Recognizer for UserName {
                 }
             }
         }
+        for &at in &scan.marks.ats {
+            scan.step();
+            if let Some((from, to, points)) = handle(scan, at) {
+                sink(found(scan, from, to, because("a handle", points)));
+            }
+        }
+        for &at in &scan.marks.codes {
+            if let Some((from, to)) = in_domain(scan, at) {
+                sink(found(scan, from, to, because("a user in a domain", 62)));
+            }
+        }
+        let speaks = |hits: &[crate::cues::Hit]| {
+            hits.iter().any(|hit| scan.spoken.cues.speaks_for(*hit, Kind::UserName))
+        };
+        for (from, to) in scan.spoken.columns.cells(scan.text, &speaks) {
+            scan.step();
+            if is_login(scan.slice(from, to)) {
+                sink(found(scan, from, to, because("one word in a column of user names", 30)));
+            }
+        }
         self.labelled(scan, sink);
     }
+}
+
+/// One word without capitals, or with a sign that names of people do not have, that is somebody's.
+fn is_login(word: &str) -> bool {
+    let shown = word.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'\\' | b'.'));
+    (3..=NAME_BYTES_MAX).contains(&word.len())
+        && word.bytes().all(is_name)
+        && word.bytes().any(|b| b.is_ascii_alphabetic())
+        && (shown || !word.bytes().any(|b| b.is_ascii_uppercase()))
+        && !NOBODY.contains(&word.to_ascii_lowercase().as_str())
+}
+
+/// `@jan_de_vries`: where it stands, and what it is worth without a word for it.
+fn handle(scan: &Scan<'_>, at: usize) -> Option<(usize, usize, i16)> {
+    let before = scan.byte_before(at);
+    if before.is_some_and(|b| {
+        !b.is_ascii() || b.is_ascii_alphanumeric() || matches!(b, b'@' | b'.' | b'-' | b'_' | b'/')
+    }) {
+        return None;
+    }
+    let from = at.saturating_add(1);
+    let rest = scan.text.as_bytes().get(from..)?;
+    let name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let length = rest.iter().take(NAME_BYTES_MAX).take_while(|b| name(b)).count();
+    let name = scan.slice(from, from.saturating_add(length)).trim_end_matches(['.', '-']);
+    let to = from.saturating_add(name.len());
+    let closed = !scan.attached_after(to) && !matches!(scan.byte(to), Some(b'/' | b'@' | b'('));
+    let top = name.rsplit('.').next().unwrap_or_default();
+    if name.len() < 3
+        || !closed
+        || !name.starts_with(|c: char| c.is_ascii_alphabetic())
+        || TOPS.contains(&top)
+    {
+        return None;
+    }
+    let shown = name.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+    Some((at, to, if shown { 62 } else { 30 }))
+}
+
+/// `STADHUIS\\jvries`: the user after a domain in capitals.
+fn in_domain(scan: &Scan<'_>, at: usize) -> Option<(usize, usize)> {
+    if scan.byte(at) != Some(b'\\') {
+        return None;
+    }
+    let word = scan.word_around(at, at, 16);
+    let domain = scan.slice(word.start, at);
+    let from = at.saturating_add(1);
+    let rest = scan.text.as_bytes().get(from..)?;
+    let small = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    let length = rest.iter().take(NAME_BYTES_MAX).take_while(|b| small(b)).count();
+    let name = scan.slice(from, from.saturating_add(length)).trim_end_matches(['.', '-']);
+    let to = from.saturating_add(name.len());
+    // `REGEL\\nregel` is an escape, not a user.
+    let escape =
+        name.starts_with(['n', 't', 'r', 'b', 'f', 'u', 'x']) && name.bytes().all(|b| b.is_ascii_lowercase());
+    let right = domain.len() >= 2
+        && domain.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        && domain.bytes().any(|b| b.is_ascii_uppercase())
+        && !scan.attached_before(word.start)
+        && scan.byte_before(word.start) != Some(b'\\')
+        && is_login(name)
+        && !escape
+        && !scan.attached_after(to)
+        && scan.byte(to) != Some(b'\\');
+    right.then_some((from, to))
 }
 
 impl UserName {
@@ -77,15 +209,12 @@ impl UserName {
 }
 
 fn candidate(scan: &Scan<'_>, kind: Kind, start: usize, end: usize) -> Candidate {
+    Candidate { kind, ..found(scan, start, end, because("one word after its label", 30)) }
+}
+
+fn found(scan: &Scan<'_>, start: usize, end: usize, reason: Reason) -> Candidate {
     let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
-    Candidate {
-        kind,
-        start,
-        end,
-        canonical,
-        reasons: vec![because("one word after its label", 30)],
-        judged: false,
-    }
+    Candidate { kind: Kind::UserName, start, end, canonical, reasons: vec![reason], judged: false }
 }
 
 const fn is_name(b: u8) -> bool {
@@ -100,6 +229,12 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
         let from = scan.text.len().saturating_sub(path.len());
         let length = path.bytes().take(NAME_BYTES_MAX).take_while(|b| is_name(*b)).count();
         return (length >= 4).then(|| (from, from.saturating_add(length)));
+    }
+    if scan.slice(start, end).ends_with(['/', '\\']) {
+        // `/home/jvries/`.
+        let length = rest.bytes().take(NAME_BYTES_MAX).take_while(|b| is_name(*b) && *b != b'\\').count();
+        let name = rest.get(..length).filter(|name| is_login(name))?;
+        return Some((end, end.saturating_add(name.len())));
     }
     let label_end = end.saturating_add(
         rest.bytes().take(16).take_while(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_')).count(),
@@ -122,11 +257,18 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
         || name.starts_with('@')
         || name.trim_matches('@').contains('.');
     let handle = name.starts_with('@') && name.len() > 3;
+    // After a bare space the word itself has to show it: "account jvries_2", but not "account gesloten".
+    let shown = sign == " "
+        && looks
+        && name.len() >= 5
+        && is_login(name)
+        && !name.bytes().any(|b| b.is_ascii_uppercase());
+    let direct = sign == " " && DIRECT.contains(&label.as_str()) && is_login(name);
     let letters = name.bytes().any(|b| b.is_ascii_alphabetic());
     let right = name.len() >= 3
         && letters
         && !scan.attached_after(to)
-        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " "));
+        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " ") || shown || direct);
     right.then_some((from, to))
 }
 
@@ -160,6 +302,13 @@ mod tests {
             ("op Twitter (@jandevries) geplaatst", "@jandevries"),
             ("zijn inlognaam is pjansen en", "pjansen"),
             ("met inlognaam jvries2 werkt", "jvries2"),
+            ("het account navid_h_99 bestaat niet", "navid_h_99"),
+            ("Failed password for bjansma from 1", "bjansma"),
+            ("map /home/jvries/rapport.txt", "jvries"),
+            ("C:\\Users\\jvries\\Documents", "jvries"),
+            ("door STADHUIS\\jvries gewijzigd", "jvries"),
+            ("@jan_de_vries 9:02: dank", "@jan_de_vries"),
+            ("tijd|user|actie\n9:00|ybouali|inzage\n", "ybouali"),
             ("https://www.linkedin.com/in/jan-de-vries-12345/", "jan-de-vries-12345"),
         ] {
             assert_eq!(found(Kind::UserName, text), vec![want.to_owned()], "{text}");
@@ -170,6 +319,11 @@ mod tests {
             "het account is gesloten",
             "gebruikersnaam en wachtwoord",
             "user: admin",
+            "npm i @types/node en @media print",
+            "mail naar @gemeente.nl",
+            "\"NAAM\\nadres\"",
+            "/home/public/x",
+            "gebruiker|status\nactief|Amsterdam\n",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
         }
