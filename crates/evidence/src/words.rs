@@ -187,6 +187,13 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
                 "A request in which a special category of personal data is recognised is refused.",
                 "Een verzoek waarin een bijzonder persoonsgegeven wordt herkend, wordt geweigerd.",
             ),
+            SpecialCategoryAction::Strip => say(
+                language,
+                "A special category of personal data that is recognised in a request is masked before the model gets \
+                 the text.",
+                "Een bijzonder persoonsgegeven dat in een verzoek wordt herkend, wordt gemaskeerd voordat het model de \
+                 tekst krijgt.",
+            ),
             SpecialCategoryAction::Allow => say(
                 language,
                 "Special categories of personal data are authorised in this use case.",

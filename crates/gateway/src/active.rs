@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use identity::Identity;
-use policy::PolicySet;
+use policy::{PolicySet, SpecialCategoryAction, UseCase};
 use provenance::{AdminRef, Digest, Leaf, PolicyLoaded, PolicyRefused};
 use redact::Redactor;
 
@@ -17,6 +17,8 @@ pub struct ActivePolicy {
     set: PolicySet,
     identity: Identity,
     redactors: BTreeMap<String, Arc<Redactor>>,
+    /// The same for use cases that do not allow special categories: these are masked whatever the profile says.
+    stripping: BTreeMap<String, Arc<Redactor>>,
 }
 
 /// Reads the policy anew, wherever it lies; the error is for an administrator.
@@ -33,7 +35,14 @@ impl ActivePolicy {
             Identity::read(set.files().iter(), set.identity_approved()).map_err(|error| error.to_string())?;
         let bare = set.use_cases().find(|case| !redactors.contains_key(&case.redaction_profile));
         match bare {
-            None => Ok(Self { set, identity, redactors }),
+            None => {
+                let masking = set.use_cases().filter(|case| masks_special(case));
+                let stripping = masking
+                    .filter_map(|case| redactors.get_key_value(&case.redaction_profile))
+                    .map(|(id, redactor)| (id.clone(), Arc::new(redactor.stripping_special())))
+                    .collect();
+                Ok(Self { set, identity, redactors, stripping })
+            }
             Some(case) => Err(format!(
                 "use case {} names the redaction profile {:?}, and there is no policy/redaction/{}.toml",
                 case.id, case.redaction_profile, case.redaction_profile
@@ -47,8 +56,10 @@ impl ActivePolicy {
         &self.identity
     }
 
-    pub(crate) fn redactor(&self, profile: &str) -> Result<Arc<Redactor>, Refusal> {
-        self.redactors.get(profile).cloned().ok_or_else(|| {
+    /// The redactor of a use case's profile, which masks special categories unless the use case allows them.
+    pub(crate) fn redactor(&self, case: &UseCase) -> Result<Arc<Redactor>, Refusal> {
+        let redactors = if masks_special(case) { &self.stripping } else { &self.redactors };
+        redactors.get(&case.redaction_profile).cloned().ok_or_else(|| {
             Refusal::closed("the use case names a redaction profile that is not in policy/redaction")
         })
     }
@@ -62,6 +73,11 @@ impl ActivePolicy {
             by,
         })
     }
+}
+
+/// A question with one is refused before it matters, or goes on without; an answer does not show one either.
+fn masks_special(case: &UseCase) -> bool {
+    case.special_category_action != SpecialCategoryAction::Allow
 }
 
 impl Deref for ActivePolicy {

@@ -17,11 +17,17 @@ use crate::strip::Redacted;
 pub(crate) struct Cleared {
     entered: Entered,
     vault: Vault,
+    placeholder: Option<String>,
 }
 
 impl Cleared {
     pub(crate) fn entered(&self) -> &Entered {
         &self.entered
+    }
+
+    /// What stands for the first thing that was cut, if anything was.
+    pub(crate) fn placeholder(&self) -> Option<&str> {
+        self.placeholder.as_deref()
     }
 
     /// The texts, once; an empty prompt list stays behind.
@@ -36,7 +42,7 @@ impl Cleared {
 
 /// Judges findings, and the door once more with the clock of now. A denial is sealed.
 pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Cleared, Refusal> {
-    let Redacted { mut entered, findings, vault, .. } = redacted;
+    let Redacted { mut entered, findings, vault, placeholder, .. } = redacted;
     entered.entry.now_ms = match gateway.moment() {
         Ok(now_ms) => now_ms,
         Err(jumped) => {
@@ -56,7 +62,7 @@ pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Clear
     entered.record.decision.data_class = Name::new(class.name()).ok();
     entered.record.decision.special_categories = record::names(special);
     match decision {
-        Decision::Permit(_) => Ok(Cleared { entered, vault }),
+        Decision::Permit(_) => Ok(Cleared { entered, vault, placeholder }),
         Decision::Deny(denial) => {
             Err(deny::seal(gateway, entered.record, Verdict::of(Stage::Clear, &denial)).await)
         }

@@ -23,7 +23,7 @@ pub(crate) struct Seen<'a> {
 
 /// Looks at everything now. What cannot be seen is `None`, and a measure that rests on it blocks.
 pub(crate) fn live(gateway: &Gateway, seen: &Seen<'_>) -> Live {
-    let redactor = seen.use_case.map(|case| seen.policy.redactor(&case.redaction_profile).ok());
+    let redactor = seen.use_case.map(|case| seen.policy.redactor(case).ok());
     let loaded = redactor.as_ref().and_then(|redactor| redactor.as_deref());
     Live {
         process: gateway.process(),

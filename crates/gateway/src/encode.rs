@@ -5,8 +5,10 @@ use tokenizer::ChatMessage;
 use zeroize::Zeroizing;
 
 use crate::clear::Cleared;
+use crate::notice;
 use crate::refusal::{Bound, Refusal};
-use crate::request::{Input, Params};
+use crate::request::{Input, Params, Role};
+use crate::serving::Serving;
 
 /// Token ids of every prompt, and how many choices each gets. Batches and `n` are one type.
 pub(crate) struct Prompts {
@@ -30,7 +32,7 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
     let input = cleared.take_input();
     let (token_ids, rendered_at_ms) = match input {
         Input::Chat(messages) => {
-            let messages: Vec<ChatMessage> = messages
+            let mut messages: Vec<ChatMessage> = messages
                 .into_iter()
                 .map(|message| ChatMessage {
                     role: message.role.as_str().to_owned(),
@@ -38,14 +40,15 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
                     extra: serde_json::Map::new(),
                 })
                 .collect();
-            let ids = serving.render(&messages, rendered_at_ms)?;
+            let ids = render(&serving, &mut messages, cleared.placeholder(), rendered_at_ms);
             wipe(messages);
-            (vec![ids], Some(rendered_at_ms))
+            (vec![ids?], Some(rendered_at_ms))
         }
         Input::Text(prompts) => {
             let ids = prompts.iter().map(|prompt| serving.encode_text(prompt)).collect::<Result<_, _>>()?;
             (ids, None)
         }
+        Input::Tokens(prompts) => (prompts, None),
     };
     let params = &cleared.entered().request.params;
     let sampling = sampling(params)?;
@@ -55,6 +58,28 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
         .map(|ids| max_tokens(ids.len(), params.max_tokens, serving.generator.context_tokens(), limit))
         .collect::<Result<_, _>>()?;
     Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
+}
+
+/// Renders a conversation, with a word on placeholders where it holds any.
+fn render(
+    serving: &Serving,
+    messages: &mut Vec<ChatMessage>,
+    placeholder: Option<&str>,
+    now_ms: i64,
+) -> Result<Zeroizing<Vec<u32>>, Refusal> {
+    let Some(placeholder) = placeholder else { return serving.render(messages, now_ms) };
+    let notice = notice::text(messages, placeholder);
+    let instructed = messages.first().is_some_and(|first| first.role == Role::System.as_str());
+    notice::in_instructions(messages, &notice);
+    match serving.render(messages, now_ms) {
+        // Some templates know no instructions of an application.
+        Err(_) if !instructed => {
+            messages.remove(0);
+            notice::in_first_message(messages, &notice);
+            serving.render(messages, now_ms)
+        }
+        rendered => rendered,
+    }
 }
 
 fn wipe(messages: Vec<ChatMessage>) {

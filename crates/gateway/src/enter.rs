@@ -106,7 +106,7 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
     // The set permits only use cases that it knows.
     let unknown = || Refusal::closed("the policy permitted a use case it does not hold");
     let use_case = policy.use_case(&entry.principal.use_case).cloned().ok_or_else(unknown)?;
-    let redactor = policy.redactor(&use_case.redaction_profile)?;
+    let redactor = policy.redactor(&use_case)?;
     Ok(Entered {
         request,
         record,
@@ -190,6 +190,7 @@ fn tokens_estimate(request: &GenerationRequest) -> u64 {
     let (bytes, prompts) = match &request.input {
         Input::Chat(messages) => (messages.iter().map(|m| m.content.len()).sum::<usize>(), 1),
         Input::Text(prompts) => (prompts.iter().map(|p| p.len()).sum::<usize>(), prompts.len()),
+        Input::Tokens(prompts) => (prompts.iter().map(|p| p.len().saturating_mul(4)).sum(), prompts.len()),
     };
     let choices = (prompts as u64).saturating_mul(request.params.n.into());
     let wished = u64::from(request.params.max_tokens.unwrap_or(1)).saturating_mul(choices);

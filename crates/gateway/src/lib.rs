@@ -21,6 +21,7 @@ mod generate;
 mod informed;
 mod load;
 mod model_facts;
+mod notice;
 mod quota;
 mod record;
 mod recount;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::{DataClass, FindingFacts, PolicySet};
+use policy::{DataClass, FindingFacts, PolicySet, SpecialCategoryAction, UseCase};
 use provenance::{
     Configuration, DecisionFacts, Digest, EngineRef, InputFacts, LIST_MAX, Name, ReceiptId, RedactionFacts,
     RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, SubjectKind, TraceId, UseCaseRef,
@@ -156,15 +156,18 @@ pub(crate) fn redaction(detector_sha256: [u8; 32]) -> RedactionFacts {
 }
 
 /// Findings as the policy judges them.
-pub(crate) fn findings(redaction: &Redaction, profile: &str) -> FindingFacts {
+pub(crate) fn findings(redaction: &Redaction, case: &UseCase) -> FindingFacts {
+    let strips = case.special_category_action == SpecialCategoryAction::Strip;
+    // What is stripped is not taken, so it needs no authorisation; it is still counted and named.
+    let taken = redaction.counts.keys().filter(|kind| !(strips && kind.group() == Group::Special));
     FindingFacts {
         counts: redaction.counts.iter().map(|(kind, &count)| (kind.id().to_owned(), count.into())).collect(),
-        data_class: redaction.counts.keys().map(|&kind| class(kind)).max().unwrap_or(DataClass::None),
+        data_class: taken.map(|&kind| class(kind)).max().unwrap_or(DataClass::None),
         special_categories: special(redaction),
         unresolved: total(&redaction.unresolved).into(),
         refused: total(&redaction.refused).into(),
         failed: false,
-        profile: profile.to_owned(),
+        profile: case.redaction_profile.clone(),
     }
 }
 

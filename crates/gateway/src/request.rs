@@ -34,6 +34,8 @@ pub struct Message {
     pub role: Role,
     /// Its text; several text parts are joined by a line feed.
     pub content: Zeroizing<String>,
+    /// Bytes of `content` at which its parts begin, but the first: a number may have been split over them.
+    pub parts: Vec<usize>,
 }
 
 /// What the model is to continue.
@@ -42,6 +44,8 @@ pub enum Input {
     Chat(Vec<Message>),
     /// Plain prompts, each answered on its own.
     Text(Vec<Zeroizing<String>>),
+    /// Prompts that are tokens already. They cannot be rewritten: personal data in them refuses the request.
+    Tokens(Vec<Zeroizing<Vec<u32>>>),
 }
 
 /// A string of the body that does not reach the model. It is scanned for personal data and never rewritten: a

@@ -1,7 +1,7 @@
 //! Entered → Redacted: personal data leaves every text before the model could see it.
 
 use provenance::{RedactionFacts, Stage};
-use redact::Vault;
+use redact::{Action, Redaction, Turn, Vault};
 use zeroize::Zeroizing;
 
 use crate::deny::{self, Verdict};
@@ -9,13 +9,15 @@ use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::Input;
+use crate::request::{Input, Message, Role};
 
 /// A request whose texts have been rewritten. What was taken out is in the vault and nowhere else.
 pub(crate) struct Redacted {
     pub(crate) entered: Entered,
     pub(crate) findings: policy::FindingFacts,
     pub(crate) vault: Vault,
+    /// What stands for the first thing that was cut, if anything was.
+    pub(crate) placeholder: Option<String>,
     _stripped: Stripped,
 }
 
@@ -44,24 +46,99 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
         }
         Err(error) => return Err(fail(gateway, entered, &error).await),
     }
-    let redaction = match redactor.redact(&texts(&entered.request.input)) {
+    if let Err(refusal) = plain_tokens(&entered) {
+        return Err(deny::seal_refusal(
+            gateway,
+            entered.record,
+            Stage::Redact,
+            "token-ids-unusable",
+            refusal,
+        )
+        .await);
+    }
+    let redaction = match read(&redactor, &entered) {
         Ok(redaction) => redaction,
         Err(error) => return Err(fail(gateway, entered, &error).await),
     };
-    let findings = record::findings(&redaction, &entered.use_case.redaction_profile);
+    let mut findings = record::findings(&redaction, &entered.use_case);
     if let Some(facts) = &mut entered.record.redaction {
         facts.counts = record::counts(&redaction.counts);
         facts.unresolved = record::total(&redaction.unresolved);
     }
-    replace(&mut entered.request.input, redaction.texts);
-    Ok(Redacted { entered, findings, vault: redaction.vault, _stripped: Stripped })
+    if let Input::Tokens(prompts) = &entered.request.input {
+        if redactor.profile().public_benchmark() {
+            // What is certain may pass, and so may what is not. Both are in the record.
+            findings.unresolved = 0;
+        } else if let Some(found) = redaction.findings.iter().find(|found| found.action != Action::Allow) {
+            let place =
+                if prompts.len() > 1 { format!("/prompt/{}", found.text_index) } else { "/prompt".into() };
+            let verdict = in_token_ids(&place, found.kind);
+            return Err(deny::seal(gateway, entered.record, verdict).await);
+        }
+    }
+    let Redaction { texts, vault, first_placeholder: placeholder, .. } = redaction;
+    replace(&mut entered.request.input, texts);
+    Ok(Redacted { entered, findings, vault, placeholder, _stripped: Stripped })
 }
 
-fn texts(input: &Input) -> Vec<&str> {
-    match input {
-        Input::Chat(messages) => messages.iter().map(|message| message.content.as_str()).collect(),
-        Input::Text(prompts) => prompts.iter().map(|prompt| prompt.as_str()).collect(),
+fn in_token_ids(place: &str, kind: redact::Kind) -> Verdict {
+    Verdict::built_in(
+        Stage::Redact,
+        "personal-data-in-token-ids",
+        format!(
+            "{place} holds personal data ({kind}) as token ids, which cannot be rewritten; send it as text"
+        ),
+        format!(
+            "{place} bevat persoonsgegevens ({kind}) als token-ids, die niet kunnen worden herschreven; stuur tekst"
+        ),
+    )
+}
+
+/// Reads the texts of the input, and strips them where they can be rewritten.
+fn read(redactor: &redact::Redactor, entered: &Entered) -> Result<Redaction, redact::Error> {
+    match &entered.request.input {
+        Input::Chat(messages) => {
+            let restores = entered.use_case.restore_placeholders;
+            let turns: Vec<Turn<'_>> = messages.iter().map(|message| turn(message, restores)).collect();
+            redactor.redact_conversation(&turns)
+        }
+        Input::Text(prompts) => {
+            redactor.redact(&prompts.iter().map(|prompt| prompt.as_str()).collect::<Vec<_>>())
+        }
+        Input::Tokens(prompts) => {
+            let decoded = prompts.iter().map(|ids| Zeroizing::new(entered.serving.tokenizer.decode(ids)));
+            let decoded: Vec<Zeroizing<String>> = decoded.collect();
+            redactor.read(&decoded.iter().map(|text| text.as_str()).collect::<Vec<_>>())
+        }
     }
+}
+
+fn turn(message: &Message, restores: bool) -> Turn<'_> {
+    let author = match message.role {
+        Role::System => 0,
+        Role::User => 1,
+        Role::Assistant => 2,
+    };
+    let quotes = message.role == Role::Assistant && !restores;
+    Turn { text: &message.content, parts: &message.parts, author, quotes }
+}
+
+/// Token ids are to be text of the vocabulary: no turn is opened or closed by them.
+fn plain_tokens(entered: &Entered) -> Result<(), Refusal> {
+    let Input::Tokens(prompts) = &entered.request.input else { return Ok(()) };
+    let tokenizer = &entered.serving.tokenizer;
+    let opening = |at: usize, id: u32| at == 0 && tokenizer.bos() == Some(id);
+    let text = |(at, &id): (usize, &u32)| {
+        (id as usize) < tokenizer.vocab_len() && (opening(at, id) || !tokenizer.is_control(id))
+    };
+    if prompts.iter().all(|ids| ids.iter().enumerate().all(text)) {
+        return Ok(());
+    }
+    Err(Refusal::Invalid {
+        field: "prompt".to_owned(),
+        reason: "holds a token id that is a control token or is not in the vocabulary; send ids of text"
+            .to_owned(),
+    })
 }
 
 fn replace(input: &mut Input, texts: Vec<Zeroizing<String>>) {
@@ -69,9 +146,11 @@ fn replace(input: &mut Input, texts: Vec<Zeroizing<String>>) {
         Input::Chat(messages) => {
             for (message, text) in messages.iter_mut().zip(texts) {
                 message.content = text;
+                message.parts.clear();
             }
         }
         Input::Text(prompts) => *prompts = texts,
+        Input::Tokens(_) => {}
     }
 }
 

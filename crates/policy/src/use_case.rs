@@ -138,6 +138,8 @@ impl DataClass {
 pub enum SpecialCategoryAction {
     /// It is denied.
     Refuse,
+    /// It is masked, whatever the profile says, and never put back; the rest may go on.
+    Strip,
     /// It may go on, redacted as the profile says.
     Allow,
 }
@@ -148,6 +150,7 @@ impl SpecialCategoryAction {
     pub fn name(self) -> &'static str {
         match self {
             Self::Refuse => "refuse",
+            Self::Strip => "strip",
             Self::Allow => "allow",
         }
     }

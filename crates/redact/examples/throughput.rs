@@ -4,9 +4,10 @@
 
 #![allow(clippy::print_stdout, reason = "a measuring tool reports on standard output")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use redact::{Profile, Redactor};
+use redact::{Profile, Redactor, Turn};
 
 /// Dutch letters and records of the kind that an office writes: one line in three holds something.
 const LINES: &[&str] = &[
@@ -81,7 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = format!("{one}\n").repeat((8 << 20) / one.len().max(1) + 1);
     let plain: String =
         LINES.iter().filter(|l| !l.bytes().any(|b| b.is_ascii_digit() || b == b'@')).copied().collect();
-    let redactor = Redactor::new(Profile::default())?;
+    let redactor = Arc::new(Redactor::new(Profile::default())?);
     for (name, text) in [
         ("as it is", text.clone()),
         ("with an é in every line", text.replace('\n', "é\n")),
@@ -97,14 +98,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let prompt = text.get(..text.floor_char_boundary(8 << 10)).unwrap_or_default();
     // The system counts in ticks, so many rounds together.
-    let (start, rounds) = (Instant::now(), 2000_u32);
-    let before = spent(start);
-    let mut findings = 0;
-    for _ in 0..rounds {
-        findings = redactor.redact(&[prompt])?.findings.len();
+    for (name, redactor) in [
+        ("numbers", redactor.clone()),
+        ("names too", Arc::new(Redactor::new(Profile::default().with_names())?)),
+    ] {
+        let (start, rounds) = (Instant::now(), 1000_u32);
+        let before = spent(start);
+        let mut findings = 0;
+        for _ in 0..rounds {
+            let turn = Turn { text: prompt, parts: &[], author: 1, quotes: false };
+            findings = redactor.redact_conversation(&[turn])?.findings.len();
+        }
+        let each = spent(start).saturating_sub(before).as_secs_f64() / f64::from(rounds);
+        println!("a prompt of 8 kB, {name}: {:.3} ms, {findings} findings", each * 1e3);
     }
-    let each = spent(start).saturating_sub(before).as_secs_f64() / f64::from(rounds);
-    println!("a prompt of 8 kB: {:.3} ms, {findings} findings", each * 1e3);
     for unit in UNITS {
         let text = unit.repeat((1 << 20) / unit.len());
         let start = Instant::now();

@@ -54,6 +54,7 @@ fn data(page: &mut Page, subject: &Subject<'_>, language: Language) {
     );
     let special = match case.special_category_action {
         SpecialCategoryAction::Refuse => say(language, "refused", "geweigerd"),
+        SpecialCategoryAction::Strip => say(language, "masked", "gemaskeerd"),
         SpecialCategoryAction::Allow => say(language, "authorised", "toegestaan"),
     };
     page.pair(say(language, "Special categories", "Bijzondere categorieën"), special);

@@ -10,6 +10,7 @@
 mod answers;
 mod closed;
 mod controls;
+mod conversations;
 mod denials;
 mod fixed_fields;
 mod informed;
@@ -18,10 +19,12 @@ mod privacy;
 mod quota;
 mod receipts;
 mod reload;
+mod screening;
 mod sealing;
 mod seeds;
 mod shared_quota;
 mod stores;
+mod token_ids;
 mod tokens;
 
 use gateway::{Denied, Refusal};

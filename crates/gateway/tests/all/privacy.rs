@@ -33,7 +33,11 @@ async fn the_engine_is_given_placeholders_and_no_number() {
             "{prompt}"
         );
     }
-    assert_eq!(prompts[0].matches("⟦BSN_1⟧").count(), 2, "the same value has the same placeholder");
+    assert_eq!(
+        prompts[0].matches("⟦BSN_1⟧").count(),
+        3,
+        "the same value has the same placeholder, named in the notice"
+    );
     assert!(prompts[0].contains("user\nMijn BSN is ⟦BSN_1⟧ en mijn rekening is ⟦IBAN_1⟧."));
     assert_eq!(prompts[1], "Mijn BSN is ⟦BSN_1⟧ en mijn rekening is ⟦IBAN_1⟧. Nogmaals, BSN ⟦BSN_1⟧.");
     assert_eq!(prompts[2], texts[1]);

@@ -64,23 +64,24 @@ fn message(index: usize, item: Value) -> Result<Message, ApiError> {
         _ => return Err(fields.error("role", "must be system, developer, user or assistant")),
     };
     let content = fields.required("content")?;
-    let content = content_text(&fields, content)?;
+    let (content, parts) = content_text(&fields, content)?;
     fields.only("tool_calls", &[serde_json::json!([])], "is not offered yet")?;
     fields.only("refusal", &[serde_json::json!("")], "cannot be carried on; leave it out")?;
     fields.only("name", &[], "does not reach the model here; leave it out")?;
     fields.skip(&["annotations", "audio", "ai_generated"]);
     fields.finish()?;
-    Ok(Message { role, content })
+    Ok(Message { role, content, parts })
 }
 
-/// A string, or a list of text parts, which are joined by a line feed.
-fn content_text(fields: &Fields, content: Value) -> Result<Zeroizing<String>, ApiError> {
+/// A string, or a list of text parts, which are joined by a line feed, and where the later ones begin.
+fn content_text(fields: &Fields, content: Value) -> Result<(Zeroizing<String>, Vec<usize>), ApiError> {
     let parts = match content {
-        Value::String(text) => return Ok(Zeroizing::new(text)),
+        Value::String(text) => return Ok((Zeroizing::new(text), Vec::new())),
         Value::Array(parts) => parts,
         _ => return Err(fields.error("content", "must be a string or a list of text parts")),
     };
     let mut joined = Zeroizing::new(String::new());
+    let mut starts = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
         let mut part = Fields::new(part, "content part ")?;
         if part.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
@@ -91,10 +92,11 @@ fn content_text(fields: &Fields, content: Value) -> Result<Zeroizing<String>, Ap
         part.finish()?;
         if index > 0 {
             joined.push('\n');
+            starts.push(joined.len());
         }
         joined.push_str(&text);
     }
-    Ok(joined)
+    Ok((joined, starts))
 }
 
 /// The whole response.

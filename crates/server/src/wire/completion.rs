@@ -18,14 +18,14 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let mut fields = Fields::new(body, "")?;
     let model = model(&mut fields)?;
     let prompt = fields.required("prompt")?;
-    let prompts = prompts(&fields, prompt)?;
+    let input = prompts(&fields, prompt)?;
     fields.only("echo", &[json!(false)], "is not offered by this server yet; leave it out")?;
     fields.only("suffix", &[json!("")], "is not offered; leave it out")?;
     let n = fields.count("n", 1, 16)?.unwrap_or(1);
     fields.only("best_of", &[json!(n)], "must equal n")?;
     let mut parsed = Parsed {
         model,
-        input: Input::Text(prompts),
+        input,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,
@@ -38,19 +38,42 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     Ok(parsed)
 }
 
-fn prompts(fields: &Fields, prompt: Value) -> Result<Vec<Zeroizing<String>>, ApiError> {
+fn prompts(fields: &Fields, prompt: Value) -> Result<Input, ApiError> {
     let items = match prompt {
-        Value::String(text) => return Ok(vec![Zeroizing::new(text)]),
+        Value::String(text) => return Ok(Input::Text(vec![Zeroizing::new(text)])),
+        Value::Array(items) if items.first().is_some_and(Value::is_number) => {
+            return Ok(Input::Tokens(vec![tokens(fields, items)?]));
+        }
         Value::Array(items) if !items.is_empty() && items.len() <= PROMPTS_MAX => items,
-        _ => return Err(fields.error("prompt", "must be a string or a list of 1 to 128 strings")),
+        _ => {
+            return Err(fields
+                .error("prompt", "must be a string, a list of token ids, or a list of 1 to 128 of either"));
+        }
     };
-    items
-        .into_iter()
-        .map(|item| match item {
-            Value::String(text) => Ok(Zeroizing::new(text)),
-            _ => Err(fields.error("prompt", "must be text; token ids are not taken yet")),
-        })
-        .collect()
+    if items.first().is_some_and(Value::is_array) {
+        let lists = items.into_iter().map(|item| match item {
+            Value::Array(ids) => tokens(fields, ids),
+            _ => Err(mixed(fields)),
+        });
+        return Ok(Input::Tokens(lists.collect::<Result<_, _>>()?));
+    }
+    let texts = items.into_iter().map(|item| match item {
+        Value::String(text) => Ok(Zeroizing::new(text)),
+        _ => Err(mixed(fields)),
+    });
+    Ok(Input::Text(texts.collect::<Result<_, _>>()?))
+}
+
+fn mixed(fields: &Fields) -> ApiError {
+    fields.error("prompt", "must hold prompts of one sort: all strings, or all lists of token ids")
+}
+
+fn tokens(fields: &Fields, ids: Vec<Value>) -> Result<Zeroizing<Vec<u32>>, ApiError> {
+    let id = |value: Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let ids: Option<Vec<u32>> = ids.into_iter().map(id).collect();
+    let ids = ids.filter(|ids| !ids.is_empty());
+    ids.map(Zeroizing::new)
+        .ok_or_else(|| fields.error("prompt", "must hold token ids: whole numbers, at least one"))
 }
 
 /// A whole response, or one event of a stream: the shapes are the same.

@@ -13,5 +13,6 @@ mod endpoints;
 mod errors;
 mod guidance;
 mod http;
+mod positions;
 mod scanned;
 mod streams;

@@ -34,7 +34,7 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
 
 /// A chat of one message: greedy, 8 tokens, from this machine. The client's input is the text itself.
 pub fn chat(text: &str) -> GenerationRequest {
-    let message = Message { role: Role::User, content: Zeroizing::new(text.to_owned()) };
+    let message = Message { role: Role::User, content: Zeroizing::new(text.to_owned()), parts: Vec::new() };
     request(EndpointId::ChatCompletions, Input::Chat(vec![message]), text.as_bytes())
 }
 

@@ -160,6 +160,12 @@ impl House {
             .collect()
     }
 
+    /// What was opened so far.
+    pub fn intents(&self) -> Vec<provenance::Intent> {
+        let leaves = self.leaves().into_iter().map(|entry| entry.leaf);
+        leaves.filter_map(|leaf| if let Leaf::Intent(intent) = leaf { Some(*intent) } else { None }).collect()
+    }
+
     /// The denials so far.
     pub fn denials(&self) -> Vec<provenance::Denied> {
         let leaves = self.leaves().into_iter().map(|entry| entry.leaf);
