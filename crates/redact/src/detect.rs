@@ -79,6 +79,37 @@ impl Detector {
         Ok(())
     }
 
+    /// The names in a sentence of a stream, and what is said of people; `text` has what stands before it too, and
+    /// `identified` is whether somebody is by what the request held.
+    ///
+    /// # Errors
+    /// As [`Detector::detect`].
+    pub(crate) fn names_in(
+        &self,
+        text: &str,
+        known: &Known,
+        identified: bool,
+        limit: usize,
+    ) -> Result<Vec<Scored>, Error> {
+        let view = View::new(text)?;
+        let scan = Scan { names: Some(known), ..Scan::new(view.text(), self.cues, None) };
+        scan.identified.set(identified);
+        let mut candidates = Vec::new();
+        self.names.ok_or(Error::Internal("names"))?.candidates(&scan, &mut |candidate| {
+            candidates.push(candidate);
+        });
+        if candidates.len() > limit {
+            return Err(Error::TooManyFindings { limit });
+        }
+        candidates
+            .into_iter()
+            .map(|candidate| {
+                let (start, end) = view.to_original(candidate.start, candidate.end)?;
+                score(candidate, &scan, start, end)
+            })
+            .collect()
+    }
+
     /// Identifiers, versions and cues of the recognizers: what the detector digest covers.
     pub(crate) fn canonical(&self) -> String {
         let mut out = String::new();

@@ -51,6 +51,15 @@ pub(crate) fn look_alikes(text: &str) -> Vec<(usize, usize)> {
     found
 }
 
+/// Byte ranges of the placeholders of persons in `text`.
+pub(crate) fn people(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    look_alikes(text).into_iter().filter(|&(start, end)| {
+        let body = text.get(start..end).and_then(|token| token.strip_prefix(OPEN));
+        body.and_then(|body| body.strip_prefix(crate::Kind::Person.label()))
+            .is_some_and(|n| n.starts_with('_'))
+    })
+}
+
 const fn is_body(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'-' || b == b'_'
 }

@@ -71,6 +71,7 @@ impl Default for Limits {
 ///
 /// ```toml
 /// names = true           # names, places and special categories too; left out: numbers and addresses only
+/// public_benchmark = true  # prompts of token ids may hold personal data; left out: they may not
 /// [kinds.bsn]
 /// action = "mask"        # pseudonymise (default), mask, refuse, allow
 /// threshold = 60         # 0–100
@@ -82,6 +83,7 @@ pub struct Profile {
     rules: BTreeMap<Kind, KindRule>,
     limits: Limits,
     names: bool,
+    public_benchmark: bool,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +92,9 @@ struct Wire {
     /// Whether names of people are looked for, and what is said of them.
     #[serde(default)]
     names: bool,
+    /// Whether prompts of token ids may hold personal data.
+    #[serde(default)]
+    public_benchmark: bool,
     #[serde(default)]
     kinds: BTreeMap<Key, KindRule>,
     #[serde(default)]
@@ -119,7 +124,12 @@ impl Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
-        let mut profile = Self { rules: BTreeMap::new(), limits: wire.limits, names: wire.names };
+        let mut profile = Self {
+            rules: BTreeMap::new(),
+            limits: wire.limits,
+            names: wire.names,
+            public_benchmark: wire.public_benchmark,
+        };
         for (Key(kind), rule) in wire.kinds {
             if rule.threshold > 100 || rule.unresolved > 100 {
                 let header = format!("kinds.{}", kind.id());
@@ -160,6 +170,13 @@ impl Profile {
         self
     }
 
+    /// Whether what comes in is a public benchmark, so that prompts of token ids, which cannot be rewritten, may hold
+    /// personal data. It is found and counted as ever.
+    #[must_use]
+    pub const fn public_benchmark(&self) -> bool {
+        self.public_benchmark
+    }
+
     /// The limits on a request.
     pub const fn limits(&self) -> Limits {
         self.limits
@@ -180,6 +197,9 @@ impl Profile {
             out.push_str(&format!("{kind} {:?} {} {}\n", rule.action, rule.threshold, rule.unresolved));
         }
         out.push_str(if self.names() { "names\n" } else { "no names\n" });
+        if self.public_benchmark {
+            out.push_str("public benchmark\n");
+        }
         out.push_str(&format!("limits {} {}\n", self.limits.text_bytes_max, self.limits.findings_max));
         out
     }

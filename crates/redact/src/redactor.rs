@@ -8,8 +8,11 @@ use zeroize::Zeroizing;
 
 use crate::detect::{self, Cut, Depth, Detector, Plan};
 use crate::names::Known;
+use crate::seams::{Pieces, Turn};
 use crate::vault::VaultBuilder;
-use crate::{Action, Error, Explanation, Finding, Kind, Profile, Screen, Vault, json, placeholder};
+use crate::{
+    Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Vault, json, placeholder,
+};
 
 /// One text of a request.
 #[non_exhaustive]
@@ -44,6 +47,8 @@ pub struct Redaction {
     pub unresolved: BTreeMap<Kind, u32>,
     /// Pieces of the input that looked like placeholders and were escaped.
     pub look_alikes: u32,
+    /// What stands for the first thing that was cut, if anything was.
+    pub first_placeholder: Option<String>,
     /// The way back.
     pub vault: Vault,
 }
@@ -62,9 +67,13 @@ impl Redactor {
     /// [`Error::Internal`] if a built-in table cannot be built.
     pub fn new(profile: Profile) -> Result<Self, Error> {
         let detector = Detector::new(profile.names())?;
-        let described = format!("redact 2\n{}{}", detector.canonical(), profile.canonical());
+        Ok(Self::of(Arc::new(detector), profile))
+    }
+
+    fn of(detector: Arc<Detector>, profile: Profile) -> Self {
+        let described = format!("redact 3\n{}{}", detector.canonical(), profile.canonical());
         let digest = Sha256::digest(described.as_bytes()).into();
-        Ok(Self { detector: Arc::new(detector), profile: Arc::new(profile), digest })
+        Self { detector, profile: Arc::new(profile), digest }
     }
 
     /// SHA-256 over the recognizers' identifiers, versions and cues, and the profile: what a result depends on
@@ -87,6 +96,16 @@ impl Redactor {
         self.redact_inputs(&inputs)
     }
 
+    /// Strips the texts of one conversation: as [`Redactor::redact`], and the pieces of a number that is split over texts, or
+    /// over parts of one, where joined it holds a check.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact`].
+    pub fn redact_conversation(&self, turns: &[Turn<'_>]) -> Result<Redaction, Error> {
+        let inputs: Vec<Input<'_>> = turns.iter().map(|turn| Input::Text(turn.text)).collect();
+        self.strip(&inputs, turns)
+    }
+
     /// Strips one JSON text; [`Redactor::redact_inputs`] does the same for many inputs with one vault.
     ///
     /// # Errors
@@ -101,11 +120,16 @@ impl Redactor {
     /// Any error closes the request: too large, too many candidates, invalid JSON, personal data where nothing may
     /// be rewritten ([`Error::Fixed`]), or a fault.
     pub fn redact_inputs(&self, inputs: &[Input<'_>]) -> Result<Redaction, Error> {
+        self.strip(inputs, &[])
+    }
+
+    fn strip(&self, inputs: &[Input<'_>], turns: &[Turn<'_>]) -> Result<Redaction, Error> {
         self.check_size(inputs.iter().map(|input| match input {
             Input::Text(text) | Input::Json(text) | Input::Fixed { text, .. } => text.len(),
         }))?;
         let mut work = Work::new(self);
         work.learn(inputs)?;
+        work.split = Pieces::find(turns, &self.detector, self.profile.limits().findings_max)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
@@ -118,6 +142,44 @@ impl Redactor {
             work.out.texts.push(text);
         }
         Ok(work.finish())
+    }
+
+    /// Reads texts that go on as they are: nothing is cut or escaped, no placeholder is issued, and the output may repeat
+    /// whatever was found.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact`].
+    pub fn read(&self, texts: &[&str]) -> Result<Redaction, Error> {
+        self.check_size(texts.iter().map(|text| text.len()))?;
+        let mut work = Work::new(self);
+        for (index, text) in texts.iter().enumerate() {
+            let plan = work.plan(text, None, Some(index))?;
+            for cut in &plan.cuts {
+                if let (Some(kind), Some(canonical)) = (cut.kind, &cut.canonical) {
+                    work.vault.left(kind, canonical.as_str());
+                }
+            }
+            if work.known.is_some() {
+                work.vault.given(text);
+            }
+            work.record(index, plan, None);
+            work.out.texts.push(Zeroizing::new((*text).to_owned()));
+        }
+        Ok(work.finish())
+    }
+
+    /// The same, but masking special categories (GDPR art. 9) whatever the profile says, unless it refuses them.
+    #[must_use]
+    pub fn stripping_special(&self) -> Self {
+        let profile = Kind::ALL.iter().filter(|kind| kind.group() == Group::Special).fold(
+            (*self.profile).clone(),
+            |profile, &kind| {
+                let rule = profile.rule(kind);
+                let action = rule.action.max(Action::Mask);
+                profile.with_rule(kind, KindRule { action, ..rule })
+            },
+        );
+        Self::of(Arc::clone(&self.detector), profile)
     }
 
     /// The findings in one text, allowed kinds too, overlaps merged.
@@ -171,6 +233,8 @@ pub(crate) struct Work<'r> {
     vault: VaultBuilder,
     /// Names in all the texts; `None` where names are not looked for.
     known: Option<Known>,
+    /// What only the texts together show.
+    split: Pieces,
     candidates: usize,
     out: Partial,
 }
@@ -183,12 +247,14 @@ struct Partial {
     refused: BTreeMap<Kind, u32>,
     unresolved: BTreeMap<Kind, u32>,
     look_alikes: u32,
+    first_placeholder: Option<String>,
 }
 
 impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
-        Self { redactor, vault: VaultBuilder::default(), known, candidates: 0, out: Partial::default() }
+        let (vault, split) = (VaultBuilder::default(), Pieces::none());
+        Self { redactor, vault, known, split, candidates: 0, out: Partial::default() }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
@@ -203,17 +269,25 @@ impl<'r> Work<'r> {
     }
 
     fn finish(self) -> Redaction {
-        let Partial { texts, mut findings, counts, refused, unresolved, look_alikes } = self.out;
+        let Partial { texts, mut findings, counts, refused, unresolved, look_alikes, first_placeholder } =
+            self.out;
         findings.sort_by_key(|f| (f.text_index, f.start, f.end));
-        Redaction { texts, findings, counts, refused, unresolved, look_alikes, vault: self.vault.finish() }
+        let vault = self.vault.finish();
+        Redaction { texts, findings, counts, refused, unresolved, look_alikes, first_placeholder, vault }
     }
 
-    fn plan(&mut self, text: &str, label: Option<&str>, rewritten: bool) -> Result<Plan, Error> {
+    /// `index` is the text's, where it may be rewritten.
+    fn plan(&mut self, text: &str, label: Option<&str>, index: Option<usize>) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
         // A key or a tool may be called `Jan`; there is no sentence around it to tell.
-        let depth = Depth::Whole { names: self.known.as_ref().filter(|_| rewritten) };
-        let scored = self.redactor.detector.detect(text, label, limit, depth)?;
-        let look_alikes = placeholder::look_alikes(text);
+        let depth = Depth::Whole { names: self.known.as_ref().filter(|_| index.is_some()) };
+        let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
+        scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
+        let mut look_alikes = placeholder::look_alikes(text);
+        if index.is_some_and(|index| self.split.quotes(index)) {
+            look_alikes
+                .retain(|&(start, end)| !text.get(start..end).is_some_and(|token| self.vault.issued(token)));
+        }
         self.candidates = self.candidates.saturating_add(scored.len()).saturating_add(look_alikes.len());
         if self.candidates > limit {
             return Err(Error::TooManyFindings { limit });
@@ -235,7 +309,7 @@ impl<'r> Work<'r> {
         text: &str,
         place: Option<&Leaf<'_>>,
     ) -> Result<Zeroizing<String>, Error> {
-        let plan = self.plan(text, place.and_then(|p| p.label), true)?;
+        let plan = self.plan(text, place.and_then(|p| p.label), Some(index))?;
         let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
         let mut at = 0;
         for cut in &plan.cuts {
@@ -245,12 +319,17 @@ impl<'r> Work<'r> {
             };
             grow(&mut out, before.len().saturating_add(96));
             out.push_str(before);
-            out.push_str(&self.replacement(cut, original)?);
+            let placeholder = self.replacement(cut, original)?;
+            out.push_str(&placeholder);
+            self.out.first_placeholder.get_or_insert(placeholder);
             at = cut.end;
         }
         let rest = text.get(at..).ok_or(Error::Internal("cut outside the text"))?;
         grow(&mut out, rest.len());
         out.push_str(rest);
+        if self.known.is_some() {
+            self.vault.given(&out);
+        }
         self.record(index, plan, place);
         Ok(out)
     }
@@ -263,7 +342,7 @@ impl<'r> Work<'r> {
         label: Option<&str>,
         pointer: &dyn Fn() -> String,
     ) -> Result<(), Error> {
-        let plan = self.plan(text, label, false)?;
+        let plan = self.plan(text, label, None)?;
         if let Some(kind) = plan.cuts.iter().find_map(|cut| cut.kind) {
             return Err(Error::Fixed { input_index: index, pointer: pointer(), kind });
         }

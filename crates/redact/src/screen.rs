@@ -9,6 +9,7 @@ use crate::cues::CONTEXT_CHARS;
 use crate::detect::{Depth, Detector, Scored};
 use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS, run_start, street_start};
 use crate::redactor::grow;
+use crate::sentences::Sentences;
 use crate::vault::{Contents, Secret};
 use crate::view::View;
 use crate::{Action, Error, Kind, Profile, Vault, placeholder};
@@ -39,13 +40,18 @@ pub struct Screen {
     judged: usize,
     counts: BTreeMap<Kind, u32>,
     closed: bool,
+    /// Where names are looked for: what comes after the numbers.
+    sentences: Option<Sentences>,
 }
 
 impl Screen {
     pub(crate) fn new(detector: Arc<Detector>, profile: Arc<Profile>, vault: &Vault) -> Self {
         let text = Zeroizing::new(String::new());
         let (counts, known) = (BTreeMap::new(), vault.contents());
-        Self { detector, profile, known, text, passed: 0, judged: 0, counts, closed: false }
+        let sentences = profile
+            .names()
+            .then(|| Sentences::new(Arc::clone(&detector), Arc::clone(&profile), Arc::clone(&known)));
+        Self { detector, profile, known, text, passed: 0, judged: 0, counts, closed: false, sentences }
     }
 
     /// Takes the next piece of output and returns what is certain by now.
@@ -81,6 +87,10 @@ impl Screen {
 
     /// Bytes held back now.
     pub fn held_bytes(&self) -> usize {
+        self.undecided_bytes().saturating_add(self.sentences.as_ref().map_or(0, Sentences::held_bytes))
+    }
+
+    fn undecided_bytes(&self) -> usize {
         self.text.len().saturating_sub(self.passed)
     }
 
@@ -91,8 +101,15 @@ impl Screen {
         self.closed = true;
         grow(&mut self.text, piece.len());
         self.text.push_str(piece);
-        let out = self.judge(last)?;
-        if self.held_bytes() > SCREEN_HOLD_BYTES_MAX {
+        let mut out = self.judge(last)?;
+        if let Some(sentences) = &mut self.sentences {
+            let counts = &mut self.counts;
+            out = sentences.push(&out, last, &mut |kind| {
+                let n = counts.entry(kind).or_default();
+                *n = n.saturating_add(1);
+            })?;
+        }
+        if self.undecided_bytes() > SCREEN_HOLD_BYTES_MAX {
             return Err(Error::ScreenHold { limit_bytes: SCREEN_HOLD_BYTES_MAX });
         }
         self.forget()?;

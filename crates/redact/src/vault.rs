@@ -1,6 +1,7 @@
 //! What was taken out of a request, for as long as the request lives.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -36,6 +37,23 @@ pub(crate) struct Contents {
     pub(crate) tokens: BTreeMap<String, Entry>,
     /// Canonical values of the candidates that were left in the text: too uncertain to cut, or allowed.
     pub(crate) left: BTreeSet<(Kind, Secret)>,
+    /// Words of the texts as the model is given them, by hash: where names are looked for.
+    words: HashSet<u64>,
+}
+
+impl Contents {
+    /// Whether every word of `name` stood in what the model was given.
+    pub(crate) fn has_words(&self, name: &str) -> bool {
+        words(name).all(|word| self.words.contains(&word))
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = u64> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
+        let mut hasher = DefaultHasher::new();
+        word.chars().flat_map(char::to_lowercase).for_each(|c| c.hash(&mut hasher));
+        hasher.finish()
+    })
 }
 
 /// The values behind the placeholders of one request.
@@ -123,6 +141,16 @@ impl VaultBuilder {
     /// Remembers that a value stood in the input, so that the output may repeat it.
     pub(crate) fn left(&mut self, kind: Kind, canonical: &str) {
         self.contents.left.insert((kind, Secret::new(canonical)));
+    }
+
+    /// Whether `token` was issued.
+    pub(crate) fn issued(&self, token: &str) -> bool {
+        self.contents.tokens.contains_key(token)
+    }
+
+    /// Remembers the words of a text as the model is given it, so that the output may repeat them.
+    pub(crate) fn given(&mut self, text: &str) {
+        self.contents.words.extend(words(text));
     }
 
     pub(crate) fn finish(self) -> Vault {

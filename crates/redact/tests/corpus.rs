@@ -13,8 +13,8 @@ mod entry;
 
 use proptest::prelude::*;
 
-fn seeds() -> Vec<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/redact");
+fn seeds(target: &str) -> Vec<Vec<u8>> {
+    let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|p| std::fs::read(p).unwrap()).collect()
@@ -22,9 +22,13 @@ fn seeds() -> Vec<Vec<u8>> {
 
 #[test]
 fn the_seeds_pass() {
-    let seeds = seeds();
-    assert!(seeds.len() >= 8);
-    seeds.iter().for_each(|s| entry::run(s));
+    let targets: [(&str, fn(&[u8])); 3] =
+        [("redact", entry::run), ("json", entry::json), ("stream", entry::stream)];
+    for (target, run) in targets {
+        let seeds = seeds(target);
+        assert!(seeds.len() >= 3, "{target}");
+        seeds.iter().for_each(|seed| run(seed));
+    }
 }
 
 proptest! {
@@ -36,7 +40,7 @@ proptest! {
         other in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..4), 0..12),
     ) {
-        let seeds = seeds();
+        let seeds: Vec<Vec<u8>> = ["redact", "json", "stream"].into_iter().flat_map(seeds).collect();
         let mut data = which.get(seeds.as_slice()).clone();
         for (at, byte, what) in edits {
             let at = at.index(data.len() + 1);

@@ -5,7 +5,7 @@ use super::gazetteer::{Gazetteer, hash_lower, mix};
 use super::tokens::{Shape, Token};
 
 /// Bits of a feature's place in the table.
-pub(crate) const TABLE_BITS: u32 = 17;
+pub(crate) const TABLE_BITS: u32 = 18;
 /// Features of a word.
 pub(crate) const FEATURES: usize = 30;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::gazetteer::{self, PARTICLE, TITLE};
+use super::gazetteer::{self, COMMON, PARTICLE, TITLE};
 use super::tokens::{self, Shape};
 use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger};
 
@@ -25,16 +25,18 @@ impl Known {
             for token in tokens::segments(name, SEGMENT_TOKENS_MAX).flatten() {
                 let word = name.get(token.start..token.end).unwrap_or_default();
                 let hash = gazetteer::hash_lower(word);
-                let small = tagger.gazetteer.flags(word, hash) & (PARTICLE | TITLE) != 0;
-                if is_name_word(token.shape) && word.chars().count() >= WORD_CHARS_MIN && !small {
+                let flags = tagger.gazetteer.flags(word, hash);
+                let (small, common) = (flags & (PARTICLE | TITLE) != 0, flags & COMMON);
+                let named = is_name_word(token.shape) || token.shape == Shape::Lower && common == 0;
+                if named && word.chars().count() >= WORD_CHARS_MIN && !small {
                     self.words.insert(hash);
                 }
             }
         }
     }
 
-    /// Known words outside of `spans`, written with a capital; neighbours are one name.
-    pub(crate) fn find(&self, text: &str, spans: &[Span]) -> Vec<Span> {
+    /// Known words outside of `spans`, written with a capital, or small where no dictionary has them; neighbours are one name.
+    pub(crate) fn find(&self, tagger: &Tagger, text: &str, spans: &[Span]) -> Vec<Span> {
         let mut found: Vec<Span> = Vec::new();
         if self.words.is_empty() {
             return found;
@@ -44,7 +46,12 @@ impl Known {
             let inside =
                 spans.get(next).is_some_and(|span| span.start < token.end && span.label == Label::Person);
             let word = text.get(token.start..token.end).unwrap_or_default();
-            if inside || !is_name_word(token.shape) || !self.words.contains(&gazetteer::hash_lower(word)) {
+            let hash = gazetteer::hash_lower(word);
+            if inside || !self.words.contains(&hash) {
+                continue;
+            }
+            let small = token.shape == Shape::Lower && tagger.gazetteer.flags(word, hash) & COMMON == 0;
+            if !small && !is_name_word(token.shape) {
                 continue;
             }
             match found.last_mut() {

@@ -9,7 +9,7 @@ use super::{Candidate, Recognizer, Scan, age, because};
 use crate::names::{Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
 use crate::vault::Secret;
-use crate::{Error, Kind};
+use crate::{Error, Kind, placeholder};
 
 /// The score of a name that the model is least sure of.
 const SCORE_MIN: f32 = 60.0;
@@ -71,14 +71,14 @@ impl Recognizer for Names {
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
-        for span in known.find(scan.text, &spans) {
+        for span in known.find(&self.tagger, scan.text, &spans) {
             sink(name(scan, &span));
         }
-        let people: Vec<(usize, usize)> = spans
-            .iter()
-            .filter(|span| span.label == Label::Person)
-            .map(|span| (span.start, span.end))
-            .collect();
+        // A person who was taken out before is somebody still.
+        let taken = placeholder::people(scan.text);
+        let named = spans.iter().filter(|span| span.label == Label::Person);
+        let mut people: Vec<(usize, usize)> = named.map(|span| (span.start, span.end)).chain(taken).collect();
+        people.sort_unstable();
         for span in &spans {
             // A place is a place; it becomes somebody's where somebody is.
             if span.label != Label::Place || !people.is_empty() || scan.identified.get() {

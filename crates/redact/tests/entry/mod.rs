@@ -14,13 +14,14 @@ use std::sync::LazyLock;
 use redact::{Error, Input, Profile, Redactor, RestorePolicy};
 
 static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(Profile::default()).unwrap());
+static NAMED: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(Profile::default().with_names()).unwrap());
 
 /// Reads `data` as text (lossily), as JSON, as a fixed name, as output in pieces, and as a profile.
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     round_trip(&text);
-    json(&text);
-    stream(&text);
+    json(data);
+    stream(data);
     let _ = Profile::from_toml(&text);
 }
 
@@ -36,7 +37,9 @@ fn round_trip(text: &str) {
     }
 }
 
-fn json(text: &str) {
+/// Reads `data` as JSON: it stays JSON, and every byte but the cuts stays.
+pub fn json(data: &[u8]) {
+    let text = &*String::from_utf8_lossy(data);
     let valid = serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok();
     match REDACTOR.redact_inputs(&[Input::Json(text)]) {
         Ok(r) => {
@@ -52,12 +55,19 @@ fn json(text: &str) {
     }
 }
 
-fn stream(text: &str) {
-    let r = REDACTOR.redact(&["BSN 111222333, mail jan@ziggo.nl, ⟦BSN_1⟧"]).unwrap();
+/// Reads `data` as output, screened and restored: the split of the stream changes nothing.
+pub fn stream(data: &[u8]) {
+    let text = &*String::from_utf8_lossy(data);
+    streamed(&REDACTOR, text);
+    streamed(&NAMED, text);
+}
+
+fn streamed(redactor: &Redactor, text: &str) {
+    let r = redactor.redact(&["BSN 111222333, mail jan@ziggo.nl, ⟦BSN_1⟧"]).unwrap();
     let mut restored = Vec::new();
     // Once whole, once by character.
     for by_char in [false, true] {
-        let (mut screen, mut restorer) = (REDACTOR.screen(&r.vault), r.vault.restorer(&RestorePolicy::all()));
+        let (mut screen, mut restorer) = (redactor.screen(&r.vault), r.vault.restorer(&RestorePolicy::all()));
         let mut out = String::new();
         let mut pieces: Vec<&str> = vec![text];
         if by_char {

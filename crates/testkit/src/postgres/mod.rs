@@ -28,7 +28,7 @@ pub struct PostgresServer {
     folder: TempDir,
     programs: PathBuf,
     port: u16,
-    /// A shell that ends the server when this process ends, however it does.
+    /// A shell that ends the server when this process ends, however it does, and then takes the folder away.
     keeper: Mutex<Option<Child>>,
     databases: AtomicU64,
 }
@@ -111,18 +111,20 @@ impl PostgresServer {
     pub fn crash(&self) {
         let mut keeper = self.keeper.lock().expect("one thread");
         if let Some(mut keeper) = keeper.take() {
-            // The end of its input is what it waits for.
-            drop(keeper.stdin.take());
+            // A line, or the end of its input, is what it waits for; after a line the files stay.
+            if let Some(mut input) = keeper.stdin.take() {
+                let _ = input.write_all(b"crash\n");
+            }
             let _ = keeper.wait();
         }
     }
 
     /// Starts it again on the same files.
     pub fn resume(&self) {
-        let script =
-            "\"$0\" -D \"$1\" >\"$1.log\" 2>&1 & server=$!; read -r end; kill -QUIT $server; wait $server";
+        let script = "\"$0\" -D \"$1\" >\"$1.log\" 2>&1 & server=$!; read -r end; said=$?
+            kill -QUIT $server; wait $server; cd /; [ $said = 0 ] || rm -rf \"$2\"";
         let mut command = self.unprivileged("/bin/sh");
-        command.args(["-c", script]).arg(self.programs.join("postgres")).arg(self.data());
+        command.args(["-c", script]).arg(self.programs.join("postgres")).arg(self.data()).arg(self.folder());
         let child = command.stdin(Stdio::piped()).spawn().expect("a shell");
         *self.keeper.lock().expect("one thread") = Some(child);
         let begun = Instant::now();

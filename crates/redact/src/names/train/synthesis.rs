@@ -113,6 +113,13 @@ impl<'a> Synthesis<'a> {
             "M" => (self.mail(), None),
             "H" => (self.code(), None),
             "W" => (self.word("word").to_owned(), None),
+            "R" => (self.word("role").to_owned(), None),
+            "X" => (self.word("thing").to_owned(), None),
+            "U" => (self.surname().to_uppercase(), Some(Gold::Name(Label::Person))),
+            "J" => (
+                format!("{}.", char::from(b'A' + self.random.below(26) as u8)),
+                Some(Gold::Name(Label::Person)),
+            ),
             _ => (self.number(), None),
         };
         let text = if small { text.to_lowercase() } else { text };

@@ -1,0 +1,173 @@
+//! Names in a stream: whole sentences are held back, because a name is judged by the sentence around it.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::detect::{Detector, Scored};
+use crate::names::Known;
+use crate::placeholder::{self, CLOSE, OPEN};
+use crate::redactor::grow;
+use crate::vault::{Contents, Secret};
+use crate::{Action, Error, Kind, Profile};
+
+/// Most of a sentence that is held back, in bytes; a longer one is judged in parts.
+pub(crate) const SENTENCE_BYTES_MAX: usize = 1024;
+
+/// How much of what was passed on is read again, in bytes: whom the sentence before named.
+const BEHIND_BYTES: usize = 480;
+
+/// Longest word before a full stop that may be an abbreviation, in bytes.
+const ABBREVIATION_BYTES_MAX: usize = 4;
+
+/// Masks names, and what is said of people, in one stream, unless the prompt had them.
+pub(crate) struct Sentences {
+    detector: Arc<Detector>,
+    profile: Arc<Profile>,
+    prompt: Arc<Contents>,
+    /// Names of this stream so far.
+    known: Known,
+    /// The end of what was passed on, as the model wrote it, and what is held back.
+    text: Zeroizing<String>,
+    passed: usize,
+}
+
+impl Sentences {
+    pub(crate) fn new(detector: Arc<Detector>, profile: Arc<Profile>, prompt: Arc<Contents>) -> Self {
+        let (known, text) = (Known::default(), Zeroizing::new(String::new()));
+        Self { detector, profile, prompt, known, text, passed: 0 }
+    }
+
+    /// Bytes held back now.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.text.len().saturating_sub(self.passed)
+    }
+
+    /// Takes the next piece and returns the sentences that are over, `masked` being told of each finding.
+    pub(crate) fn push(
+        &mut self,
+        piece: &str,
+        last: bool,
+        masked: &mut dyn FnMut(Kind),
+    ) -> Result<String, Error> {
+        grow(&mut self.text, piece.len());
+        self.text.push_str(piece);
+        let mut out = String::new();
+        while let Some(length) = self.text.get(self.passed..).and_then(|held| sentence(held, last)) {
+            let end = self.passed.saturating_add(length);
+            self.judge(end, &mut out, masked)?;
+            self.passed = end;
+            self.forget();
+        }
+        Ok(out)
+    }
+
+    fn judge(&mut self, end: usize, out: &mut String, masked: &mut dyn FnMut(Kind)) -> Result<(), Error> {
+        let fault = || Error::Internal("sentence offset");
+        let read = self.text.get(..end).ok_or_else(fault)?;
+        let limit = self.profile.limits().findings_max;
+        let identified = self.prompt.tokens.values().any(|e| e.kind.is_some_and(Kind::identifies));
+        let scored = self.detector.names_in(read, &self.known, identified, limit)?;
+        let mut hits: Vec<(usize, usize, Kind)> = scored
+            .iter()
+            .filter(|s| s.end > self.passed && self.masks(s, read))
+            .flat_map(|s| {
+                outside_brackets(read, s.start.max(self.passed), s.end).map(|(a, b)| (a, b, s.kind))
+            })
+            .collect();
+        hits.sort_by_key(|&(start, end, _)| (start, usize::MAX.saturating_sub(end)));
+        let mut at = self.passed;
+        for (start, end, kind) in hits {
+            if start >= at {
+                out.push_str(read.get(at..start).ok_or_else(fault)?);
+                out.push_str(&placeholder::mask(kind.label()));
+                masked(kind);
+            }
+            at = at.max(end);
+        }
+        out.push_str(read.get(at..).ok_or_else(fault)?);
+        self.detector.learn(read.get(self.passed..).ok_or_else(fault)?, &mut self.known)
+    }
+
+    fn masks(&self, s: &Scored, read: &str) -> bool {
+        let rule = self.profile.rule(s.kind);
+        let named = matches!(s.kind, Kind::Person | Kind::Place);
+        let given = named && self.prompt.has_words(read.get(s.start..s.end).unwrap_or_default());
+        s.score >= rule.threshold
+            && rule.action != Action::Allow
+            && !given
+            && !self.prompt.left.contains(&(s.kind, Secret::new(s.canonical.as_str())))
+    }
+
+    fn forget(&mut self) {
+        let from = self.text.floor_char_boundary(self.passed.saturating_sub(BEHIND_BYTES));
+        if from < BEHIND_BYTES {
+            return;
+        }
+        self.text = Zeroizing::new(self.text.get(from..).unwrap_or_default().to_owned());
+        self.passed = self.passed.saturating_sub(from);
+    }
+}
+
+/// How long the first sentence of `held` is; `None` while it is not over. The answer depends on the text alone, not on
+/// how much of it has come.
+fn sentence(held: &str, last: bool) -> Option<usize> {
+    let mut signs = held.char_indices().peekable();
+    let mut word = 0_usize;
+    while let Some((at, sign)) = signs.next() {
+        let end = at.saturating_add(sign.len_utf8());
+        if end > SENTENCE_BYTES_MAX {
+            return Some(cut(held));
+        }
+        let over = match sign {
+            '\n' => true,
+            '.' | '!' | '?' => {
+                let apart = match signs.peek() {
+                    Some((_, next)) => next.is_whitespace(),
+                    None => return last.then_some(held.len()),
+                };
+                apart && (sign != '.' || word > ABBREVIATION_BYTES_MAX)
+            }
+            _ => false,
+        };
+        if over {
+            return Some(end);
+        }
+        word = if sign.is_alphanumeric() { word.saturating_add(sign.len_utf8()) } else { 0 };
+    }
+    (last && !held.is_empty()).then_some(held.len())
+}
+
+/// Where a sentence that is too long is cut: between words, and not within a placeholder.
+fn cut(held: &str) -> usize {
+    let most = held.get(..held.floor_char_boundary(SENTENCE_BYTES_MAX)).unwrap_or(held);
+    let between = most.rfind(char::is_whitespace).filter(|&at| at > 0).unwrap_or(most.len());
+    let before = most.get(..between).unwrap_or(most);
+    match (before.rfind(OPEN), before.rfind(CLOSE)) {
+        (Some(open), close) if open > 0 && close.is_none_or(|close| close < open) => open,
+        _ => between,
+    }
+}
+
+/// The parts of `start..end` that no placeholder covers and that have a letter.
+fn outside_brackets(text: &str, start: usize, end: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut parts = Vec::new();
+    let mut at = start;
+    let opened = text.match_indices(OPEN).filter_map(|(open, _)| {
+        let close = text.get(open..)?.find(CLOSE)?;
+        Some((open, open.saturating_add(close).saturating_add(CLOSE.len_utf8())))
+    });
+    for (open, close) in opened.filter(|&(open, close)| open < end && close > start) {
+        if at < open {
+            parts.push((at, open));
+        }
+        at = at.max(close);
+    }
+    if at < end {
+        parts.push((at, end));
+    }
+    let lettered = |&(start, end): &(usize, usize)| {
+        text.get(start..end).is_some_and(|part| part.contains(char::is_alphanumeric))
+    };
+    parts.into_iter().filter(lettered).collect::<Vec<_>>().into_iter()
+}
