@@ -70,6 +70,13 @@ impl Columns {
         Some((table.head, table.end, at < table.start))
     }
 
+    /// Whether the byte `at` lies in a table whose cells `delimiter` parts.
+    pub(crate) fn parts_by(&self, at: usize, delimiter: u8) -> bool {
+        let after = self.tables.partition_point(|table| table.start <= at);
+        let table = after.checked_sub(1).and_then(|n| self.tables.get(n));
+        table.is_some_and(|table| at < table.end && table.delimiter == delimiter)
+    }
+
     /// The cells, in bytes and without quotes and spaces around, under every head whose cues `say` so.
     pub(crate) fn cells<'t>(
         &'t self,
@@ -170,6 +177,8 @@ mod tests {
         {
             assert_eq!(found(kind, &text), vec![number; 3], "{kind}");
         }
+        let commas = "naam,bsn,bedrag\nJansen,111222333,12\nBakker,123456782,14\n";
+        assert_eq!(found(Kind::Bsn, commas), vec!["111222333", "123456782"]);
         let table = "| wie en wat en waarom dan ook maar weer | ordernummer |\n|---|---|\n| Jansen | 123456782 |\n| Pietersen en anderen | 123456782 |\n";
         assert_eq!(all_found(table), vec![]);
     }

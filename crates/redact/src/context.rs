@@ -96,8 +96,9 @@ impl<'a> Spoken<'a> {
         let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
-        let label = self.columns.head(self.text, start).unwrap_or(&self.label);
-        Around { spoken: self, before, after, label, from, end }
+        let head = self.columns.head(self.text, start);
+        let (label, celled) = (head.unwrap_or(&self.label), head.is_some());
+        Around { spoken: self, before, after, label, celled, from, end }
     }
 }
 
@@ -108,14 +109,21 @@ pub(crate) struct Around<'a> {
     after: &'a [Hit],
     /// Cues of the label or the column's head, the last first.
     label: &'a [Hit],
+    /// Whether the label is a column's head.
+    celled: bool,
     from: usize,
     end: usize,
 }
 
 impl Around<'_> {
-    /// Points for `kind`, and why. The nearest cue before decides; then the label; then the nearest cue after.
+    /// Points for `kind`, and why. The head of its column decides; then the nearest cue before; then the label; then the nearest cue after.
     fn verdict(&self, kind: Kind) -> (i16, Option<(&Word, &'static str)>, bool) {
         let cues = self.spoken.cues;
+        let labelled = || cues.nearest(kind, self.label.iter().copied(), |h| h.end).0;
+        // In a table the column's own head says more than the cell or the head beside it.
+        if let Some(word) = labelled().filter(|_| self.celled) {
+            return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
+        }
         let before = self.before.iter().rev().copied().filter(|h| h.start as usize >= self.from);
         let (word, other) = cues.nearest(kind, before, |h| h.end);
         let foreign = if other { OTHER_KIND_POINTS } else { 0 };
@@ -126,8 +134,7 @@ impl Around<'_> {
                 other,
             );
         }
-        let (word, _) = cues.nearest(kind, self.label.iter().copied(), |h| h.end);
-        if let Some(word) = word {
+        if let Some(word) = labelled() {
             return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
         }
         if self.after.is_empty() {

@@ -181,15 +181,22 @@ impl<'v> Scan<'v> {
         self.text.get(at..).and_then(|t| t.chars().next()).is_some_and(char::is_alphanumeric)
     }
 
+    /// Whether the comma at `at` parts two cells of a table.
+    fn ends_cell(&self, at: usize) -> bool {
+        self.byte(at) == Some(b',') && self.spoken.columns.parts_by(at, b',')
+    }
+
     /// Whether the number ending at `end` goes on as `.5`, `-5`, `/5` or `,5`.
     pub(crate) fn goes_on(&self, end: usize) -> bool {
         matches!(self.byte(end), Some(b'.' | b'-' | b'/' | b','))
+            && !self.ends_cell(end)
             && self.byte(end.saturating_add(1)).is_some_and(|b| b.is_ascii_digit())
     }
 
     /// Whether the number starting at `start` is the tail of `5.`, `5-`, `5/` or `5,`.
     pub(crate) fn came_on(&self, start: usize) -> bool {
         matches!(self.byte_before(start), Some(b'.' | b'-' | b'/' | b','))
+            && !start.checked_sub(1).is_some_and(|at| self.ends_cell(at))
             && start.checked_sub(2).and_then(|i| self.byte(i)).is_some_and(|b| b.is_ascii_digit())
     }
 
