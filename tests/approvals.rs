@@ -129,6 +129,7 @@ purpose = "Plainer letters."
 legal_basis = "GDPR art. 6(1)(e)"
 organisation = "Ministry of Examples"
 owner = "Head of Correspondence"
+operated_by = "organisation"
 status = "draft"
 models = ["{MODEL}"]
 allowed_roles = ["writer"]

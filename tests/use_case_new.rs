@@ -6,7 +6,7 @@ use crate::harness::{MODEL, Ran, checkout, finish, proeftuin, target_tmp};
 
 fn policy() -> tempfile::TempDir {
     let dir = tempfile::Builder::new().prefix("new-").tempdir_in(target_tmp()).unwrap();
-    for part in ["rules", "redaction", "guidance", "use-cases"] {
+    for part in ["rules", "redaction", "guidance", "use-cases", "forms"] {
         std::fs::create_dir(dir.path().join(part)).unwrap();
         for file in std::fs::read_dir(checkout().join("policy").join(part)).unwrap() {
             let file = file.unwrap().path();
@@ -25,8 +25,8 @@ fn new(policy: &Path, answers: &[&str]) -> Ran {
 }
 
 /// Answers up to the accountability: title, purpose, basis, organisation, owner, register; model, roles, class,
-/// restore, mark; window; limits.
-const NEEDED: [&str; 16] = [
+/// restore, mark; who runs it, and suppliers; window; limits.
+const NEEDED: [&str; 18] = [
     "Heldere \"brieven\"",
     "",
     "Conceptbrieven leesbaarder maken.",
@@ -38,6 +38,8 @@ const NEEDED: [&str; 16] = [
     "schrijver, lezer",
     "3",
     "ja",
+    "",
+    "",
     "",
     "2026-01-01",
     "2025-01-01",
@@ -57,6 +59,7 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "",
         "",
         "ai-basis, privacy",
+        "Het is klein, en dit is een proef.",
         "Met de hand.",
         "",
         "De schrijver leest na.",
@@ -81,6 +84,8 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
         "max_data_class = \"identifier\"",
         "special_category_action = \"refuse\"",
         "restore_placeholders = true",
+        "operated_by = \"organisation\"",
+        &format!("\"{MODEL}\" = \"Het is klein, en dit is een proef.\""),
         "visible_mark = \"Gemaakt met AI; lees het na.\"",
         "not_after = 2027-01-01T00:00:00Z",
         "tokens_per_request = 2048",
@@ -112,13 +117,100 @@ fn answers_become_a_record_and_what_was_left_open_is_asked_again() {
 }
 
 #[test]
+fn suppliers_are_asked_for_what_the_gate_asks() {
+    let dir = policy();
+    std::fs::create_dir(dir.path().join("contracts")).unwrap();
+    let scan = dir.path().join("contracts/hosting.pdf");
+    std::fs::write(&scan, b"%PDF\xff").unwrap();
+    let (scan, hash) = (scan.to_str().unwrap().to_owned(), "6".repeat(64));
+    let mut answers = NEEDED[..12].to_vec();
+    // Suppliers; the first under contract, with a processing agreement.
+    answers.extend(["2", "Voorbeeld Hosting", "hosting", "", "nergens.pdf", &hash, "2027-12-31", ""]);
+    answers.extend(["2026-114", "", &scan, "2026-01-01", "2025-12-31", "2027-12-31", "ja"]);
+    // The second by exception, and far from personal data.
+    answers.extend([
+        "Voorbeeld Advies",
+        "other",
+        "advies",
+        "none",
+        "Op papier.",
+        "exception",
+        "",
+        "Kleine klus.",
+    ]);
+    answers.extend(["CIO", "2099-06-30", "ja"]);
+    // Of the third nothing is known yet.
+    answers.extend(["Voorbeeld Model", "model", "open", "open", "nee"]);
+    answers.extend([""; 30]);
+    let ran = new(dir.path(), &answers);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for part in ["nergens.pdf: ", "Dit kan niet open blijven.", "Die dag ligt te vroeg."] {
+        assert!(ran.err.contains(part), "no {part} in {}", ran.err);
+    }
+    let text = std::fs::read_to_string(dir.path().join("use-cases/brieven.toml")).unwrap();
+    let [before, first, second, third] = text.split("\n[[supplier]]\n").collect::<Vec<_>>()[..] else {
+        panic!("{text}")
+    };
+    assert!(before.contains("\noperated_by = \"suppliers\"\n"), "{before}");
+    for (supplier, lines) in [
+        (
+            first,
+            &[
+                "name = \"Voorbeeld Hosting\"",
+                "terms = \"arbit-2022\"",
+                "file = \"contracts/hosting.pdf\"",
+                "from = 2026-01-01T00:00:00Z",
+                "until = 2028-01-01T00:00:00Z",
+                &format!("sha256 = \"{hash}\""),
+            ][..],
+        ),
+        (second, &["service_named = \"advies\"", "no_personal_data = \"Op papier.\"", "by = \"CIO\""]),
+        (third, &["name = \"Voorbeeld Model\"", "service = \"model\""]),
+    ] {
+        assert!(
+            lines.iter().all(|line| supplier.lines().any(|other| other == *line)),
+            "{lines:?}\n{supplier}"
+        );
+    }
+    told_by_status(dir.path());
+
+    // A draft from before this was asked is asked now.
+    let path = dir.path().join("use-cases/brieven.toml");
+    let (before, _) = text.split_once("\n[[supplier]]").unwrap();
+    std::fs::write(&path, before.replace("operated_by = \"suppliers\"\n", "")).unwrap();
+    let mut answers = vec![""; 8];
+    answers.extend(["organisation", "nee"]);
+    let ran = new(dir.path(), &answers);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\noperated_by = \"organisation\"\n"), "{text}");
+}
+
+/// Each supplier is told, and what is missing, by supplier and by rule.
+fn told_by_status(policy: &Path) {
+    let mut command = proeftuin();
+    command.args(["use-case", "status", "brieven", "--policy"]).arg(policy);
+    let said = finish(&mut command, "");
+    for part in [
+        "operator  suppliers",
+        "Voorbeeld Hosting, hosting: contract 2026-114 (arbit-2022)",
+        "void      Voorbeeld Model: there is neither a contract nor an exception",
+        "- supplier-contract-missing",
+        "- supplier-agreement-missing",
+    ] {
+        assert!(said.out.contains(part), "no {part} in:\n{}", said.out);
+    }
+    assert!(!said.out.contains("supplier-document-changed"), "{}", said.out);
+}
+
+#[test]
 fn answers_that_end_too_early_write_nothing() {
     let dir = policy();
     assert!(new(dir.path(), &NEEDED[..9]).refused().contains("nothing was written"));
     let mut command = proeftuin();
     command.args(["use-case", "new", "Brieven!", "--policy"]).arg(dir.path());
     let mut answers = NEEDED.to_vec();
-    answers.extend([""; 14]);
+    answers.extend([""; 15]);
     let said = finish(&mut command, &(answers.join("\n") + "\n")).refused();
     assert!(said.contains("use-cases/Brieven!.toml") || said.contains("lowercase letters"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path().join("use-cases")).unwrap().count(), 1);

@@ -15,6 +15,8 @@ use crate::args;
 
 /// Largest file of a policy folder, in bytes.
 const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
+/// Largest contract or agreement in it, in bytes: these may be scans.
+const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 
 /// Resolved places.
 #[derive(Clone)]
@@ -83,11 +85,7 @@ impl Places {
     pub(crate) fn policy_files(&self) -> anyhow::Result<PolicyFiles> {
         match &self.policy {
             None => Ok(PolicyFiles::embedded()?),
-            Some(dir) => {
-                let mut entries = Vec::new();
-                read_folder(dir, dir, &mut entries)?;
-                Ok(PolicyFiles::from_entries(entries)?)
-            }
+            Some(dir) => read_folder(dir, dir, PolicyFiles::default()),
         }
     }
 
@@ -185,8 +183,8 @@ fn redactors(files: &PolicyFiles) -> anyhow::Result<BTreeMap<String, Arc<Redacto
         .collect()
 }
 
-/// Collects the text files below `dir`. Hidden files (editors, git) are not policy.
-fn read_folder(root: &Path, dir: &Path, entries: &mut Vec<(String, String)>) -> anyhow::Result<()> {
+/// Adds the files below `dir`: texts, and of documents the hash. Hidden files (editors, git) are not policy.
+fn read_folder(root: &Path, dir: &Path, mut files: PolicyFiles) -> anyhow::Result<PolicyFiles> {
     let listing = std::fs::read_dir(dir).with_context(|| format!("the policy folder {}", dir.display()))?;
     for entry in listing {
         let entry = entry?;
@@ -196,19 +194,25 @@ fn read_folder(root: &Path, dir: &Path, entries: &mut Vec<(String, String)>) -> 
         }
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            read_folder(root, &path, entries)?;
+            files = read_folder(root, &path, files)?;
         } else if kind.is_file() {
-            if entry.metadata()?.len() > POLICY_FILE_BYTES_MAX {
-                bail!("{} has more than {POLICY_FILE_BYTES_MAX} bytes", path.display());
-            }
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let name = path.strip_prefix(root)?.to_str().context("a policy file's name is not UTF-8")?;
-            entries.push((name.to_owned(), text));
+            let document = PolicyFiles::is_document(name);
+            let bytes_max = if document { DOCUMENT_BYTES_MAX } else { POLICY_FILE_BYTES_MAX };
+            if entry.metadata()?.len() > bytes_max {
+                bail!("{} has more than {bytes_max} bytes", path.display());
+            }
+            let said = || path.display().to_string();
+            files = if document {
+                files.with_document(name, &std::fs::read(&path).with_context(said)?)?
+            } else {
+                files.with(name, &std::fs::read_to_string(&path).with_context(said)?)?
+            };
         } else {
             bail!("{} is neither file nor folder; the policy folder may hold nothing else", path.display());
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 fn xdg(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {

@@ -28,6 +28,41 @@ struct Keys {
 const RECORD: &str = "use-cases/letters.toml";
 const REPORT: &str = "evaluations/perplexity.smollm2-135m-instruct.json";
 
+/// Where the contract of its supplier lies: a scan, and no text.
+const CONTRACT: &str = "contracts/hosting.pdf";
+const SCAN: &[u8] = b"%PDF-1.7\n\xff\xfe\x00";
+
+/// A supplier under contract and with a processing agreement, and one that was taken without.
+fn suppliers() -> String {
+    let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(SCAN));
+    format!(
+        r#"
+[[supplier]]
+name = "Example Hosting"
+service = "hosting"
+[supplier.contract]
+reference = "2020-17"
+terms = "arbit-2022"
+sha256 = "{sha256}"
+file = "{CONTRACT}"
+from = 2020-01-01T00:00:00Z
+until = 2080-01-01T00:00:00Z
+[supplier.agreement]
+sha256 = "{}"
+until = 2081-01-01T00:00:00Z
+[[supplier]]
+name = "Example Advice"
+service = "maintenance"
+no_personal_data = "Advises on paper."
+[supplier.exception]
+motivation = "Too small a job for a contract."
+by = "CIO"
+until = 2082-01-01T00:00:00Z
+"#,
+        "6".repeat(64)
+    )
+}
+
 impl Accepted {
     fn new() -> Self {
         let story = Story::new();
@@ -36,10 +71,11 @@ impl Accepted {
         let keys = Keys { root, cio, fg, owner, evaluator, stranger };
         std::fs::write(&story.root, format!("threshold = 1\nkeys = [\"{}\"]\n", keys.root.1)).unwrap();
         let mut this = Self { story, keys };
-        this.write(
-            RECORD,
-            &(record() + &DEMAND.replace("max_age_days", "needed_for = \"accepted\"\nmax_age_days")),
-        );
+        std::fs::create_dir(this.story.policy.join("contracts")).unwrap();
+        std::fs::write(this.story.policy.join(CONTRACT), SCAN).unwrap();
+        let demand = DEMAND.replace("max_age_days", "needed_for = \"accepted\"\nmax_age_days");
+        let record = record().replace("\"organisation\"", "\"suppliers\"");
+        this.write(RECORD, &(record + &demand + &suppliers()));
         this.write("redaction/default.toml", &this.read("redaction/default.toml"));
         this.seal(&this.roster());
         this.sign("cio", &["--verdict", "positive"]);
@@ -357,6 +393,41 @@ const BREAKS: &[Break] = &[
     ("evaluation-dated-ahead", |_| {}, Some("2026-01-01T00:00:00Z")),
     ("evaluation-by-owner", |a| a.seal(&a.roster().replace("e.valuator", "o.wner")), None),
     ("signed-record-changed", |a| a.change(RECORD, "max_age_days = 365", "max_age_days = 700"), None),
+    // Suppliers.
+    ("operator-not-stated", |a| a.without("operated_by"), None),
+    (
+        "supplier-not-named",
+        |a| {
+            let text = a.read(RECORD);
+            a.write(RECORD, text.split("\n[[supplier]]").next().unwrap());
+        },
+        None,
+    ),
+    (
+        "supplier-contract-missing",
+        |a| {
+            let text = a.read(RECORD);
+            let (before, contract) = text.split_once("[supplier.contract]").unwrap();
+            let (_, after) = contract.split_once("[supplier.agreement]").unwrap();
+            a.write(RECORD, &format!("{before}[supplier.agreement]{after}"));
+        },
+        None,
+    ),
+    ("supplier-contract-not-begun", |_| {}, Some("2019-12-31T00:00:00Z")),
+    ("supplier-contract-ended", |_| {}, Some("2080-01-01T00:00:00Z")),
+    ("supplier-agreement-ended", |_| {}, Some("2081-01-01T00:00:00Z")),
+    ("supplier-exception-expired", |_| {}, Some("2082-01-01T00:00:00Z")),
+    ("supplier-exception-unmotivated", |a| a.without("motivation"), None),
+    ("supplier-agreement-missing", |a| a.without("no_personal_data"), None),
+    (
+        "supplier-document-changed",
+        |a| std::fs::write(a.story.policy.join(CONTRACT), b"%PDF-1.7\n\xff\xfe\x01").unwrap(),
+        None,
+    ),
+    ("supplier-document-changed", |a| std::fs::remove_file(a.story.policy.join(CONTRACT)).unwrap(), None),
+    ("signed-record-changed", |a| a.change(RECORD, "arbit-2022", "gibit"), None),
+    ("signed-record-changed", |a| a.change(RECORD, "until = 2080", "until = 2090"), None),
+    ("signed-record-changed", |a| a.change(RECORD, "Example Hosting", "Another"), None),
     // Documents.
     ("evidence-dpia-missing", |a| a.without("dpia"), None),
     ("evidence-iama-missing", |a| a.without("iama"), None),

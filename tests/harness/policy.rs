@@ -129,6 +129,7 @@ purpose = "Shows that the program does what it says."
 legal_basis = "None: the data are invented."
 organisation = "The organisation of the tests"
 owner = "The owner of the tests"
+operated_by = "organisation"
 status = "pilot"
 models = ["{model}"]
 allowed_roles = ["tester"]

@@ -101,12 +101,31 @@ fn attention(set: &PolicySet, case: &policy::UseCase, models: &[ModelFacts], now
             notes.push(format!("{}: {} of {}: {detail}", case.id, evaluated.demand.suite, evaluated.model));
         }
     }
+    supplied(set, case, &mut notes, &mut ends);
     let soon = |end: i64| end.saturating_sub(now_ms) < SOON_MS;
     notes.extend(ends.into_iter().filter(|(_, end)| soon(*end)).map(|(what, end)| {
         let verb = if end <= now_ms { "ended on" } else { "ends on" };
         format!("{}: {what} {verb} {}", case.id, super::use_case::date(end))
     }));
     notes
+}
+
+/// What of its suppliers does not hold, and what ends.
+fn supplied(
+    set: &PolicySet,
+    case: &policy::UseCase,
+    notes: &mut Vec<String>,
+    ends: &mut Vec<(&'static str, i64)>,
+) {
+    let Some(suppliers) = set.suppliers(&case.id) else { return };
+    let findings = suppliers.findings.iter().filter(|finding| finding.counts(case));
+    notes.extend(findings.map(|finding| format!("{}: {}", case.id, super::use_case::told(finding))));
+    let named = [
+        ("the contract with a supplier", suppliers.ends_ms),
+        ("the processing agreement with a supplier", suppliers.agreement_ends_ms),
+        ("the exception for a supplier", suppliers.exception_ends_ms),
+    ];
+    ends.extend(named.into_iter().filter_map(|(name, end)| Some((name, end?))));
 }
 
 fn test(places: &Places) -> anyhow::Result<ExitCode> {
@@ -146,6 +165,7 @@ fn explain(places: &Places, id: Option<&str>, telling: &Telling) -> anyhow::Resu
         survey.into_iter().filter(|((asker, _), _)| id.is_none_or(|id| asker.use_case == id)).collect();
     print!("{}", tell(&survey, telling.lang.into()));
     print!("{}", set.tell_informed(id, telling.lang.into()));
+    print!("{}", set.tell_suppliers(id, telling.lang.into()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -165,6 +185,10 @@ fn diff(places: &Places, before: &Path, telling: &Telling) -> anyhow::Result<Exi
         tell_changes(&survey(places, &old, telling)?, &survey(places, &new, telling)?, telling.lang.into());
     let asked = tell_informed_changes(&old, &new, telling.lang.into());
     print!("{asked}");
+    let [was, is] = [&old, &new].map(|set| set.tell_suppliers(None, telling.lang.into()));
+    for line in is.lines().filter(|line| !was.lines().any(|other| other == *line)) {
+        println!("{line}");
+    }
     if changes.is_empty() {
         println!("nobody may do more or less than before");
     } else {
@@ -186,7 +210,9 @@ fn files_changed(old: &Places, new: &Places) -> anyhow::Result<()> {
     let files = |places: &Places| -> anyhow::Result<BTreeMap<String, String>> {
         let files = places.policy_files()?;
         let other = files.iter().filter(|(path, _)| !path.starts_with("rules/"));
-        Ok(other.map(|(path, text)| (path.to_owned(), text.to_owned())).collect())
+        let texts = other.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        let documents = files.documents().map(|(path, sha256)| (path.to_owned(), hex::encode(sha256)));
+        Ok(texts.chain(documents).collect())
     };
     print_changes("file", &files(old)?, &files(new)?);
     Ok(())

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use policy::{
-    Advice, Approvals, Check, Condition, Dossier, EntryRequest, ModelFacts, Moment, Outcome, PolicySet,
-    SigningKey, Status, Term,
+    Advice, Approvals, Check, Condition, Dossier, EntryRequest, Footing, ModelFacts, Moment, Outcome,
+    PolicySet, Processing, SigningKey, Status, SupplierFinding, Term,
 };
 use zeroize::Zeroizing;
 
@@ -156,6 +156,7 @@ fn status(places: &Places, id: &str) -> anyhow::Result<ExitCode> {
         super::assess::tell_of(assessments);
     }
     informed(&set, case);
+    suppliers(&set, case);
     for evaluated in set.evaluations(id).into_iter().flat_map(|evaluations| &evaluations.evaluated) {
         evaluation(evaluated, case.status);
     }
@@ -175,6 +176,51 @@ fn informed(set: &PolicySet, case: &policy::UseCase) {
     }
     for id in &case.informed.training {
         println!("training  {id}, attested of each user");
+    }
+}
+
+/// Who runs it, on what footing, and what does not hold of that.
+fn suppliers(set: &PolicySet, case: &policy::UseCase) {
+    match case.operated_by {
+        None => println!("operator  nobody says who runs it: operated_by"),
+        Some(operator) => println!("operator  {}", operator.name()),
+    }
+    for supplier in &case.suppliers {
+        let service = supplier.service_named.as_deref().unwrap_or(supplier.service.name());
+        let footing = match &supplier.footing {
+            Footing::Missing => "no contract".to_owned(),
+            Footing::Contract(contract) => format!(
+                "contract {} ({}), {} until {}",
+                contract.reference,
+                contract.terms_named.as_deref().unwrap_or(contract.terms.name()),
+                date(contract.from_ms),
+                date(contract.until_ms)
+            ),
+            Footing::Exception(exception) => {
+                format!("no contract, by exception of {} until {}", exception.by, date(exception.until_ms))
+            }
+        };
+        let processing = match &supplier.processing {
+            Processing::NotSaid => "no processing agreement".to_owned(),
+            Processing::NoPersonalData(why) => format!("no personal data: {why}"),
+            Processing::Agreement { until_ms, .. } => {
+                format!("processing agreement until {}", date(*until_ms))
+            }
+        };
+        println!("supplier  {}, {service}: {footing}; {processing}", supplier.name);
+    }
+    for finding in set.suppliers(&case.id).into_iter().flat_map(|suppliers| &suppliers.findings) {
+        if finding.counts(case) {
+            println!("void      {}", told(finding));
+        }
+    }
+}
+
+/// What is wrong with a supplier, in one line.
+pub(crate) fn told(finding: &SupplierFinding) -> String {
+    match &finding.supplier {
+        Some(supplier) => format!("{supplier}: {}", finding.detail),
+        None => finding.detail.clone(),
     }
 }
 

@@ -86,6 +86,8 @@ struct SystemCard<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     used_data: Option<String>,
     technical_design: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    external_providers: Vec<Named>,
     models: Vec<ModelCard<'a>>,
     assessments: Vec<AssessmentCard>,
 }
@@ -181,6 +183,7 @@ pub fn system_card(subject: &Subject<'_>, language: Language) -> String {
         legal_base: [Named { name: case.legal_basis.clone() }],
         used_data: (!data.is_empty()).then(|| data.join(", ")),
         technical_design: technique(subject, language).join("\n"),
+        external_providers: case.suppliers.iter().map(|one| Named { name: one.name.clone() }).collect(),
         models: subject.models.iter().filter_map(|m| m.entry).map(|entry| model(subject, entry)).collect(),
         assessments: assessed
             .filter_map(|(kind, assessment)| {

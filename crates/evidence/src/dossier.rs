@@ -5,6 +5,7 @@ mod evaluation;
 mod model;
 mod record;
 mod runtime;
+mod supplier;
 
 pub(crate) use evaluation::{ends_ms, state};
 use policy::{Decision, Language};
@@ -26,6 +27,7 @@ pub fn dossier(subject: &Subject<'_>, language: Language) -> String {
     head(&mut page, subject, language);
     standing(&mut page, subject, language);
     record::sections(&mut page, subject, language);
+    supplier::section(&mut page, subject, language);
     approval::sections(&mut page, subject, language);
     evaluation::section(&mut page, subject, language);
     runtime::sections(&mut page, subject, language);

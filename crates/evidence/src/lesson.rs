@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use policy::{Role, Status};
+use policy::{Footing, Processing, Role, Status};
 use registry::Source;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,12 @@ pub struct Lesson {
     pub assessments: Vec<LessonAssessment>,
     /// Models it may use.
     pub models: Vec<LessonModel>,
+    /// Who runs it: `organisation` or `suppliers`. Bundles that were made before this was asked say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operated_by: Option<String>,
+    /// Its suppliers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppliers: Vec<LessonSupplier>,
     /// Advice that was given.
     pub advice: Vec<LessonAdvice>,
     /// What the owner decided.
@@ -65,6 +71,34 @@ pub struct LessonAssessment {
     pub date: String,
     /// Day by which it is reviewed.
     pub review_by: String,
+}
+
+/// A supplier, without the number of its contract. Who holds the same contract can tell that it is the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LessonSupplier {
+    /// Its name, as far as it names no person.
+    pub name: String,
+    /// What it does, by its name in records, or in words.
+    pub service: String,
+    /// Terms of the contract, by their name in records, or in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<String>,
+    /// SHA-256 of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_sha256: Option<String>,
+    /// Day on which the contract or the exception is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Why it is taken without a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<String>,
+    /// SHA-256 of the processing agreement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement_sha256: Option<String>,
+    /// Why it comes near no personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_personal_data: Option<String>,
 }
 
 /// A model by what is public of it.
@@ -164,6 +198,8 @@ impl Lesson {
             mitigations: mitigations(subject),
             assessments: assessments(subject),
             models: models.map(|entry| model(subject, entry, &veil)).collect::<Result<_, _>>()?,
+            operated_by: case.operated_by.map(|operator| operator.name().to_owned()),
+            suppliers: suppliers(subject, &veil)?,
             advice: advice(subject, &veil)?,
             decisions: decisions(subject, &veil)?,
         })
@@ -181,6 +217,13 @@ fn veil<'a>(subject: &Subject<'_>, redact: &'a dyn Fn(&str) -> Result<String, St
     }
     if let Some(exemption) = &case.exemption {
         veil.body(&exemption.authority, "[authority]");
+    }
+    for supplier in &case.suppliers {
+        match &supplier.footing {
+            Footing::Missing => {}
+            Footing::Contract(contract) => veil.name(&contract.reference, "[contract]"),
+            Footing::Exception(exception) => veil.body(&exception.by, "[authority]"),
+        }
     }
     // An id of one plain word is a word, and would cover it everywhere.
     for id in [&case.id, &case.processing_activity_id, &case.redaction_profile] {
@@ -252,6 +295,47 @@ fn model(subject: &Subject<'_>, entry: &registry::Model, veil: &Veil<'_>) -> Res
         training_data: veil.text("training_data", entry.training_data())?,
         evaluations,
     })
+}
+
+fn suppliers(subject: &Subject<'_>, veil: &Veil<'_>) -> Result<Vec<LessonSupplier>, Error> {
+    let mut told = Vec::new();
+    for supplier in &subject.case.suppliers {
+        let named = |words: &Option<String>, name: &str| match words {
+            Some(words) => veil.text("supplier", words),
+            None => Ok(name.to_owned()),
+        };
+        let mut one = LessonSupplier {
+            name: veil.text("supplier.name", &supplier.name)?,
+            service: named(&supplier.service_named, supplier.service.name())?,
+            terms: None,
+            contract_sha256: None,
+            until: None,
+            exception: None,
+            agreement_sha256: None,
+            no_personal_data: None,
+        };
+        match &supplier.footing {
+            Footing::Missing => {}
+            Footing::Contract(contract) => {
+                one.terms = Some(named(&contract.terms_named, contract.terms.name())?);
+                one.contract_sha256 = Some(contract.document.sha256.clone());
+                one.until = Some(iso_date(contract.until_ms));
+            }
+            Footing::Exception(exception) => {
+                one.exception = Some(veil.text("supplier.exception.motivation", &exception.motivation)?);
+                one.until = Some(iso_date(exception.until_ms));
+            }
+        }
+        match &supplier.processing {
+            Processing::NotSaid => {}
+            Processing::NoPersonalData(why) => {
+                one.no_personal_data = Some(veil.text("supplier.no_personal_data", why)?);
+            }
+            Processing::Agreement { document, .. } => one.agreement_sha256 = Some(document.sha256.clone()),
+        }
+        told.push(one);
+    }
+    Ok(told)
 }
 
 fn advice(subject: &Subject<'_>, veil: &Veil<'_>) -> Result<Vec<LessonAdvice>, Error> {

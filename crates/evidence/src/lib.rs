@@ -25,6 +25,7 @@ pub use dossier::dossier;
 pub use error::Error;
 pub use lesson::{
     Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonEvaluation, LessonModel,
+    LessonSupplier,
 };
 pub use policy::Accountability;
 pub use register::{PublicationCategory, register_entry};

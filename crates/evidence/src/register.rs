@@ -1,6 +1,6 @@
 //! An entry for the Algoritmeregister, publication standard 1.0. The register is Dutch, and so is what is added here.
 
-use policy::{Language, Status};
+use policy::{Language, Service, Status, Supplier};
 use serde::Serialize;
 
 use crate::words::{data_class, iso_month, safeguards, technique};
@@ -42,6 +42,8 @@ struct Entry {
     human_intervention: Option<String>,
     risks: String,
     lawful_basis: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     process_index_url: Option<String>,
     impacttoetsen_grouping: Vec<ImpactAssessment>,
@@ -96,6 +98,7 @@ pub fn register_entry(subject: &Subject<'_>, category: PublicationCategory) -> R
             .rich("limits", safeguards(subject, Language::Dutch).into_iter().map(Some), 2500)?
             .unwrap_or_default(),
         lawful_basis: fit.rich("legal_basis", [Some(case.legal_basis.clone())], 2500)?.unwrap_or_default(),
+        provider: provider(&fit, subject)?,
         process_index_url: Some(&case.processing_activity_id)
             .filter(|id| id.starts_with("https://") && id.chars().count() <= 500)
             .cloned(),
@@ -111,6 +114,17 @@ pub fn register_entry(subject: &Subject<'_>, category: PublicationCategory) -> R
         source_id: fit.plain("id", &case.id, 100)?,
     };
     Ok(crate::cards::pretty(&entry))
+}
+
+/// Who delivers the algorithm: the suppliers that run it or bring the model; not those of machines or upkeep.
+fn provider(fit: &Fit<'_>, subject: &Subject<'_>) -> Result<Option<String>, Error> {
+    let delivers = |supplier: &&Supplier| matches!(supplier.service, Service::Operation | Service::Model);
+    let named = subject.case.suppliers.iter().filter(delivers);
+    let names: Vec<&str> = named.map(|supplier| supplier.name.as_str()).collect();
+    if names.is_empty() {
+        return Ok(None);
+    }
+    fit.rich("supplier.name", [Some(names.join(", "))], 200)
 }
 
 fn listing(intro: &str, items: &[String]) -> Option<String> {

@@ -29,7 +29,7 @@ pub struct Likeness {
     pub words: Vec<(String, String)>,
     /// Facts that both have.
     pub shared: Vec<String>,
-    /// Names of assessments that are the same document, by SHA-256.
+    /// Names of assessments, or the word contract, that are the same document, by SHA-256.
     pub same_documents: Vec<String>,
 }
 
@@ -201,6 +201,13 @@ fn jaccard(one: &BTreeMap<String, f64>, other: &BTreeMap<String, f64>) -> f64 {
 }
 
 fn same_documents(own: &Lesson, other: &Lesson) -> Vec<String> {
-    let there: BTreeSet<&str> = other.assessments.iter().map(|a| a.sha256.as_str()).collect();
-    own.assessments.iter().filter(|a| there.contains(a.sha256.as_str())).map(|a| a.name.clone()).collect()
+    let there: BTreeSet<&str> = documents(other).map(|(_, sha256)| sha256).collect();
+    documents(own).filter(|(_, sha256)| there.contains(sha256)).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Assessments and contracts by digest: bodies that share a framework contract hold the same one.
+fn documents(lesson: &Lesson) -> impl Iterator<Item = (&str, &str)> {
+    let assessed = lesson.assessments.iter().map(|one| (one.name.as_str(), one.sha256.as_str()));
+    let contracts = lesson.suppliers.iter().filter_map(|one| one.contract_sha256.as_deref());
+    assessed.chain(contracts.map(|sha256| ("contract", sha256)))
 }

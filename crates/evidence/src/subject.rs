@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use policy::{
     Accountability, Act, Action, Approvals, Check, Decision, EntryRequest, Evaluations, Outcome, PolicySet,
-    PublicKey, Reason, Role, Signed, Statement, Status, UseCase,
+    PublicKey, Reason, Role, Signed, Statement, Status, Suppliers, UseCase,
 };
 use registry::{Model, Registry};
 
@@ -113,6 +113,8 @@ pub struct Subject<'a> {
     pub approvals: Approvals,
     /// What became of the evaluations that it demands of its models.
     pub evaluations: Evaluations,
+    /// What its suppliers come to.
+    pub suppliers: Suppliers,
     /// Its statements whose signature is genuine, in order of date.
     pub signed: Vec<Signed<Statement>>,
     /// The roster's people, by key.
@@ -152,6 +154,7 @@ impl<'a> Subject<'a> {
             accountability: &case.accountability,
             approvals: set.approvals(id).cloned().unwrap_or_default(),
             evaluations: set.evaluations(id).cloned().unwrap_or_default(),
+            suppliers: set.suppliers(id).cloned().unwrap_or_default(),
             signed,
             people: policy::roster_people(set.files())?,
             models: case.models.iter().map(model).collect(),

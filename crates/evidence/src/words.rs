@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use policy::{Check, DataClass, Fault, Finding, Language, Outcome, Role, SpecialCategoryAction, Status};
+use policy::{
+    Check, DataClass, Fault, Finding, Language, Operator, Outcome, Role, Service, SpecialCategoryAction,
+    Status, SupplierFault, Terms,
+};
 use registry::Openness;
 
 use crate::{ConditionState, Subject};
@@ -260,16 +263,16 @@ fn informed(case: &policy::UseCase, language: Language) -> Vec<String> {
 
 /// How it works, as far as the pinned models tell.
 pub(crate) fn technique(subject: &Subject<'_>, language: Language) -> Vec<String> {
-    let mut said = vec![
+    let mut said = vec![format!(
+        "{}{}. {}",
+        say(language, "A language model makes text from text, ", "Een taalmodel maakt tekst van tekst, "),
+        where_it_runs(subject.case, language),
         say(
             language,
-            "A language model makes text from text, on machines of the organisation. It does not learn from use: the \
-             program cannot train, and keeps no requests or answers.",
-            "Een taalmodel maakt tekst van tekst, op machines van de organisatie. Het is niet zelflerend: het programma \
-             kan niet trainen, en bewaart geen vragen of antwoorden.",
+            "It does not learn from use: the program cannot train, and keeps no requests or answers.",
+            "Het is niet zelflerend: het programma kan niet trainen, en bewaart geen vragen of antwoorden.",
         )
-        .to_owned(),
-    ];
+    )];
     for model in &subject.models {
         let Some(entry) = model.entry else {
             said.push(format!("Model {}.", model.id));
@@ -289,6 +292,86 @@ pub(crate) fn technique(subject: &Subject<'_>, language: Language) -> Vec<String
         ));
     }
     said
+}
+
+/// On whose machines, as the record says: where it says nothing, nothing is claimed.
+fn where_it_runs(case: &policy::UseCase, language: Language) -> String {
+    // Not those of upkeep, advice or a model: nothing runs with them.
+    let runs = |one: &&policy::Supplier| matches!(one.service, Service::Hosting | Service::Operation);
+    let names =
+        case.suppliers.iter().filter(runs).map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+    match case.operated_by {
+        Some(Operator::Organisation) => {
+            say(language, "on machines of the organisation", "op machines van de organisatie").to_owned()
+        }
+        Some(Operator::Suppliers) if names.is_empty() => say(
+            language,
+            "run for the organisation by suppliers",
+            "voor de organisatie gedraaid door leveranciers",
+        )
+        .to_owned(),
+        Some(Operator::Suppliers) => {
+            format!(
+                "{} {names}",
+                say(language, "run for the organisation by", "voor de organisatie gedraaid door")
+            )
+        }
+        None => say(
+            language,
+            "on machines of which the record does not say whose they are",
+            "op machines waarvan het dossier niet zegt van wie ze zijn",
+        )
+        .to_owned(),
+    }
+}
+
+/// Who runs it.
+pub(crate) fn operator(operator: Option<Operator>, language: Language) -> &'static str {
+    match operator {
+        None => say(language, "The record does not say.", "Het dossier zegt het niet."),
+        Some(Operator::Organisation) => say(language, "The organisation itself.", "De organisatie zelf."),
+        Some(Operator::Suppliers) => {
+            say(language, "Suppliers, for the organisation.", "Leveranciers, voor de organisatie.")
+        }
+    }
+}
+
+/// What a supplier does.
+pub(crate) fn service(service: Service, language: Language) -> &'static str {
+    match service {
+        Service::Hosting => say(language, "machines", "machines"),
+        Service::Operation => say(language, "runs the program", "draait het programma"),
+        Service::Maintenance => say(language, "maintenance", "onderhoud"),
+        Service::Model => say(language, "a model", "een model"),
+        Service::Other => say(language, "something else", "iets anders"),
+    }
+}
+
+/// The terms of a contract.
+pub(crate) fn terms(terms: Terms, language: Language) -> &'static str {
+    match terms {
+        Terms::Arbit2022 => "ARBIT 2022",
+        Terms::Departmental => say(language, "departmental terms", "departementale voorwaarden"),
+        Terms::Gibit => "GIBIT",
+        Terms::Other => say(language, "other terms", "andere voorwaarden"),
+    }
+}
+
+/// What is wrong with a supplier.
+pub(crate) fn supplier_fault(fault: SupplierFault, language: Language) -> &'static str {
+    match fault {
+        SupplierFault::NotNamed => say(language, "none is named", "er is geen genoemd"),
+        SupplierFault::ContractMissing => say(language, "no contract", "geen contract"),
+        SupplierFault::ExceptionUnmotivated => {
+            say(language, "the exception has no reason", "de uitzondering heeft geen reden")
+        }
+        SupplierFault::DocumentChanged => {
+            say(language, "a document is not the one recorded", "een stuk is niet dat van het dossier")
+        }
+        SupplierFault::AgreementMissing => {
+            say(language, "no processing agreement", "geen verwerkersovereenkomst")
+        }
+    }
 }
 
 /// How much of something is published.

@@ -7,11 +7,12 @@ use cedar_policy::{Context, Entity, EntityId, EntityTypeName, EntityUid, Restric
 
 use crate::approval::{Advised, Approvals, Decided};
 use crate::assessment::Assessments;
-use crate::evaluation::EvaluationFacts;
+use crate::evaluation::{EvaluationFacts, Evaluations};
 use crate::informed::Asked;
 use crate::request::{
     ClearanceRequest, DossierFacts, EntryRequest, FindingFacts, ModelFacts, Principal, QuotaFacts,
 };
+use crate::supplier::Suppliers;
 use crate::use_case::{Assessment, UseCase};
 
 /// Facts that Cedar cannot hold. Always ends in a denial; the text is for loading, never holds a value.
@@ -39,6 +40,16 @@ pub(crate) struct Judged<'a> {
     pub evaluations: EvaluationFacts,
     /// `None` for a use case without a record, which is denied for that.
     pub asked: Option<&'a Asked>,
+}
+
+/// What lies beside the record of a use case, judged when it was loaded.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Beside {
+    pub approvals: Approvals,
+    pub assessments: Assessments,
+    pub asked: Asked,
+    pub evaluations: Evaluations,
+    pub suppliers: Suppliers,
 }
 
 type Expression = RestrictedExpression;
@@ -109,13 +120,8 @@ impl Names {
         Entity::new(uid(&self.model, &model.id), attributes, HashSet::new()).map_err(Fault::of)
     }
 
-    pub(crate) fn use_case_entity(
-        &self,
-        case: &UseCase,
-        approvals: &Approvals,
-        assessments: &Assessments,
-        asked: &Asked,
-    ) -> Result<Entity, Fault> {
+    pub(crate) fn use_case_entity(&self, case: &UseCase, beside: &Beside) -> Result<Entity, Fault> {
+        let Beside { approvals, assessments, asked, suppliers, evaluations: _ } = beside;
         let entities = |kind: &EntityTypeName, ids: &std::collections::BTreeSet<String>| {
             Expression::new_set(ids.iter().map(|id| Expression::new_entity_uid(uid(kind, id))))
         };
@@ -151,6 +157,8 @@ impl Names {
             ("open_measures".into(), texts(assessments.measures.open.iter().map(String::as_str))),
         ];
         pairs.extend(asked.attributes()?);
+        pairs.push(("suppliers".into(), self::suppliers(suppliers)?));
+        pairs.extend(case.operated_by.map(|operator| ("operated_by".into(), text(operator.name()))));
         if let Some(exemption) = &case.exemption {
             let record = vec![
                 ("ground".to_owned(), text(&exemption.ground)),
@@ -241,6 +249,18 @@ fn evaluations(facts: &EvaluationFacts) -> Result<Expression, Fault> {
     let mut pairs: Pairs = vec![("faults".into(), texts(facts.faults.iter().copied()))];
     let dates =
         [("last_ms", facts.last_ms), ("expires_ms", facts.expires_ms), ("too_old_ms", facts.too_old_ms)];
+    pairs.extend(dates.into_iter().filter_map(|(name, ms)| Some((name.into(), Expression::new_long(ms?)))));
+    Expression::new_record(pairs).map_err(Fault::of)
+}
+
+fn suppliers(judged: &Suppliers) -> Result<Expression, Fault> {
+    let mut pairs: Pairs = vec![("faults".into(), texts(judged.faults()))];
+    let dates = [
+        ("begins_ms", judged.begins_ms),
+        ("ends_ms", judged.ends_ms),
+        ("agreement_ends_ms", judged.agreement_ends_ms),
+        ("exception_ends_ms", judged.exception_ends_ms),
+    ];
     pairs.extend(dates.into_iter().filter_map(|(name, ms)| Some((name.into(), Expression::new_long(ms?)))));
     Expression::new_record(pairs).map_err(Fault::of)
 }

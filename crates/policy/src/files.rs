@@ -14,6 +14,9 @@ pub const SCHEMA_PATH: &str = "schema.cedarschema";
 /// Path of the file inside the policy folder that says whose tokens are taken.
 pub const IDENTITY_PATH: &str = "identity.toml";
 
+/// The folder inside the policy folder where contracts with suppliers may lie, as documents of any kind.
+pub const CONTRACTS: &str = "contracts/";
+
 /// The policy folder this program was built with, as `(path, text)`.
 pub const EMBEDDED: &[(&str, &str)] = &[
     ("README.md", include_str!("../../../policy/README.md")),
@@ -26,6 +29,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
     ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),
     ("rules/22-accountability.cedar", include_str!("../../../policy/rules/22-accountability.cedar")),
+    ("rules/23-suppliers.cedar", include_str!("../../../policy/rules/23-suppliers.cedar")),
     ("rules/25-assessments.cedar", include_str!("../../../policy/rules/25-assessments.cedar")),
     ("rules/30-model.cedar", include_str!("../../../policy/rules/30-model.cedar")),
     ("rules/31-dossier.cedar", include_str!("../../../policy/rules/31-dossier.cedar")),
@@ -43,6 +47,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("tests/evaluation.toml", include_str!("../../../policy/tests/evaluation.toml")),
     ("tests/evidence.toml", include_str!("../../../policy/tests/evidence.toml")),
     ("tests/informed.toml", include_str!("../../../policy/tests/informed.toml")),
+    ("tests/suppliers.toml", include_str!("../../../policy/tests/suppliers.toml")),
     ("tests/trust.toml", include_str!("../../../policy/tests/trust.toml")),
     ("use-cases/demo.toml", include_str!("../../../policy/use-cases/demo.toml")),
 ];
@@ -65,6 +70,8 @@ pub(crate) enum FileKind {
     Evaluation,
     /// What users read and acknowledge: version and titles, and the texts.
     Guidance,
+    /// A contract with a supplier, or a processing agreement: any bytes, of which the hash alone is kept.
+    Document,
     Roster,
     /// Whose tokens are taken, and with which keys.
     Identity,
@@ -79,6 +86,8 @@ pub(crate) enum FileKind {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyFiles {
     files: BTreeMap<String, String>,
+    /// SHA-256 of each document.
+    documents: BTreeMap<String, [u8; 32]>,
 }
 
 impl PolicyFiles {
@@ -100,18 +109,44 @@ impl PolicyFiles {
         P: Into<String>,
         T: Into<String>,
     {
-        let mut files = BTreeMap::new();
+        let mut all = Self::default();
         for (path, text) in entries {
-            let path = path.into();
-            if classify(&path).is_none() {
-                return Err(Error::UnknownFile { path });
-            }
-            if files.contains_key(&path) {
+            let (path, text) = (path.into(), text.into());
+            if all.files.contains_key(&path) || all.documents.contains_key(&path) {
                 return Err(Error::DuplicateFile { path });
             }
-            files.insert(path, text.into());
+            all = all.with(&path, &text)?;
         }
-        Ok(Self { files })
+        Ok(all)
+    }
+
+    /// Whether a path is that of a document: a file of any kind, given to [`PolicyFiles::with_document`] and not as text.
+    #[must_use]
+    pub fn is_document(path: &str) -> bool {
+        classify(path) == Some(FileKind::Document)
+    }
+
+    /// The same files with one more document, of which the SHA-256 alone is kept.
+    ///
+    /// # Errors
+    /// [`Error::UnknownFile`] for a path that is no document's.
+    pub fn with_document(mut self, path: &str, bytes: &[u8]) -> Result<Self, Error> {
+        if !Self::is_document(path) {
+            return Err(Error::UnknownFile { path: path.into() });
+        }
+        self.documents.insert(path.into(), Sha256::digest(bytes).into());
+        Ok(self)
+    }
+
+    /// All documents in order of path, each with its SHA-256.
+    pub fn documents(&self) -> impl Iterator<Item = (&str, [u8; 32])> {
+        self.documents.iter().map(|(path, sha256)| (path.as_str(), *sha256))
+    }
+
+    /// SHA-256 of a document.
+    #[must_use]
+    pub fn document(&self, path: &str) -> Option<[u8; 32]> {
+        self.documents.get(path).copied()
     }
 
     /// The same files with one more, or another text of one.
@@ -119,14 +154,15 @@ impl PolicyFiles {
     /// # Errors
     /// [`Error::UnknownFile`] for a name that nothing reads.
     pub fn with(mut self, path: &str, text: &str) -> Result<Self, Error> {
-        if classify(path).is_none() {
-            return Err(Error::UnknownFile { path: path.into() });
-        }
-        self.files.insert(path.into(), text.into());
+        match classify(path) {
+            None => return Err(Error::UnknownFile { path: path.into() }),
+            Some(FileKind::Document) => return self.with_document(path, text.as_bytes()),
+            Some(_) => self.files.insert(path.into(), text.into()),
+        };
         Ok(self)
     }
 
-    /// All files in order of path.
+    /// All texts in order of path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> + Clone {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
@@ -145,9 +181,9 @@ impl PolicyFiles {
     /// SHA-256 over what decides: schema, rules and forms (a form that asks less lets more pass), listed as in [`PolicyFiles::digest`].
     #[must_use]
     pub fn rules_digest(&self) -> [u8; 32] {
-        listing(self.iter().filter(|(path, _)| {
+        listing(hashed(self.iter().filter(|(path, _)| {
             matches!(classify(path), Some(FileKind::Schema | FileKind::Rules | FileKind::Form))
-        }))
+        })))
     }
 
     /// SHA-256 over what makes a token good: `identity.toml` and the keys that it names, listed as in [`PolicyFiles::digest`];
@@ -155,25 +191,35 @@ impl PolicyFiles {
     #[must_use]
     pub fn identity_digest(&self) -> Option<[u8; 32]> {
         self.of_kind(FileKind::Identity).next()?;
-        Some(listing(self.of_kind(FileKind::Identity)))
+        Some(listing(hashed(self.of_kind(FileKind::Identity))))
     }
 
     /// SHA-256 over the canonical listing: for each file in order of path, the length of the path as eight
-    /// bytes little-endian, the path, and the SHA-256 of the text. No two folders share a listing.
+    /// bytes little-endian, the path, and the SHA-256 of its bytes. No two folders share a listing.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        listing(self.iter())
+        let all: BTreeMap<_, _> = hashed(self.iter()).chain(self.documents()).collect();
+        listing(all)
     }
 }
 
-fn listing<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> [u8; 32] {
+fn hashed<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> impl Iterator<Item = (&'a str, [u8; 32])> {
+    files.map(|(path, text)| (path, Sha256::digest(text.as_bytes()).into()))
+}
+
+fn listing<'a>(files: impl IntoIterator<Item = (&'a str, [u8; 32])>) -> [u8; 32] {
     let mut listing = Sha256::new();
-    for (path, text) in files {
+    for (path, sha256) in files {
         listing.update((path.len() as u64).to_le_bytes());
         listing.update(path.as_bytes());
-        listing.update(Sha256::digest(text.as_bytes()));
+        listing.update(sha256);
     }
     listing.finalize().into()
+}
+
+/// A name that a document may have: in its folder, and not hidden.
+pub(crate) fn is_document(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains('/')
 }
 
 /// `ID.signatures/NAME.json`, below `use-cases/`.
@@ -225,6 +271,7 @@ pub(crate) fn classify(path: &str) -> Option<FileKind> {
             let stem = stem_of(".toml").or(stem_of(".nl.md")).or(stem_of(".en.md"));
             stem.filter(|stem| !stem.contains('.')).map(|_| FileKind::Guidance)
         }
+        "contracts" => is_document(name).then_some(FileKind::Document),
         "redaction" | "roles" => Some(FileKind::Other),
         _ => None,
     }

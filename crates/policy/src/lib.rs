@@ -16,6 +16,7 @@ mod request;
 mod rules;
 mod set;
 mod settled;
+mod supplier;
 mod survey;
 mod table;
 mod use_case;
@@ -49,6 +50,10 @@ pub use request::{
     Principal, QuotaFacts,
 };
 pub use set::PolicySet;
+pub use supplier::{
+    Contract, Document, Footing, Operator, Processing, Service, Supplier, SupplierException, SupplierFault,
+    SupplierFinding, Suppliers, Terms,
+};
 pub use survey::{Ability, Asker, Survey, tell, tell_changes};
 pub use use_case::{
     Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Outcome, Share,

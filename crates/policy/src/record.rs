@@ -1,5 +1,7 @@
 //! TOML → [`UseCase`]: every complaint names the key and the line.
 
+mod suppliers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -12,6 +14,7 @@ use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
 use crate::evaluation::{DEMANDS_MAX, Demand, DemandRecord};
+use crate::supplier::Operator;
 use crate::use_case::{
     Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Share, SpecialCategoryAction,
     Status, UseCase, Window,
@@ -31,6 +34,7 @@ struct Record {
     legal_basis: Spanned<String>,
     organisation: Spanned<String>,
     owner: Spanned<String>,
+    operated_by: Option<Operator>,
     status: Status,
     models: Spanned<Vec<String>>,
     #[serde(default)]
@@ -59,6 +63,8 @@ struct Record {
     evaluation: Vec<Spanned<DemandRecord>>,
     #[serde(default)]
     informed: InformedRecord,
+    #[serde(default)]
+    supplier: Vec<suppliers::SupplierRecord>,
 }
 
 #[derive(Deserialize, Default)]
@@ -147,6 +153,8 @@ pub(crate) fn parse(path: &str, text: &str) -> Result<UseCase, Error> {
         legal_basis: source.text("legal_basis", &record.legal_basis)?,
         organisation: source.text("organisation", &record.organisation)?,
         owner: source.text("owner", &record.owner)?,
+        operated_by: record.operated_by,
+        suppliers: source.suppliers(&record.supplier)?,
         status: record.status,
         models: source.names("models", &record.models)?,
         model_sha256: source.by_model(&record, "model_sha256", &record.model_sha256, Source::sha256)?,

@@ -11,7 +11,7 @@ use crate::approval::{Approvals, Trust, TrustRoot, approvals, trust};
 use crate::assessment::{Assessments, Forms, Live, Probe, assessments};
 use crate::decision::{Decision, Denial, Permit, Reason};
 use crate::evaluation::{Evaluations, evaluations, signed_reports};
-use crate::facts::{Fault, Judged, Names};
+use crate::facts::{Beside, Fault, Judged, Names};
 use crate::files::{FileKind, PolicyFiles, SCHEMA_PATH};
 use crate::guidance::{self, Guidance};
 use crate::informed::{Acknowledged, Acknowledgement, Asked, AskedGuidance, Informed, InformedFacts};
@@ -21,6 +21,7 @@ use crate::request::{
 };
 use crate::rules::{Rules, parse_rules, parse_schema};
 use crate::settled::{Ruling, settle};
+use crate::supplier::{Suppliers, suppliers};
 use crate::use_case::UseCase;
 
 /// Name of the action that is judged after redaction.
@@ -30,10 +31,7 @@ const CLEAR: &str = "clear";
 #[derive(Debug, Clone)]
 pub(crate) struct Loaded {
     case: UseCase,
-    approvals: Approvals,
-    assessments: Assessments,
-    asked: Asked,
-    evaluations: Evaluations,
+    beside: Beside,
     entities: Entities,
     /// What the rules that look at the use case alone say of it.
     settled: Ruling,
@@ -98,10 +96,14 @@ impl PolicySet {
         for (path, text) in files.of_kind(FileKind::UseCase) {
             let case = record::parse(path, text)?;
             let approvals = approvals(&case, files, &trust)?;
-            let assessed = assessments(&case, files, &forms)?;
-            let asked = Asked::of(&case.informed, &set.guidance);
-            let evaluated = evaluations(&case, files, &reports, &trust, &approvals)?;
-            let loaded = set.fit(case, approvals, assessed, asked, evaluated)?;
+            let beside = Beside {
+                evaluations: evaluations(&case, files, &reports, &trust, &approvals)?,
+                approvals,
+                assessments: assessments(&case, files, &forms)?,
+                asked: Asked::of(&case.informed, &set.guidance),
+                suppliers: suppliers(&case, |path| files.document(path)),
+            };
+            let loaded = set.fit(case, beside)?;
             set.use_cases.insert(loaded.case.id.clone(), loaded);
         }
         set.no_strays()?;
@@ -128,13 +130,13 @@ impl PolicySet {
     /// What holds of the signatures of a use case.
     #[must_use]
     pub fn approvals(&self, id: &str) -> Option<&Approvals> {
-        self.use_cases.get(id).map(|loaded| &loaded.approvals)
+        self.use_cases.get(id).map(|loaded| &loaded.beside.approvals)
     }
 
     /// What the assessments and measures of a use case come to.
     #[must_use]
     pub fn assessments(&self, id: &str) -> Option<&Assessments> {
-        self.use_cases.get(id).map(|loaded| &loaded.assessments)
+        self.use_cases.get(id).map(|loaded| &loaded.beside.assessments)
     }
 
     /// Every guidance of the folder in order of id.
@@ -167,7 +169,13 @@ impl PolicySet {
     /// What became of the evaluations that a use case demands.
     #[must_use]
     pub fn evaluations(&self, id: &str) -> Option<&Evaluations> {
-        self.use_cases.get(id).map(|loaded| &loaded.evaluations)
+        self.use_cases.get(id).map(|loaded| &loaded.beside.evaluations)
+    }
+
+    /// What the suppliers of a use case come to.
+    #[must_use]
+    pub fn suppliers(&self, id: &str) -> Option<&Suppliers> {
+        self.use_cases.get(id).map(|loaded| &loaded.beside.suppliers)
     }
 
     /// Version of the roster, if the root keys vouch for it.
@@ -333,20 +341,13 @@ impl PolicySet {
     }
 
     /// A record with its entity, checked against the schema.
-    pub(crate) fn fit(
-        &self,
-        case: UseCase,
-        approvals: Approvals,
-        assessments: Assessments,
-        asked: Asked,
-        evaluations: Evaluations,
-    ) -> Result<Loaded, Error> {
-        let entity = self.names.use_case_entity(&case, &approvals, &assessments, &asked).map_err(misfit)?;
+    pub(crate) fn fit(&self, case: UseCase, beside: Beside) -> Result<Loaded, Error> {
+        let entity = self.names.use_case_entity(&case, &beside).map_err(misfit)?;
         let entities = Entities::from_entities([entity], Some(&self.schema));
         let entities = entities.map_err(|error| misfit(Fault::of(error)))?;
         let settled =
             settle(&self.rules.settled, &self.names.use_case(&case.id), &entities).map_err(misfit)?;
-        Ok(Loaded { case, approvals, assessments, asked, evaluations, entities, settled })
+        Ok(Loaded { case, beside, entities, settled })
     }
 
     /// Asks one question of each kind, with every optional fact given, so that a schema that does not fit
@@ -413,17 +414,17 @@ impl PolicySet {
 /// What was judged beforehand of the use case, as far as it concerns this request.
 fn judged<'a>(loaded: Option<&'a Loaded>, request: &EntryRequest) -> Judged<'a> {
     let model = request.model.as_ref().map_or("", |model| model.id.as_str());
-    let facts = loaded.map(|loaded| loaded.evaluations.facts(loaded.case.status, model));
+    let facts = loaded.map(|loaded| loaded.beside.evaluations.facts(loaded.case.status, model));
     Judged {
         controls_off: off(loaded, request),
         evaluations: facts.unwrap_or_default(),
-        asked: loaded.map(|loaded| &loaded.asked),
+        asked: loaded.map(|loaded| &loaded.beside.asked),
     }
 }
 
 /// The controls behind measures of the use case that are not in force for this request.
 fn off(loaded: Option<&Loaded>, request: &EntryRequest) -> Vec<&'static str> {
-    let controls = loaded.map(|loaded| &loaded.assessments.measures.controls).into_iter().flatten();
+    let controls = loaded.map(|loaded| &loaded.beside.assessments.measures.controls).into_iter().flatten();
     let off = controls.filter(|control| control.holds(&request.live) != Probe::Holds);
     off.map(|control| control.name()).collect()
 }

@@ -68,10 +68,7 @@ pub(crate) fn settle(rules: &CedarSet, use_case: &EntityUid, entities: &Entities
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::Approvals;
-    use crate::assessment::Assessments;
-    use crate::evaluation::Evaluations;
-    use crate::informed::Asked;
+    use crate::facts::Beside;
     use crate::{EntryRequest, ModelFacts, PolicyFiles, PolicySet, record};
 
     fn alone(text: &str) -> bool {
@@ -130,15 +127,7 @@ mod tests {
                 let [split, at_once] = [&parts, &whole].map(|rules| {
                     set.rules = rules.clone();
                     let case = record::parse("demo.toml", &demo.replace(from, to)).unwrap();
-                    let loaded = set
-                        .fit(
-                            case,
-                            Approvals::default(),
-                            Assessments::default(),
-                            Asked::default(),
-                            Evaluations::default(),
-                        )
-                        .unwrap();
+                    let loaded = set.fit(case, Beside::default()).unwrap();
                     set.enter_as(Some(&loaded), request)
                 });
                 assert_eq!(split, at_once, "{to}");

@@ -11,14 +11,13 @@ use toml::{Table, Value};
 use self::entry::{
     Ask, AssessedEntry, EvaluatedEntry, Facts, GuidanceEntry, ModelEntry, SignedEntry, evaluated, moment,
 };
-use crate::approval::Approvals;
-use crate::assessment::Assessments;
 use crate::error::{Place, toml_error};
-use crate::evaluation::Evaluations;
+use crate::facts::Beside;
 use crate::files::FileKind;
-use crate::informed::{Asked, Informed};
+use crate::informed::Informed;
 use crate::request::{Action, ClearanceRequest, EntryRequest, FindingFacts, Principal, QuotaFacts};
 use crate::set::PolicySet;
+use crate::supplier::suppliers;
 use crate::use_case::UseCase;
 use crate::{Decision, Error, record};
 
@@ -47,6 +46,9 @@ struct Base {
     /// What becomes of the evaluations that its record demands, by suite; the same for each of its models.
     #[serde(default)]
     evaluated: Table,
+    /// The documents that lie in the folder, by path: one byte of the hash, repeated.
+    #[serde(default)]
+    documents: Table,
     facts: Table,
 }
 
@@ -64,7 +66,7 @@ struct Case {
 }
 
 /// A record with what holds beside it.
-type Judged = (UseCase, Approvals, Assessments, Asked, Evaluations);
+type Judged = (UseCase, Beside);
 
 impl PolicySet {
     /// Runs all decision tables of the folder and says how many cases held.
@@ -146,6 +148,7 @@ impl PolicySet {
         tree.insert("assessed".into(), Value::Table(base.assessed.clone()));
         tree.insert("guidance".into(), Value::Table(base.guidance.clone()));
         tree.insert("evaluated".into(), Value::Table(base.evaluated.clone()));
+        tree.insert("documents".into(), Value::Table(base.documents.clone()));
         tree.insert("facts".into(), Value::Table(base.facts.clone()));
         for path in &case.unset {
             let (parent, key) = parent_of(&mut tree, path)?;
@@ -174,11 +177,15 @@ impl PolicySet {
         let entries: BTreeMap<String, EvaluatedEntry> =
             part("evaluated")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
         let evaluations = evaluated(&use_case, &entries)?;
-        Ok(((use_case, approvals, assessed.assessments(), asked, evaluations), facts))
+        let documents: BTreeMap<String, u8> =
+            part("documents")?.try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let suppliers = suppliers(&use_case, |path| documents.get(path).map(|byte| [*byte; 32]));
+        let assessments = assessed.assessments();
+        Ok(((use_case, Beside { approvals, assessments, asked, evaluations, suppliers }), facts))
     }
 
     fn decide_case(&self, judged: Judged, facts: Facts) -> Result<Decision, String> {
-        let (use_case, approvals, assessments, asked, evaluations) = judged;
+        let (use_case, beside) = judged;
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
@@ -207,7 +214,7 @@ impl PolicySet {
                 Some(entry) => entry.informed(&use_case)?,
             },
         };
-        let loaded = self.fit(use_case, approvals, assessments, asked, evaluations);
+        let loaded = self.fit(use_case, beside);
         let loaded = loaded.map_err(|error| error.to_string())?;
         // A key of another use case: there is no record of that one here.
         let loaded = facts.key.use_case.is_none().then_some(&loaded);

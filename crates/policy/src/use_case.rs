@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accountability::Accountability;
 use crate::evaluation::Demand;
+use crate::supplier::{Operator, Supplier};
 
 /// What kind of use case it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -278,6 +279,10 @@ pub struct UseCase {
     pub organisation: String,
     /// Owner within the organisation.
     pub owner: String,
+    /// Who runs it, once the record says so.
+    pub operated_by: Option<Operator>,
+    /// Its suppliers, in the order of the record.
+    pub suppliers: Vec<Supplier>,
     /// Where it stands.
     pub status: Status,
     /// Models it may use, by id.

@@ -53,7 +53,8 @@ const STEPS: [Step; 14] = [
 ];
 
 /// A step in the record and the rule that must name it; each touches another line.
-const RECORD_STEPS: [(&str, &str, &str); 6] = [
+const RECORD_STEPS: [(&str, &str, &str); 7] = [
+    ("operator-not-stated", "operated_by = \"organisation\"", ""),
     ("use-case-suspended", "status = \"pilot\"", "status = \"suspended\""),
     ("window-ended", "not_after = 2026-12-01", "not_after = 2026-06-01"),
     ("evidence-dpia-missing", "dpia = {", "#"),

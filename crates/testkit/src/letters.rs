@@ -28,6 +28,7 @@ purpose = "Plainer letters."
 legal_basis = "GDPR art. 6(1)(e)"
 organisation = "Ministry of Examples"
 owner = "Head of Correspondence"
+operated_by = "organisation"
 status = "pilot"
 models = ["open-model"]
 allowed_roles = ["officer"]
@@ -105,4 +106,36 @@ pub fn request() -> ClearanceRequest {
         },
         findings: FindingFacts { profile: "default".into(), ..FindingFacts::default() },
     }
+}
+
+/// Where the contract of [`supplied`] lies.
+pub const CONTRACT: &str = "contracts/hosting.txt";
+/// What it says.
+pub const CONTRACT_TEXT: &str = "Example Hosting hosts.\n";
+
+/// Its SHA-256.
+pub const CONTRACT_SHA256: &str = "2921db8f3bf7871475388551219de1ba195c50ee06ae41021e6d035893d89008";
+
+/// A record of which suppliers run the use case: one, under contract and with a processing agreement, both until the end of
+/// 2026. The contract lies in the folder, see [`CONTRACT`].
+pub fn supplied(record: &str) -> String {
+    let agreement = "3".repeat(64);
+    let suppliers = format!(
+        r#"
+[[supplier]]
+name = "Example Hosting"
+service = "hosting"
+[supplier.contract]
+reference = "2026-114"
+terms = "arbit-2022"
+sha256 = "{CONTRACT_SHA256}"
+file = "{CONTRACT}"
+from = 2026-01-01T00:00:00Z
+until = 2027-01-01T00:00:00Z
+[supplier.agreement]
+sha256 = "{agreement}"
+until = 2027-01-01T00:00:00Z
+"#
+    );
+    record.replace("operated_by = \"organisation\"", "operated_by = \"suppliers\"") + &suppliers
 }

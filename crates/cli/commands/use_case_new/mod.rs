@@ -1,6 +1,7 @@
 //! `use-case new`: a record, question by question, for people who write no TOML.
 
 mod questions;
+mod suppliers;
 
 use std::io::{BufRead, Write};
 use std::path::Path;
@@ -8,9 +9,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::civil::Date;
-use policy::{PolicySet, Status};
+use policy::{DataClass, PolicySet, Status};
 
-use self::questions::{ACCOUNTABILITY, CLASSES, EVALUATIONS, LISTS, NEEDED, NEXT, Question, Words};
+use self::questions::{
+    ACCOUNTABILITY, CLASSES, EVALUATIONS, LISTS, MOTIVATION, NEEDED, NEXT, Question, Words,
+};
 use crate::args::{Lang, New};
 use crate::commands::keys::now_ms;
 use crate::places::{Places, write_whole};
@@ -62,11 +65,14 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
             "medewerker",
         )?)
     ));
-    text.push_str(&data(talk)?);
+    let (lines, personal_data) = data(talk)?;
+    text.push_str(&lines);
+    let run = suppliers::ask(places.policy_dir()?, personal_data, talk)?;
+    text.push_str(&run.line);
     text.push_str(&window(talk)?);
     text.push_str(&limits(talk)?);
     text.push_str(&informed(places, talk)?);
-    text.push_str(&signed_of(model, talk));
+    text.push_str(&signed_of(model, talk)?);
     text.push_str("\n[accountability]\n");
     for question in ACCOUNTABILITY {
         text.push_str(&line(question, &quoted(&talk.open(question)?), talk));
@@ -82,6 +88,7 @@ fn begin(places: &Places, id: &str, talk: &mut Talk) -> anyhow::Result<String> {
         ));
     }
     text.push_str(&demands);
+    text.push_str(&run.tables);
     Ok(text)
 }
 
@@ -133,6 +140,14 @@ fn complete(places: &Places, id: &str, path: &Path, talk: &mut Talk) -> anyhow::
             }
         }
     }
+    if case.operated_by.is_none() {
+        open += 1;
+        let run = suppliers::ask(places.policy_dir()?, case.max_data_class > DataClass::None, talk)?;
+        // Keys of the record come before its tables; the first line of each record is its own.
+        let at = text.find("\nstatus = ").context("the record has no line that begins with status")?;
+        text.insert_str(at.saturating_add(1), &run.line);
+        text.push_str(&run.tables);
+    }
     if open == 0 {
         talk.say(["Er staat geen vraag meer open.", "No question is open any more."])?;
     }
@@ -145,7 +160,7 @@ fn line(question: &Question, value: &str, talk: &Talk) -> String {
 }
 
 /// What of a model is signed with the record, and what its dossier leaves open.
-fn signed_of(model: &registry::Model, talk: &Talk) -> String {
+fn signed_of(model: &registry::Model, talk: &mut Talk) -> anyhow::Result<String> {
     let id = quoted(&model.id);
     let mut text = format!("\n[model_sha256]\n{id} = {}\n", quoted(&hex::encode(model.sha256())));
     if let Some(sha256) = model.dossier_sha256() {
@@ -153,13 +168,14 @@ fn signed_of(model: &registry::Model, talk: &Talk) -> String {
     }
     let open = model.open_points();
     if !open.is_empty() {
-        let ask = talk.word([
-            "Gesloten of onbekend; waarom wordt het toch gebruikt? Haal de hekjes weg en vul in:",
-            "Closed or unknown; why is it taken all the same? Take the hashes out and fill in:",
-        ]);
-        text.push_str(&format!("\n# {}. {ask}\n# [model_motivation]\n# {id} = \"\"\n", open.join(", ")));
+        eprintln!("\n{}: {}", model.id, open.join(", "));
+        let said = talk.open(&MOTIVATION)?;
+        let comment = format!("\n# {}. {}\n", open.join(", "), talk.word(MOTIVATION.ask));
+        // A blank answer would not load; the lines wait for one.
+        let hash = if said.is_empty() { "# " } else { "" };
+        text.push_str(&format!("{comment}{hash}[model_motivation]\n{hash}{id} = {}\n", quoted(&said)));
     }
-    text
+    Ok(text)
 }
 
 /// One of the approved models.
@@ -173,8 +189,8 @@ fn model<'a>(registry: &'a registry::Registry, talk: &mut Talk) -> anyhow::Resul
     approved.get(chosen).copied().context("models.toml has no approved model")
 }
 
-/// Data, redaction and mark.
-fn data(talk: &mut Talk) -> anyhow::Result<String> {
+/// Data, redaction and mark; and whether personal data may occur.
+fn data(talk: &mut Talk) -> anyhow::Result<(String, bool)> {
     let classes: Vec<_> = CLASSES.iter().map(|(name, words)| (*name, talk.word(*words))).collect();
     let chosen = talk.choose(
         [
@@ -203,15 +219,20 @@ fn data(talk: &mut Talk) -> anyhow::Result<String> {
     )?;
     let mark = if mark == "-" { String::new() } else { format!("visible_mark = {}\n", quoted(&mark)) };
     let action = if special { "allow" } else { "refuse" };
-    Ok(format!(
+    let text = format!(
         "max_data_class = \"{class}\"\nredaction_profile = \"default\"\nspecial_category_action = \"{action}\"\n\
          restore_placeholders = {restore}\n{mark}"
-    ))
+    );
+    Ok((text, class != "none"))
+}
+
+/// Today, in UTC.
+fn today() -> anyhow::Result<Date> {
+    Ok(jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(now_ms())?).date())
 }
 
 fn window(talk: &mut Talk) -> anyhow::Result<String> {
-    let today = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(now_ms())?).date();
-    let from = talk.date(["Vanaf welke dag?", "From which day on?"], today)?;
+    let from = talk.date(["Vanaf welke dag?", "From which day on?"], today()?)?;
     let year_on = from.checked_add(jiff::Span::new().years(1)).unwrap_or(Date::MAX);
     let until = loop {
         let until = talk.date(["Tot welke dag?", "Until which day?"], year_on)?;

@@ -139,6 +139,67 @@ pub(super) const EVALUATIONS: &[(&str, Words)] = &[
     ("none", ["niet; dan kan zij niet worden geaccepteerd", "never; then it cannot be accepted"]),
 ];
 
+/// Asked of a model of which something is closed or unknown.
+pub(super) const MOTIVATION: Question = Question {
+    key: "model_motivation",
+    ask: [
+        "Van dit model is het bovenstaande gesloten of onbekend; waarom wordt het toch gebruikt?",
+        "Of this model the above is closed or unknown; why is it taken all the same?",
+    ],
+    help: ["Een pilot draait niet zolang dit open is.", "A pilot does not run while this is open."],
+};
+
+/// Who runs it, in the order of the policy's list.
+pub(super) const OPERATORS: &[(&str, Words)] = &[
+    ("organisation", ["uw organisatie zelf, op eigen machines", "your organisation, on machines of its own"]),
+    ("suppliers", ["een of meer leveranciers, voor u", "one or more suppliers, for you"]),
+];
+
+/// What a supplier does, in the order of the policy's list.
+pub(super) const SERVICES: &[(&str, Words)] = &[
+    ("hosting", ["machines, of een plek daarvoor", "machines, or a place for them"]),
+    ("operation", ["het programma draaien", "running the program"]),
+    ("maintenance", ["het programma of de machines onderhouden", "maintaining the program or the machines"]),
+    ("model", ["een model leveren onder eigen licentie", "delivering a model under its own licence"]),
+    ("other", ["iets anders", "something else"]),
+];
+
+/// The terms of a contract, in the order of the policy's list.
+pub(super) const TERMS: &[(&str, Words)] = &[
+    ("arbit-2022", ["ARBIT 2022, de rijksvoorwaarden voor IT", "ARBIT 2022, the government's terms for IT"]),
+    ("departmental", ["voorwaarden van uw departement", "terms of your department"]),
+    ("gibit", ["GIBIT, de gemeentelijke voorwaarden voor IT", "GIBIT, the municipal terms for IT"]),
+    ("other", ["andere voorwaarden", "other terms"]),
+];
+
+/// Whether there is a contract.
+pub(super) const CONTRACT: [(&str, Words); 3] = [
+    ("contract", ["ja", "yes"]),
+    ("exception", ["nee, en daar is een reden voor: een uitzondering", "no, and for a reason: an exception"]),
+    ("open", ["dat zoek ik uit; tot dan draait zij niet", "I shall find out; until then it does not run"]),
+];
+
+/// Whether there is a processing agreement.
+pub(super) const PROCESSING: [(&str, Words); 3] = [
+    ("agreement", ["ja (AVG art. 28)", "yes (GDPR art. 28)"]),
+    ("none", ["niet nodig: de leverancier komt er niet bij", "not needed: the supplier comes near none"]),
+    ("open", ["dat zoek ik uit; tot dan draait zij niet", "I shall find out; until then it does not run"]),
+];
+
+/// Why a supplier is an exception.
+pub(super) const REASON: Question = Question {
+    key: "motivation",
+    ask: ["Waarom is dat zo?", "Why is that so?"],
+    help: ["CIO, FG en eigenaar tekenen hiervoor.", "CIO, FG and owner sign for this."],
+};
+
+/// Who takes the exception.
+pub(super) const TAKEN_BY: Question = Question {
+    key: "by",
+    ask: ["Wie neemt dat voor zijn rekening?", "Who takes that upon themselves?"],
+    help: ["Een functie: \"CIO\".", "A post: \"CIO\"."],
+};
+
 /// What comes next, once the record is written.
 pub(super) const NEXT: Words = [
     "Hierna: beantwoord wat nog open is (draai deze opdracht opnieuw), doe de prescan, DPIA en IAMA en zet ze onder\n\

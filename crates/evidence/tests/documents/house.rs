@@ -77,6 +77,7 @@ purpose = {}
 legal_basis = "AVG artikel 6, eerste lid, onder e; Algemene wet bestuursrecht, hoofdstuk 7."
 organisation = "{ORGANISATION}"
 owner = "Afdelingshoofd Juridische Zaken"
+operated_by = "suppliers"
 status = "accepted"
 models = ["open-model"]
 allowed_roles = ["jurist"]
@@ -106,13 +107,38 @@ suite = "dutch-letters"
 suite_sha256 = "5555555555555555555555555555555555555555555555555555555555555555"
 needed_for = "accepted"
 max_age_days = 90
-"#,
+{SUPPLIERS}"#,
         quoted(title),
         quoted(purpose),
         answers_sha256(),
         "2".repeat(64),
     )
 }
+
+/// One under contract, one that was taken without.
+const SUPPLIERS: &str = r#"
+[[supplier]]
+name = "Rekenhuis <Noord> B.V."
+service = "operation"
+[supplier.contract]
+reference = "INK-2026/17"
+terms = "gibit"
+sha256 = "6666666666666666666666666666666666666666666666666666666666666666"
+from = 2026-01-01T00:00:00Z
+until = 2027-01-01T00:00:00Z
+[supplier.agreement]
+sha256 = "7777777777777777777777777777777777777777777777777777777777777777"
+until = 2026-05-01T00:00:00Z
+[[supplier]]
+name = "Modelmakers"
+service = "other"
+service_named = "advies over het model"
+no_personal_data = "Adviseert op papier, aan j.jansen@noorderhaaks.example."
+[supplier.exception]
+motivation = "Te klein voor een contract, zegt Commissie Inkoop; zie INK-2026/17."
+by = "Commissie Inkoop"
+until = 2026-12-01T00:00:00Z
+"#;
 
 fn models() -> String {
     // A name with a space is no file name; the one here has none.

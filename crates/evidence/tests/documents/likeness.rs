@@ -40,7 +40,7 @@ fn what_resembles_comes_first_and_says_why() {
     );
     assert!(ranked[0].shared.contains(&"people: indieners van bezwaar".to_owned()), "{:?}", ranked[0].shared);
     assert!(ranked[1].shared.contains(&"data class: identifier".to_owned()));
-    assert_eq!(ranked[0].same_documents, ["dpia", "iama"], "the same documents lie under both");
+    assert_eq!(ranked[0].same_documents, ["dpia", "iama", "contract"], "the same documents lie under both");
 }
 
 #[test]

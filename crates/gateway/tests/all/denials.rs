@@ -11,6 +11,34 @@ use crate::denied;
 
 const BSN: &str = "Mijn BSN is 111222333.";
 
+/// A supplier with keys and tables of its own, before the questions.
+macro_rules! supplied {
+    ($keys:expr, $tables:expr) => {
+        concat!(
+            "\n[[supplier]]\nname = \"Example Hosting\"\nservice = \"hosting\"\n",
+            $keys,
+            $tables,
+            "[accountability]"
+        )
+    };
+}
+
+/// Its contract, from and until a day.
+macro_rules! contract {
+    ($file:expr, $from:expr, $until:expr) => {
+        concat!(
+            "[supplier.contract]\nreference = \"1\"\nterms = \"arbit-2022\"\n",
+            "sha256 = \"2222222222222222222222222222222222222222222222222222222222222222\"\n",
+            $file,
+            "from = ",
+            $from,
+            "T00:00:00Z\nuntil = ",
+            $until,
+            "T00:00:00Z\n"
+        )
+    };
+}
+
 /// Use cases that differ from the pilot in one thing, by the rule that this thing meets.
 const RECORDS: &[(&str, &str, &str)] = &[
     ("use-case-suspended", "status = \"pilot\"", "status = \"suspended\""),
@@ -38,6 +66,60 @@ const RECORDS: &[(&str, &str, &str)] = &[
     ("record-exit-plan-missing", "exit_plan =", "# exit_plan ="),
     ("record-affected-groups-missing", "[\"people who get a letter\"]", "[]"),
     ("record-data-categories-missing", "data_categories =", "# data_categories ="),
+    ("operator-not-stated", "operated_by =", "# operated_by ="),
+    ("supplier-not-named", "operated_by = \"organisation\"", "operated_by = \"suppliers\""),
+    ("supplier-contract-missing", "\n[accountability]", supplied!("no_personal_data = \"No access.\"\n", "")),
+    (
+        "supplier-exception-unmotivated",
+        "\n[accountability]",
+        supplied!(
+            "no_personal_data = \"No access.\"\n",
+            "[supplier.exception]\nby = \"CIO\"\nuntil = 2026-12-01T00:00:00Z\n"
+        ),
+    ),
+    (
+        "supplier-exception-expired",
+        "\n[accountability]",
+        supplied!(
+            "no_personal_data = \"No access.\"\n",
+            "[supplier.exception]\nmotivation = \"x\"\nby = \"CIO\"\nuntil = 2026-05-01T00:00:00Z\n"
+        ),
+    ),
+    (
+        "supplier-contract-not-begun",
+        "\n[accountability]",
+        supplied!("no_personal_data = \"No access.\"\n", contract!("", "2026-07-01", "2027-01-01")),
+    ),
+    (
+        "supplier-contract-ended",
+        "\n[accountability]",
+        supplied!("no_personal_data = \"No access.\"\n", contract!("", "2026-01-01", "2026-05-01")),
+    ),
+    (
+        "supplier-document-changed",
+        "\n[accountability]",
+        supplied!(
+            "no_personal_data = \"No access.\"\n",
+            contract!("file = \"contracts/gone.pdf\"\n", "2026-01-01", "2027-01-01")
+        ),
+    ),
+    (
+        "supplier-agreement-missing",
+        "\n[accountability]",
+        supplied!("", contract!("", "2026-01-01", "2027-01-01")),
+    ),
+    (
+        "supplier-agreement-ended",
+        "\n[accountability]",
+        supplied!(
+            "",
+            concat!(
+                contract!("", "2026-01-01", "2027-01-01"),
+                "[supplier.agreement]\nsha256 = \"3333333333333333333333333333333333333333333333333333333333333333\"\n\
+                 until = 2026-05-01T00:00:00Z\n"
+            )
+        ),
+    ),
     ("evaluation-missing", "\n[accountability]", DEMANDED),
     ("guidance-not-named", "guidance = \"ambtenaren\"", ""),
     ("guidance-missing", "guidance = \"ambtenaren\"", "guidance = \"nobodys\""),

@@ -11,6 +11,7 @@ use crate::Error;
 use crate::accountability::Accountability;
 use crate::evaluation::Demand;
 use crate::files::PolicyFiles;
+use crate::supplier::{Contract, Document, Footing, Processing, Supplier, SupplierException};
 use crate::use_case::{Assessment, Exemption, InformedUsers, Limits, Share, UseCase, Window};
 
 /// The parts of a use case as a signer saw them, by SHA-256 (lowercase hexadecimal).
@@ -44,6 +45,10 @@ struct View<'a> {
     legal_basis: &'a str,
     organisation: &'a str,
     owner: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operated_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppliers: Vec<SupplierView<'a>>,
     models: &'a BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     model_motivation: &'a BTreeMap<String, String>,
@@ -79,6 +84,31 @@ struct DemandView<'a> {
     max_age_days: u32,
     /// Least and most, by metric.
     thresholds: BTreeMap<&'a str, [Option<String>; 2]>,
+}
+
+/// A supplier as JSON. Where its documents lie may change: what they are is covered by their digests.
+#[derive(Serialize)]
+struct SupplierView<'a> {
+    name: &'a str,
+    service: &'static str,
+    service_named: Option<&'a str>,
+    contract: Option<ContractView<'a>>,
+    /// Why, who, and until when.
+    exception: Option<(&'a str, &'a str, Moment)>,
+    /// Digest and end.
+    agreement: Option<(&'a str, Moment)>,
+    no_personal_data: Option<&'a str>,
+}
+
+/// A contract as JSON.
+#[derive(Serialize)]
+struct ContractView<'a> {
+    reference: &'a str,
+    terms: &'static str,
+    terms_named: Option<&'a str>,
+    sha256: &'a str,
+    from: Moment,
+    until: Moment,
 }
 
 impl Covers {
@@ -153,6 +183,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         legal_basis,
         organisation,
         owner,
+        operated_by,
+        suppliers,
         // Moves with each decision, which names it.
         status: _,
         models,
@@ -178,8 +210,6 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         // The text, with its layout.
         sha256: _,
     } = case;
-    let exempt = |Exemption { ground, authority }: &'a Exemption| [ground.as_str(), authority.as_str()];
-    let dates = |a: &Assessment| [Moment(a.date_ms), Moment(a.review_by_ms)];
     View {
         id,
         kind: kind.name(),
@@ -189,6 +219,8 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         legal_basis,
         organisation,
         owner,
+        operated_by: operated_by.map(|operator| operator.name()),
+        suppliers: suppliers.iter().map(supplied).collect(),
         models,
         model_motivation,
         model_signature_required: *model_signature_required,
@@ -208,6 +240,49 @@ fn view<'a>(case: &'a UseCase, assessments: &BTreeMap<&'static str, &Assessment>
         training,
         assessment_dates: assessments.iter().map(|(name, a)| (*name, dates(a))).collect(),
         evaluations: evaluations.iter().map(demanded).collect(),
+    }
+}
+
+fn exempt(Exemption { ground, authority }: &Exemption) -> [&str; 2] {
+    [ground, authority]
+}
+
+/// When it was done, and when it is done again.
+fn dates(assessment: &Assessment) -> [Moment; 2] {
+    [Moment(assessment.date_ms), Moment(assessment.review_by_ms)]
+}
+
+/// Every field is named here too.
+fn supplied(supplier: &Supplier) -> SupplierView<'_> {
+    let Supplier { name, service, service_named, footing, processing } = supplier;
+    let (contract, exception) = match footing {
+        Footing::Missing => (None, None),
+        Footing::Contract(contract) => (Some(contracted(contract)), None),
+        Footing::Exception(SupplierException { motivation, by, until_ms }) => {
+            (None, Some((motivation.as_str(), by.as_str(), Moment(*until_ms))))
+        }
+    };
+    let (agreement, no_personal_data) = match processing {
+        Processing::NotSaid => (None, None),
+        Processing::NoPersonalData(why) => (None, Some(why.as_str())),
+        Processing::Agreement { document: Document { sha256, file: _ }, until_ms } => {
+            (Some((sha256.as_str(), Moment(*until_ms))), None)
+        }
+    };
+    let (service, service_named) = (service.name(), service_named.as_deref());
+    SupplierView { name, service, service_named, contract, exception, agreement, no_personal_data }
+}
+
+fn contracted(contract: &Contract) -> ContractView<'_> {
+    let Contract { reference, terms, terms_named, document, from_ms, until_ms } = contract;
+    let Document { sha256, file: _ } = document;
+    ContractView {
+        reference,
+        terms: terms.name(),
+        terms_named: terms_named.as_deref(),
+        sha256,
+        from: Moment(*from_ms),
+        until: Moment(*until_ms),
     }
 }
 

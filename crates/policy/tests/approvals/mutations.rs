@@ -78,10 +78,12 @@ fn statements(folder: &Folder) -> Option<Vec<Statement>> {
     Some(Dossier::open(&files(folder), "letters").ok()?.statements().cloned().collect())
 }
 
-/// A folder with two decisions, a condition that was signed off, and one that is checked.
+/// A folder with two decisions, a condition that was signed off, and one that is checked; a supplier runs it under contract.
 fn rich() -> Folder {
     let s = signers();
     let mut folder = unsigned("accepted");
+    folder.insert(RECORD.into(), letters::supplied(&record("letters", "accepted")));
+    folder.insert(letters::CONTRACT.into(), letters::CONTRACT_TEXT.into());
     s.sign_all(&mut folder);
     let conditions = [("train", None), ("keys", Some(Check::KeysExpire))];
     s.advise(&mut folder, "letters", Role::Fg, advice(Outcome::Conditional, &conditions));
@@ -110,6 +112,7 @@ proptest! {
         prop_assert_eq!(read.rules_digest(), files(&original).rules_digest());
         prop_assert_eq!(&folder["roster.toml"], &original["roster.toml"]);
         prop_assert_eq!(&folder["redaction/default.toml"], &original["redaction/default.toml"]);
+        prop_assert_eq!(&folder[letters::CONTRACT], letters::CONTRACT_TEXT);
         prop_assert_eq!(statements(&folder), statements(&original));
         let value = |folder: &Folder| toml::from_str::<toml::Table>(&folder[RECORD]).unwrap();
         prop_assert_eq!(value(&folder), value(&original));

@@ -13,6 +13,7 @@ purpose = "Suggest plainer wording for draft letters."
 legal_basis = "GDPR art. 6(1)(e)"
 organisation = "Ministry of Examples"
 owner = "Head of Correspondence"
+operated_by = "organisation"
 status = "pilot"
 models = ["tiny"]
 allowed_roles = ["writer"]
