@@ -319,8 +319,10 @@ fn where_it_runs(case: &policy::UseCase, language: Language) -> String {
         .to_owned(),
         Some(Operator::Suppliers) => {
             format!(
-                "{} {names}",
-                say(language, "run for the organisation by", "voor de organisatie gedraaid door")
+                "{} {}",
+                say(language, "run for the organisation by", "voor de organisatie gedraaid door"),
+                // The sentence has a full stop of its own.
+                names.trim_end_matches('.')
             )
         }
         None => say(

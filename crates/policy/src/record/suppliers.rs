@@ -131,7 +131,7 @@ impl Source<'_> {
     ) -> Result<Document, Error> {
         if let Some(file) = file {
             let name = file.get_ref().strip_prefix(CONTRACTS);
-            if !name.is_some_and(|name| crate::files::is_document(name)) {
+            if !name.is_some_and(crate::files::is_document) {
                 let detail = "is not a file of policy/contracts; write contracts/NAME, or leave it out and keep the hash";
                 return Err(self.wrong(&format!("{table}.file"), file, detail));
             }
