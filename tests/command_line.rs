@@ -58,6 +58,7 @@ const COMMANDS: &[&[&str]] = &[
     &["quota", "accept-clock"],
     &["assess"],
     &["redact"],
+    &["redact", "test"],
     &["log"],
     &["log", "verify"],
     &["log", "show"],
@@ -176,14 +177,71 @@ fn personal_data_is_stripped_from_standard_input() {
     let text = "Mijn BSN is 111222333, mijn rekening NL91ABNA0417164300.\n";
     let strip = |args: &[&str]| finish(proeftuin().arg("redact").args(args), text).ok();
     assert_eq!(strip(&[]), "Mijn BSN is ⟦BSN_1⟧, mijn rekening ⟦IBAN_1⟧.\n");
-    let found: Value = serde_json::from_str(&strip(&["--format", "json"])).unwrap();
+    let found: Value = serde_json::from_str(&strip(&["--output", "json"])).unwrap();
     let kinds: Vec<_> =
         found["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].clone()).collect();
     assert_eq!(kinds, ["bsn", "iban"]);
     assert_eq!(found["findings"][0]["start"], 12);
-    assert!(strip(&["--format", "explain"]).contains("«111222333»"));
+    assert!(strip(&["--explain"]).contains("«111222333»"));
+    let page = strip(&["--output", "html"]);
+    assert!(page.contains("<html lang=\"nl\">") && page.contains(">111222333<small>bsn</small></mark>"));
     let ran = finish(proeftuin().args(["redact", "no-such-file"]), "");
     assert!(ran.refused().contains("no-such-file"));
+}
+
+#[test]
+fn a_page_of_findings_escapes_what_it_shows() {
+    let text = "<script>alert('x')</script> & \"BSN\" 111222333 \u{1b}[31m";
+    let page = finish(proeftuin().args(["redact", "--output", "html", "--lang", "en"]), text).ok();
+    assert!(!page.contains("<script") && !page.contains('\u{1b}'), "{page}");
+    assert!(page.contains("&lt;script&gt;") && page.contains("Personal data found"), "{page}");
+    assert!(!finish(proeftuin().args(["redact", "--explain"]), text).ok().contains('\u{1b}'));
+}
+
+#[test]
+fn json_and_csv_keep_their_shape() {
+    let strip = |args: &[&str], text: &str| finish(proeftuin().arg("redact").args(args), text).ok();
+    let json = strip(&[], "{\"bsn\": 111222333, \"x\": [\"a\"]}");
+    assert_eq!(json, "{\"bsn\": \"⟦BSN_1⟧\", \"x\": [\"a\"]}");
+    let csv = strip(&["--format", "csv"], "bsn;wat\r\n111222333;\"é \"\"q\"\" jan@ziggo.nl\"\r\n");
+    assert_eq!(csv, "bsn;wat\r\n⟦BSN_1⟧;\"é \"\"q\"\" ⟦E-MAIL_1⟧\"\r\n");
+    let found = strip(&["--output", "json"], "één BSN 111222333");
+    let found: Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(
+        (&found["findings"][0]["start"], &found["findings"][0]["start_char"]),
+        (&10.into(), &8.into())
+    );
+}
+
+#[test]
+fn check_says_by_its_code_whether_something_was_found() {
+    let code =
+        |text: &str, args: &[&str]| finish(proeftuin().args(["redact", "--check"]).args(args), text).code;
+    assert_eq!(code("niets", &[]), 0);
+    assert_eq!(code("BSN 111222333", &[]), 1);
+    assert_eq!(code("{", &["--format", "json"]), 2);
+}
+
+#[test]
+fn tests_of_a_profile_hold_or_say_what_is_wrong() {
+    let held = run(&["redact", "test"]).ok();
+    assert!(held.contains("redaction/tests/default.toml: 9 of 9 tests hold"), "{held}");
+    let folder = tempfile::tempdir().unwrap();
+    let (profile, tests) = (folder.path().join("p.toml"), folder.path().join("t.toml"));
+    std::fs::write(&profile, "[kinds.bsn]\naction = \"mask\"\n").unwrap();
+    std::fs::write(
+        &tests,
+        "[[test]]\nname = \"a\"\ntext = \"BSN 111222333\"\nredacted = \"BSN ⟦BSN_1⟧\"\nfound = [{ kind = \"iban\", text = \"x\" }]\n",
+    )
+    .unwrap();
+    let args = ["redact", "test", "--profile", profile.to_str().unwrap(), tests.to_str().unwrap()];
+    let ran = run(&args);
+    assert_eq!(ran.code, 1);
+    for said in
+        ["line 1: a", "but it became      BSN ⟦BSN⟧", "not found          iban", "found, not expected bsn"]
+    {
+        assert!(ran.out.contains(said), "{said} in {}", ran.out);
+    }
 }
 
 /// The life of a key, done by the command line on the state folder or through the server that holds it.

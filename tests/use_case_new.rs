@@ -10,6 +10,9 @@ fn policy() -> tempfile::TempDir {
         std::fs::create_dir(dir.path().join(part)).unwrap();
         for file in std::fs::read_dir(checkout().join("policy").join(part)).unwrap() {
             let file = file.unwrap().path();
+            if file.is_dir() {
+                continue;
+            }
             std::fs::copy(&file, dir.path().join(part).join(file.file_name().unwrap())).unwrap();
         }
     }

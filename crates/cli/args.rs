@@ -8,11 +8,12 @@ mod evidence;
 mod guidance;
 mod identity;
 mod policy;
+mod redact;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use gateway::{Device, KvType};
 
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
@@ -23,6 +24,7 @@ pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
+pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -334,30 +336,6 @@ pub enum QuotaCommand {
     Rebuild,
     /// Say that the clock is right, after it was set or had been wrong
     AcceptClock,
-}
-
-/// `redact`
-#[derive(Debug, Args)]
-pub struct Redact {
-    /// File to read [default: standard input]
-    pub file: Option<PathBuf>,
-    /// What to print
-    #[arg(long, value_enum, default_value_t = RedactFormat::Text)]
-    pub format: RedactFormat,
-    /// Redaction profile (TOML) [default: every kind is replaced by a pseudonym]
-    #[arg(long, value_name = "FILE")]
-    pub profile: Option<PathBuf>,
-}
-
-/// How `redact` prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RedactFormat {
-    /// The text with placeholders
-    Text,
-    /// The text with findings marked in colour, and why each was found
-    Explain,
-    /// Findings as JSON
-    Json,
 }
 
 /// `log …`

@@ -52,7 +52,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Guidance(guidance) => commands::guidance::run(&places, guidance),
         Command::Quota(quota) => commands::quota::run(&places, &quota),
         Command::Assess(assess) => commands::assess::run(&places, &assess),
-        Command::Redact(redact) => commands::redact::run(&redact),
+        Command::Redact(redact) => commands::redact::run(&places, &redact),
         Command::Log(log) => commands::log::run(&places, &log),
         Command::Bench(bench) => commands::bench::run(&places, &bench),
         Command::Eval(eval) => commands::eval::run(&places, &eval),

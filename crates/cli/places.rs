@@ -171,9 +171,11 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// Every `redaction/NAME.toml` of the policy, by name.
-fn redactors(files: &PolicyFiles) -> anyhow::Result<BTreeMap<String, Arc<Redactor>>> {
+pub(crate) fn redactors(files: &PolicyFiles) -> anyhow::Result<BTreeMap<String, Arc<Redactor>>> {
     let profiles = files.iter().filter_map(|(path, text)| {
-        Some((path.strip_prefix("redaction/")?.strip_suffix(".toml")?, path, text))
+        // What lies in a folder below, such as `tests/`, is no profile.
+        let name = path.strip_prefix("redaction/")?.strip_suffix(".toml")?;
+        (!name.contains('/')).then_some((name, path, text))
     });
     profiles
         .map(|(name, path, text)| {

@@ -10,6 +10,7 @@ use policy::{ModelFacts, PolicySet, Survey, tell, tell_changes, tell_informed_ch
 
 use crate::args::{Policy, Telling};
 use crate::commands::keys::now_ms;
+use crate::commands::redact::test::{of_policy, tell as tell_tests};
 use crate::places::Places;
 
 /// How long before something ends it is worth a line.
@@ -31,6 +32,13 @@ fn check(places: &Places) -> anyhow::Result<ExitCode> {
     println!("policy    sha256 {}", hex::encode(set.digest()));
     println!("rules     {}, {cases} cases of decision tables hold", set.rules().count());
     println!("records   {} use cases", set.use_cases().count());
+    let redaction = of_policy(places)?;
+    let tests = redaction.iter().fold(0_usize, |sum, (_, held)| sum.saturating_add(held.tests));
+    if redaction.iter().any(|(_, held)| !held.failures.is_empty()) {
+        tell_tests(&redaction);
+        bail!("tests of redaction profiles fail; mend the profile or the test");
+    }
+    println!("redaction {tests} tests of profiles hold");
     if set.rules_approved() {
         println!("approved  the rules are the built-in ones or those that the roster names");
     } else {
@@ -138,6 +146,9 @@ fn test(places: &Places) -> anyhow::Result<ExitCode> {
                 code = ExitCode::FAILURE;
             }
         }
+    }
+    if !tell_tests(&of_policy(places)?) {
+        code = ExitCode::FAILURE;
     }
     Ok(code)
 }

@@ -2,7 +2,7 @@
 //! fact is read from what does the work: the loaded profile, the ledger, the log, the model in memory.
 
 use policy::{Acknowledgement, InformedFacts, Live, ModelFacts, Principal, UseCase};
-use redact::{Action, Kind, Redactor};
+use redact::{Action, Redactor};
 
 use crate::active::ActivePolicy;
 use crate::gateway::Gateway;
@@ -57,7 +57,8 @@ pub(crate) fn log_open(gateway: &Gateway) -> bool {
 
 /// An answer is searched for every kind, and what is found is masked, unless the profile lets a kind through.
 fn screens(redactor: &Redactor) -> bool {
-    Kind::ALL.iter().all(|&kind| redactor.profile().rule(kind).action != Action::Allow)
+    let profile = redactor.profile();
+    profile.kinds().all(|kind| profile.rule(kind).action != Action::Allow)
 }
 
 fn pinned(model: &ModelFacts) -> bool {

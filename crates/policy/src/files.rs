@@ -25,6 +25,7 @@ pub const EMBEDDED: &[(&str, &str)] = &[
     ("guidance/ambtenaren.nl.md", include_str!("../../../policy/guidance/ambtenaren.nl.md")),
     ("guidance/ambtenaren.toml", include_str!("../../../policy/guidance/ambtenaren.toml")),
     ("redaction/default.toml", include_str!("../../../policy/redaction/default.toml")),
+    ("redaction/tests/default.toml", include_str!("../../../policy/redaction/tests/default.toml")),
     ("rules/10-use-case.cedar", include_str!("../../../policy/rules/10-use-case.cedar")),
     ("rules/15-trust.cedar", include_str!("../../../policy/rules/15-trust.cedar")),
     ("rules/20-evidence.cedar", include_str!("../../../policy/rules/20-evidence.cedar")),

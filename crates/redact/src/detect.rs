@@ -58,10 +58,14 @@ struct Gathering {
 type Place<'p> = &'p dyn Fn(usize, usize) -> Result<Option<(usize, usize, i16)>, Error>;
 
 impl Detector {
-    /// `names` is whether names will be looked for: their lists and model are read only then.
-    pub(crate) fn new(names: bool) -> Result<Self, Error> {
-        let names = if names { Some(Names::all()?) } else { None };
-        Ok(Self { recognizers: recognizers::all()?, names, cues: Cues::all()? })
+    /// The recognizers that a profile asks for; the lists and the model of names are read only where it looks for them.
+    pub(crate) fn new(profile: &Profile) -> Result<Self, Error> {
+        let names = if profile.names() { Some(Names::all()?) } else { None };
+        let mut recognizers = recognizers::all()?;
+        for custom in profile.custom() {
+            recognizers.push(Box::new(custom.clone()));
+        }
+        Ok(Self { recognizers, names, cues: Cues::all()? })
     }
 
     fn recognizers(&self) -> impl Iterator<Item = &dyn Recognizer> {
@@ -374,16 +378,33 @@ fn look_alike(start: usize, end: usize) -> Cut {
 /// Makes `last` the union of both: the kind with the higher score names it, the stricter action governs it.
 fn merge(last: &mut Cut, cut: Cut) {
     let same = last.start == cut.start && last.end == cut.end && last.kind == cut.kind;
-    if !(same || cut.end <= last.end && cut.score <= last.score && last.kind.is_some()) {
+    let rank = |score: u8, kind: Option<Kind>| (score, kind.is_some_and(Kind::is_custom));
+    let surer = rank(cut.score, cut.kind) > rank(last.score, last.kind);
+    if !(same || cut.end <= last.end && !surer && last.kind.is_some()) {
         let keeps_value = cut.start == last.start && cut.end >= last.end;
         last.canonical = if keeps_value { cut.canonical } else { None };
     }
-    if last.kind.is_none() || (cut.kind.is_some() && cut.score > last.score) {
+    let milder = [Action::Generalise, Action::Pseudonymise];
+    let renamed = last.kind.is_none() || (cut.kind.is_some() && surer);
+    // Of these two neither is the stricter: what names the union says which.
+    let action = if milder.contains(&last.action) && milder.contains(&cut.action) && last.kind.is_some() {
+        if renamed { cut.action } else { last.action }
+    } else {
+        last.action.max(cut.action)
+    };
+    if action == Action::Generalise
+        && last.kind != cut.kind
+        && (cut.end > last.end || renamed && cut.end < last.end)
+    {
+        // No one value is all of the union, so nothing of it is known to be harmless.
+        last.canonical = None;
+    }
+    if renamed {
         last.kind = cut.kind.or(last.kind);
     }
     last.score = last.score.max(cut.score);
     last.end = last.end.max(cut.end);
-    last.action = last.action.max(cut.action);
+    last.action = action;
     last.reasons.extend(cut.reasons);
 }
 
@@ -406,7 +427,7 @@ mod tests {
 
     #[test]
     fn four_times_the_text_is_four_times_the_work() {
-        let detector = Detector::new(false).unwrap();
+        let detector = Detector::new(&Profile::default()).unwrap();
         for unit in [
             "1",
             "1 ",

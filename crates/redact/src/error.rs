@@ -42,6 +42,16 @@ pub enum Error {
         /// Column within the line, from 1.
         column: usize,
     },
+    /// An input declared as CSV has quotes that are read in two ways.
+    #[error(
+        "input {input_index} is no CSV that can be rewritten safely (row {row}); mend its quotes, or read it as text"
+    )]
+    Csv {
+        /// Which input.
+        input_index: usize,
+        /// The row, from 1.
+        row: usize,
+    },
     /// JSON nested deeper than [`crate::JSON_DEPTH_MAX`].
     #[error("input {input_index} is JSON nested deeper than {limit} levels")]
     JsonTooDeep {

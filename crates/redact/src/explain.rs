@@ -1,15 +1,19 @@
 //! What was seen in a text, and why: data for a person to read.
 
+use std::collections::BTreeMap;
+
 use zeroize::Zeroizing;
 
 use crate::detect::Scored;
 use crate::finding::Reason;
-use crate::{Action, Finding, Kind, Profile, Redaction};
+use crate::{Action, Finding, Kind, KindRule, Redaction};
 
 /// One candidate, cut or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// First byte in the text.
+    /// Which input.
+    pub text_index: usize,
+    /// First byte in the input; in JSON and CSV, of the whole leaf where it is written with escapes.
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
@@ -25,34 +29,37 @@ pub struct Seen {
     pub reasons: Vec<Reason>,
 }
 
-/// The account of one text.
+impl Seen {
+    pub(crate) fn new(scored: &Scored, rule: KindRule) -> Self {
+        Self {
+            text_index: 0,
+            start: scored.start,
+            end: scored.end,
+            kind: scored.kind,
+            score: scored.score,
+            threshold: rule.threshold,
+            action: (scored.score >= rule.threshold).then_some(rule.action),
+            reasons: scored.reasons.clone(),
+        }
+    }
+}
+
+/// The account of some inputs.
 pub struct Explanation {
-    /// Every candidate, overlapping ones too, by start.
+    /// Every candidate, overlapping ones too, by input and start.
     pub seen: Vec<Seen>,
     /// What came of them: merged findings.
     pub findings: Vec<Finding>,
-    /// The stripped text.
-    pub redacted: Zeroizing<String>,
+    /// The stripped inputs.
+    pub texts: Vec<Zeroizing<String>>,
+    /// Candidates just below their threshold, left in the text, by kind.
+    pub unresolved: BTreeMap<Kind, u32>,
 }
 
 impl Explanation {
-    pub(crate) fn new(candidates: &[Scored], redaction: Redaction, profile: &Profile) -> Self {
-        let seen = candidates
-            .iter()
-            .map(|c| {
-                let rule = profile.rule(c.kind);
-                Seen {
-                    start: c.start,
-                    end: c.end,
-                    kind: c.kind,
-                    score: c.score,
-                    threshold: rule.threshold,
-                    action: (c.score >= rule.threshold).then_some(rule.action),
-                    reasons: c.reasons.clone(),
-                }
-            })
-            .collect();
-        let redacted = redaction.texts.into_iter().next().unwrap_or_default();
-        Self { seen, findings: redaction.findings, redacted }
+    pub(crate) fn new(mut seen: Vec<Seen>, redaction: Redaction) -> Self {
+        seen.sort_by_key(|s| (s.text_index, s.start, s.end));
+        let Redaction { texts, findings, unresolved, .. } = redaction;
+        Self { seen, findings, texts, unresolved }
     }
 }

@@ -1,10 +1,13 @@
 //! What a finding is.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 /// What sort of thing a kind identifies: what a policy weighs, rather than how it is written.
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Group {
     /// A national number for persons (GDPR art. 87): BSN, A-nummer, rijksregisternummer, …
     National,
@@ -46,25 +49,37 @@ macro_rules! kinds {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Kind {
             $($(#[$doc])+ $variant,)+
+            /// A kind that a profile defines (`[[custom]]`).
+            Custom(CustomKind),
+        }
+
+        /// The places of the built-in kinds in a set.
+        enum Ordinal {
+            $($variant,)+
         }
 
         impl Kind {
-            /// Every kind, in a fixed order.
+            /// Every built-in kind, in a fixed order; [`crate::Profile::kinds`] has those of a profile too.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The key of this kind in a profile, a log or a metric.
             pub const fn id(self) -> &'static str {
-                match self { $(Self::$variant => $id,)+ }
+                match self { $(Self::$variant => $id,)+ Self::Custom(custom) => custom.0.id.as_str() }
             }
 
             /// The word the model sees, as in `⟦BSN_1⟧`: upper-case ASCII letters and hyphens.
             pub const fn label(self) -> &'static str {
-                match self { $(Self::$variant => $label,)+ }
+                match self { $(Self::$variant => $label,)+ Self::Custom(custom) => custom.0.label.as_str() }
             }
 
             /// What sort of thing it identifies.
             pub const fn group(self) -> Group {
-                match self { $(Self::$variant => Group::$group,)+ }
+                match self { $(Self::$variant => Group::$group,)+ Self::Custom(custom) => custom.0.group }
+            }
+
+            /// Its place in a set; none for a kind of a profile.
+            const fn ordinal(self) -> Option<u32> {
+                match self { $(Self::$variant => Some(Ordinal::$variant as u32),)+ Self::Custom(_) => None }
             }
         }
     };
@@ -213,8 +228,15 @@ impl Kind {
     /// Whether it is found by what a sentence tells, and not by how it is written.
     #[must_use]
     pub(crate) const fn is_told_by_sentences(self) -> bool {
-        matches!(self.group(), Group::Name | Group::Special)
-            || matches!(self, Self::Place | Self::Age | Self::CriminalData)
+        !matches!(self, Self::Custom(_))
+            && (matches!(self.group(), Group::Name | Group::Special)
+                || matches!(self, Self::Place | Self::Age | Self::CriminalData))
+    }
+
+    /// Whether a profile defines it: of two that are as sure, an administrator means this one.
+    #[must_use]
+    pub(crate) const fn is_custom(self) -> bool {
+        matches!(self, Self::Custom(_))
     }
 
     /// Whether it says who somebody is.
@@ -224,7 +246,7 @@ impl Kind {
             && !matches!(self, Self::Place | Self::Age)
     }
 
-    /// The kind with this [`Kind::id`].
+    /// The built-in kind with this [`Kind::id`].
     pub fn from_id(id: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.id() == id)
     }
@@ -236,13 +258,74 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A set of kinds.
+/// What an administrator calls a kind.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Named {
+    id: String,
+    label: String,
+    group: Group,
+}
+
+/// The names of a profile's own kind.
+///
+/// They live as long as the process: a handle is as small as a built-in kind, and counts, placeholders and records take either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CustomKind(&'static Named);
+
+/// Kinds that the profiles of one process may define together. Reloading a profile takes no new ones.
+const CUSTOM_KINDS_MAX: usize = 1024;
+
+static CUSTOM: Mutex<BTreeSet<&'static Named>> = Mutex::new(BTreeSet::new());
+
+impl CustomKind {
+    /// Says what is wrong with an id or a label.
+    pub(crate) fn new(id: &str, label: &str, group: Group) -> Result<Self, String> {
+        let fits = |name: &str, letter: fn(u8) -> bool| {
+            (2..=32).contains(&name.len())
+                && name.bytes().all(|b| letter(b) || b == b'-')
+                && !name.starts_with('-')
+                && !name.ends_with('-')
+        };
+        if !fits(id, |b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+            return Err("`id` must be 2 to 32 small letters, digits and hyphens".to_owned());
+        }
+        if !fits(label, |b| b.is_ascii_uppercase()) {
+            return Err("`label` must be 2 to 32 capitals A to Z and hyphens".to_owned());
+        }
+        if Kind::from_id(id).is_some() {
+            return Err(format!("`{id}` is a built-in kind; choose another id"));
+        }
+        if label == crate::placeholder::LITERAL_LABEL || Kind::ALL.iter().any(|kind| kind.label() == label) {
+            return Err(format!("the placeholder `{label}` is taken; choose another label"));
+        }
+        let named = Named { id: id.to_owned(), label: label.to_owned(), group };
+        // What holds the lock cannot leave the set half-made.
+        let mut known = CUSTOM.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&named) {
+            return Ok(Self(known));
+        }
+        if known.len() >= CUSTOM_KINDS_MAX {
+            return Err(format!(
+                "more than {CUSTOM_KINDS_MAX} different kinds were defined since the start; restart the program"
+            ));
+        }
+        let named: &'static Named = Box::leak(Box::new(named));
+        known.insert(named);
+        Ok(Self(named))
+    }
+}
+
+/// A set of built-in kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KindSet(u128);
 
 impl KindSet {
     pub(crate) const fn only(kind: Kind) -> Self {
-        Self(1_u128.wrapping_shl(kind as u32))
+        match kind.ordinal() {
+            Some(place) => Self(1_u128.wrapping_shl(place)),
+            // The words of the catalogue say nothing of a profile's kinds.
+            None => Self(0),
+        }
     }
 
     pub(crate) const fn has(self, kind: Kind) -> bool {
@@ -266,7 +349,7 @@ mod tests {
     #[test]
     fn ids_and_labels_are_unique_and_well_formed() {
         for (i, a) in Kind::ALL.iter().enumerate() {
-            assert_eq!(*a as usize, i, "a set numbers kinds by their order");
+            assert_eq!(a.ordinal(), u32::try_from(i).ok(), "a set numbers kinds by their order");
             assert!(a.label().bytes().all(|b| b.is_ascii_uppercase() || b == b'-'), "{a}");
             assert!(a.id().bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{a}");
             assert_eq!(Kind::from_id(a.id()), Some(*a));

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod allow;
 mod blocks;
 mod catalogue;
 mod checks;
 mod columns;
 mod context;
+mod csv;
 mod cues;
+mod custom;
 mod deep;
 mod detect;
 mod encoded;
@@ -14,8 +17,10 @@ mod error;
 mod explain;
 mod finding;
 mod folding;
+mod generalise;
 mod json;
 mod kind;
+mod leaf;
 mod marks;
 pub mod names;
 mod placeholder;
@@ -30,6 +35,7 @@ mod seams;
 mod sentences;
 mod special;
 mod spelled;
+mod trial;
 mod vault;
 mod view;
 mod window;
@@ -39,10 +45,11 @@ pub use error::Error;
 pub use explain::{Explanation, Seen};
 pub use finding::{Finding, Reason};
 pub use json::JSON_DEPTH_MAX;
-pub use kind::{Group, Kind};
+pub use kind::{CustomKind, Group, Kind};
 pub use profile::{Action, KindRule, Limits, Profile};
 pub use redactor::{Input, Redaction, Redactor};
 pub use restorer::{RestorePolicy, Restorer};
 pub use screen::{SCREEN_HOLD_BYTES_MAX, SCREEN_HOLD_CHARS_MAX, Screen};
 pub use seams::Turn;
+pub use trial::{Trial, Trials};
 pub use vault::Vault;

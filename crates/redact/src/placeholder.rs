@@ -19,6 +19,11 @@ pub(crate) fn mask(label: &str) -> String {
     format!("{OPEN}{label}{CLOSE}")
 }
 
+/// The irreversible mark of a label, with what is harmless to keep. A colon would make `LEEFTIJD: 50` an age again.
+pub(crate) fn general(label: &str, kept: &str) -> String {
+    format!("{OPEN}{label}={kept}{CLOSE}")
+}
+
 /// Letters for a spelling: none for the first, then b, c, … z, aa, ab, … (bijective base 26).
 fn suffix(spelling: u32) -> String {
     if spelling <= 1 {

@@ -124,7 +124,7 @@ proptest! {
     /// detector knows none).
     #[test]
     fn reading_near_changes_is_reading_all(text in text()) {
-        let detector = Detector::new(false).unwrap();
+        let detector = Detector::new(&crate::Profile::default()).unwrap();
         let near = detected(&detector, &text, Depth::Whole { names: None });
         let all = detected(&detector, &text, Depth::Whole { names: Some(&Known::default()) });
         prop_assert_eq!(near, all);
@@ -133,7 +133,7 @@ proptest! {
     /// Every row in each of its usual ways of writing, tried at every place.
     #[test]
     fn no_number_in_its_usual_writing_is_skipped(text in text()) {
-        let detector = Detector::new(false).unwrap();
+        let detector = Detector::new(&crate::Profile::default()).unwrap();
         let found = detected(&detector, &text, Depth::Piece);
         let view = crate::view::View::new(&text).unwrap();
         for (start, end, kind) in plain_rows(view.text()) {

@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use toml::Spanned;
 
-use crate::{Error, Kind};
+use crate::allow::Lists;
+use crate::custom::{Custom, Spec};
+use crate::{Error, Kind, generalise};
+
+/// Most recognizers that one profile defines.
+const CUSTOM_MAX: usize = 64;
 
 /// What happens to a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -12,12 +18,28 @@ use crate::{Error, Kind};
 pub enum Action {
     /// Left in the text, and counted.
     Allow,
+    /// Replaced by `⟦LABEL=…⟧` with what is harmless to keep of it, irreversibly: the decade of an age, the year of a birth.
+    /// Only for kinds that have such a part; a value of which it is not certain is masked.
+    Generalise,
     /// Replaced by a numbered placeholder that the vault can restore.
     Pseudonymise,
     /// Replaced by `⟦LABEL⟧`, irreversibly.
     Mask,
     /// Masked, and counted in [`crate::Redaction::refused`]: the caller denies the request.
     Refuse,
+}
+
+impl Action {
+    /// Its name in a profile.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Generalise => "generalise",
+            Self::Pseudonymise => "pseudonymise",
+            Self::Mask => "mask",
+            Self::Refuse => "refuse",
+        }
+    }
 }
 
 /// The rule for one kind.
@@ -38,10 +60,10 @@ pub struct KindRule {
 const fn default_action() -> Action {
     Action::Pseudonymise
 }
-const fn default_threshold() -> u8 {
+pub(crate) const fn default_threshold() -> u8 {
     60
 }
-const fn default_unresolved() -> u8 {
+pub(crate) const fn default_unresolved() -> u8 {
     50
 }
 
@@ -67,14 +89,24 @@ impl Default for Limits {
     }
 }
 
-/// A redaction profile: the rule of each kind, and the limits.
+/// A redaction profile: the rule of each kind, what is let through, recognizers of the organisation's own, and the limits.
 ///
 /// ```toml
 /// names = true           # names, places and special categories too; left out: numbers and addresses only
 /// public_benchmark = true  # prompts of token ids may hold personal data; left out: they may not
 /// [kinds.bsn]
-/// action = "mask"        # pseudonymise (default), mask, refuse, allow
+/// action = "mask"        # pseudonymise (default), generalise, mask, refuse, allow
 /// threshold = 60         # 0–100
+/// [allow]
+/// values = ["Stadhuisplein 1, 1234 AB Voorbeeldstad"]
+/// domains = ["voorbeeldstad.example"]
+/// kinds.phone = ["14 012"]
+/// [[custom]]
+/// id = "dossiernummer"
+/// label = "DOSSIERNR"    # ⟦DOSSIERNR_1⟧
+/// description = "Number of a file of the youth-care team"
+/// pattern = 'JZ-20[0-9]{2}-[0-9]{5}'
+/// examples = ["zie JZ-2025-00123"]
 /// [limits]
 /// text_bytes_max = 1048576
 /// ```
@@ -84,6 +116,8 @@ pub struct Profile {
     limits: Limits,
     names: bool,
     public_benchmark: bool,
+    allow: Lists,
+    custom: Vec<Custom>,
 }
 
 #[derive(Deserialize)]
@@ -96,14 +130,18 @@ struct Wire {
     #[serde(default)]
     public_benchmark: bool,
     #[serde(default)]
-    kinds: BTreeMap<Key, KindRule>,
+    kinds: BTreeMap<Key, Spanned<KindRule>>,
+    #[serde(default)]
+    allow: Lists,
+    #[serde(default)]
+    custom: Vec<Spanned<Spec>>,
     #[serde(default)]
     limits: Limits,
 }
 
 /// A kind as the key of a table: an unknown one is an error with its place.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Key(Kind);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(pub(crate) Kind);
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -114,33 +152,78 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
+/// Why a kind cannot be generalised, and which can.
+pub(crate) fn no_generalisation(id: &str) -> String {
+    let possible: Vec<&str> = generalise::POSSIBLE.iter().map(|kind| kind.id()).collect();
+    format!(
+        "{id} has no harmless part to keep; `generalise` is for {}: choose mask or pseudonymise",
+        possible.join(", ")
+    )
+}
+
 impl Profile {
-    /// Parses a profile.
+    /// Parses a profile, and tries each recognizer that it defines on its own examples.
     ///
     /// # Errors
-    /// [`Error::Profile`] names the line of an unknown key, kind, action or an impossible score.
+    /// [`Error::Profile`] names the line and table of an unknown key, kind or action, an impossible score, a value that may
+    /// not be let through, a pattern that is too large, or an example that is not found.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
         let wire: Wire = toml::from_str(text).map_err(|e| Error::Profile {
             line: e.span().map_or(0, |span| line_of(text, span.start)),
             reason: e.message().to_owned(),
         })?;
+        let wrong = |at: usize, reason: String| Error::Profile { line: line_of(text, at), reason };
         let mut profile = Self {
-            rules: BTreeMap::new(),
             limits: wire.limits,
             names: wire.names,
             public_benchmark: wire.public_benchmark,
+            ..Self::default()
         };
         for (Key(kind), rule) in wire.kinds {
+            let (at, rule) = (rule.span().start, rule.into_inner());
+            let header = format!("kinds.{}", kind.id());
             if rule.threshold > 100 || rule.unresolved > 100 {
-                let header = format!("kinds.{}", kind.id());
-                return Err(Error::Profile {
-                    line: text.lines().position(|l| l.contains(&header)).map_or(0, |i| i.saturating_add(1)),
-                    reason: format!("scores of {header} must lie between 0 and 100"),
-                });
+                return Err(wrong(at, format!("scores of {header} must lie between 0 and 100")));
+            }
+            if rule.action == Action::Generalise && !generalise::POSSIBLE.contains(&kind) {
+                return Err(wrong(at, no_generalisation(&header)));
             }
             profile.rules.insert(kind, rule);
         }
+        profile.allow = wire.allow;
+        if let Some((said, reason)) = profile.allow.fault() {
+            return Err(wrong(text.find(said).unwrap_or(0), reason));
+        }
+        for (number, spec) in (1_usize..).zip(wire.custom) {
+            let at = spec.span().start;
+            let custom = Custom::new(spec.into_inner());
+            let custom = custom.map_err(|reason| wrong(at, format!("custom, number {number}: {reason}")))?;
+            let taken = |other: &Custom| {
+                other.kind.id() == custom.kind.id() || other.kind.label() == custom.kind.label()
+            };
+            if number > CUSTOM_MAX || profile.custom.iter().any(taken) {
+                let reason = format!(
+                    "custom, number {number}: its `id` or `label` is another's, or there are more than {CUSTOM_MAX}"
+                );
+                return Err(wrong(at, reason));
+            }
+            profile.rules.insert(custom.kind, custom.rule());
+            profile.custom.push(custom);
+        }
         Ok(profile)
+    }
+
+    /// Every kind that it knows: the built-in ones and its own.
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().chain(self.custom.iter().map(|custom| custom.kind))
+    }
+
+    pub(crate) const fn allow(&self) -> &Lists {
+        &self.allow
+    }
+
+    pub(crate) fn custom(&self) -> &[Custom] {
+        &self.custom
     }
 
     /// The rule of a kind; the default (pseudonymise from 60; mask what is special) when the profile is silent.
@@ -165,8 +248,14 @@ impl Profile {
 
     /// The same profile, looking for names too.
     #[must_use]
-    pub const fn with_names(mut self) -> Self {
-        self.names = true;
+    pub const fn with_names(self) -> Self {
+        self.looking_for_names(true)
+    }
+
+    /// The same profile, looking for names or not.
+    #[must_use]
+    pub const fn looking_for_names(mut self, names: bool) -> Self {
+        self.names = names;
         self
     }
 
@@ -192,10 +281,12 @@ impl Profile {
     /// One line per rule and limit, defaults spelled out: what the detector digest covers.
     pub(crate) fn canonical(&self) -> String {
         let mut out = String::new();
-        for &kind in Kind::ALL {
+        for kind in self.kinds() {
             let rule = self.rule(kind);
             out.push_str(&format!("{kind} {:?} {} {}\n", rule.action, rule.threshold, rule.unresolved));
         }
+        self.custom.iter().for_each(|custom| out.push_str(&custom.canonical()));
+        out.push_str(&self.allow.canonical());
         out.push_str(if self.names() { "names\n" } else { "no names\n" });
         if self.public_benchmark {
             out.push_str("public benchmark\n");
@@ -206,7 +297,7 @@ impl Profile {
 }
 
 /// Line (from 1) of a byte offset.
-fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|&b| b == b'\n').count().saturating_add(1)
 }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use crate::allow::Allowed;
 use crate::detect::{self, Cut, Depth, Detector, Plan};
+use crate::leaf::{Leaf, within};
 use crate::names::Known;
 use crate::seams::{Pieces, Turn};
 use crate::vault::VaultBuilder;
 use crate::{
-    Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Vault, json, placeholder,
+    Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Seen, Vault, csv,
+    generalise, json, placeholder,
 };
 
 /// One text of a request.
@@ -23,6 +26,8 @@ pub enum Input<'a> {
     /// JSON text, such as tool-call arguments or a schema: string leaves (and numbers) are rewritten; keys, and
     /// what stands under `enum`, `const`, `required`, `$ref` or `pattern`, are scanned and never rewritten.
     Json(&'a str),
+    /// CSV text (RFC 4180; comma, semicolon, tab or bar): fields are rewritten, and the first row speaks for its columns.
+    Csv(&'a str),
     /// Text that may not be rewritten, such as a tool's name, and the JSON pointer of where it stands.
     Fixed {
         /// The text.
@@ -57,6 +62,7 @@ pub struct Redaction {
 pub struct Redactor {
     detector: Arc<Detector>,
     profile: Arc<Profile>,
+    allowed: Arc<Allowed>,
     digest: [u8; 32],
 }
 
@@ -66,18 +72,24 @@ impl Redactor {
     /// # Errors
     /// [`Error::Internal`] if a built-in table cannot be built.
     pub fn new(profile: Profile) -> Result<Self, Error> {
-        let detector = Detector::new(profile.names())?;
-        Ok(Self::of(Arc::new(detector), profile))
+        let detector = Detector::new(&profile)?;
+        let allowed = Allowed::new(profile.allow(), &detector)?;
+        Ok(Self::of(Arc::new(detector), Arc::new(allowed), profile))
     }
 
-    fn of(detector: Arc<Detector>, profile: Profile) -> Self {
-        let described = format!("redact 3\n{}{}", detector.canonical(), profile.canonical());
-        let digest = Sha256::digest(described.as_bytes()).into();
-        Self { detector, profile: Arc::new(profile), digest }
+    fn of(detector: Arc<Detector>, allowed: Arc<Allowed>, profile: Profile) -> Self {
+        let mut digest = Sha256::new_with_prefix("redact 4\n");
+        digest.update(detector.canonical());
+        digest.update(profile.canonical());
+        if profile.names() {
+            // Trained anew or with other lists, the same text may give something else.
+            names_data().iter().for_each(|file| digest.update(Sha256::digest(file)));
+        }
+        Self { detector, profile: Arc::new(profile), allowed, digest: digest.finalize().into() }
     }
 
-    /// SHA-256 over the recognizers' identifiers, versions and cues, and the profile: what a result depends on
-    /// besides the text.
+    /// SHA-256 over the recognizers' identifiers, versions and cues, the model and lists of names, and the profile: what a
+    /// result depends on besides the text.
     pub const fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -103,7 +115,7 @@ impl Redactor {
     /// As [`Redactor::redact`].
     pub fn redact_conversation(&self, turns: &[Turn<'_>]) -> Result<Redaction, Error> {
         let inputs: Vec<Input<'_>> = turns.iter().map(|turn| Input::Text(turn.text)).collect();
-        self.strip(&inputs, turns)
+        Ok(self.strip(&inputs, turns, None)?.finish())
     }
 
     /// Strips one JSON text; [`Redactor::redact_inputs`] does the same for many inputs with one vault.
@@ -120,20 +132,28 @@ impl Redactor {
     /// Any error closes the request: too large, too many candidates, invalid JSON, personal data where nothing may
     /// be rewritten ([`Error::Fixed`]), or a fault.
     pub fn redact_inputs(&self, inputs: &[Input<'_>]) -> Result<Redaction, Error> {
-        self.strip(inputs, &[])
+        Ok(self.strip(inputs, &[], None)?.finish())
     }
 
-    fn strip(&self, inputs: &[Input<'_>], turns: &[Turn<'_>]) -> Result<Redaction, Error> {
+    fn strip<'r>(
+        &'r self,
+        inputs: &[Input<'_>],
+        turns: &[Turn<'_>],
+        seen: Option<Vec<Seen>>,
+    ) -> Result<Work<'r>, Error> {
         self.check_size(inputs.iter().map(|input| match input {
-            Input::Text(text) | Input::Json(text) | Input::Fixed { text, .. } => text.len(),
+            Input::Text(text) | Input::Json(text) | Input::Csv(text) | Input::Fixed { text, .. } => {
+                text.len()
+            }
         }))?;
-        let mut work = Work::new(self);
+        let mut work = Work { seen, ..Work::new(self) };
         work.learn(inputs)?;
         work.split = Pieces::find(turns, &self.detector, self.profile.limits().findings_max)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
                 Input::Json(text) => json::redact(text, index, &mut work)?,
+                Input::Csv(text) => csv::redact(text, index, &mut work)?,
                 Input::Fixed { text, pointer } => {
                     work.fixed(index, text, None, &|| pointer.to_owned())?;
                     Zeroizing::new(text.to_owned())
@@ -141,7 +161,7 @@ impl Redactor {
             };
             work.out.texts.push(text);
         }
-        Ok(work.finish())
+        Ok(work)
     }
 
     /// Reads texts that go on as they are: nothing is cut or escaped, no placeholder is issued, and the output may repeat
@@ -171,15 +191,15 @@ impl Redactor {
     /// The same, but masking special categories (GDPR art. 9) whatever the profile says, unless it refuses them.
     #[must_use]
     pub fn stripping_special(&self) -> Self {
-        let profile = Kind::ALL.iter().filter(|kind| kind.group() == Group::Special).fold(
+        let profile = self.profile.kinds().filter(|kind| kind.group() == Group::Special).fold(
             (*self.profile).clone(),
-            |profile, &kind| {
+            |profile, kind| {
                 let rule = profile.rule(kind);
                 let action = rule.action.max(Action::Mask);
                 profile.with_rule(kind, KindRule { action, ..rule })
             },
         );
-        Self::of(Arc::clone(&self.detector), profile)
+        Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), profile)
     }
 
     /// The findings in one text, allowed kinds too, overlaps merged.
@@ -207,17 +227,27 @@ impl Redactor {
     /// # Errors
     /// As [`Redactor::redact`].
     pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
-        self.check_size([text.len()])?;
-        let (known, limit) = (Known::default(), self.profile.limits().findings_max);
-        let names = self.profile.names().then_some(&known);
-        let candidates = self.detector.detect(text, None, limit, Depth::Whole { names })?;
-        let redaction = self.redact(&[text])?;
-        Ok(Explanation::new(&candidates, redaction, &self.profile))
+        self.explain_inputs(&[Input::Text(text)])
+    }
+
+    /// What was seen in some inputs and why, candidates below their threshold too.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact_inputs`].
+    pub fn explain_inputs(&self, inputs: &[Input<'_>]) -> Result<Explanation, Error> {
+        let mut work = self.strip(inputs, &[], Some(Vec::new()))?;
+        let seen = work.seen.take().unwrap_or_default();
+        Ok(Explanation::new(seen, work.finish()))
+    }
+
+    /// What a screen works with.
+    pub(crate) fn shared(&self) -> (Arc<Detector>, Arc<Profile>, Arc<Allowed>) {
+        (Arc::clone(&self.detector), Arc::clone(&self.profile), Arc::clone(&self.allowed))
     }
 
     /// A screen for one stream of output that answers the request behind `vault`.
     pub fn screen(&self, vault: &Vault) -> Screen {
-        Screen::new(Arc::clone(&self.detector), Arc::clone(&self.profile), vault)
+        Screen::new(self, vault)
     }
 
     fn check_size(&self, sizes: impl IntoIterator<Item = usize>) -> Result<(), Error> {
@@ -225,6 +255,18 @@ impl Redactor {
         let limit_bytes = self.profile.limits().text_bytes_max;
         if bytes > limit_bytes { Err(Error::TooLarge { bytes, limit_bytes }) } else { Ok(()) }
     }
+}
+
+/// What the recognizer of names goes by.
+const fn names_data() -> [&'static [u8]; 6] {
+    [
+        include_bytes!("../data/names.model"),
+        include_bytes!("../data/given-names.txt"),
+        include_bytes!("../data/surnames.txt"),
+        include_bytes!("../data/places.txt"),
+        include_bytes!("../data/common-words.bloom"),
+        include_bytes!("../data/special.txt"),
+    ]
 }
 
 /// The state of one request while it is stripped.
@@ -236,6 +278,8 @@ pub(crate) struct Work<'r> {
     /// What only the texts together show.
     split: Pieces,
     candidates: usize,
+    /// Every candidate, where somebody wants to know.
+    seen: Option<Vec<Seen>>,
     out: Partial,
 }
 
@@ -254,14 +298,14 @@ impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
-        Self { redactor, vault, known, split, candidates: 0, out: Partial::default() }
+        Self { redactor, vault, known, split, candidates: 0, seen: None, out: Partial::default() }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
     fn learn(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
         let Some(known) = self.known.as_mut().filter(|_| inputs.len() > 1) else { return Ok(()) };
         for input in inputs {
-            if let Input::Text(text) | Input::Json(text) = input {
+            if let Input::Text(text) | Input::Json(text) | Input::Csv(text) = input {
                 self.redactor.detector.learn(text, known)?;
             }
         }
@@ -292,14 +336,32 @@ impl<'r> Work<'r> {
         if self.candidates > limit {
             return Err(Error::TooManyFindings { limit });
         }
+        let profile = &self.redactor.profile;
+        let (listed, scored) = self.redactor.allowed.part(text, scored)?;
+        if let Some(seen) = &mut self.seen {
+            let allowed = |rule| KindRule { action: Action::Allow, ..rule };
+            seen.extend(scored.iter().map(|s| Seen::new(s, profile.rule(s.kind))));
+            seen.extend(listed.iter().map(|s| Seen::new(s, allowed(profile.rule(s.kind)))));
+        }
         for s in &scored {
-            let rule = self.redactor.profile.rule(s.kind);
+            let rule = profile.rule(s.kind);
             // What is cut never reaches the model, so its turning up in the output is no echo of the prompt.
             if s.score < rule.threshold || rule.action == Action::Allow {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        Ok(detect::plan(text, scored, &look_alikes, &self.redactor.profile))
+        let mut plan = detect::plan(text, scored, &look_alikes, profile);
+        // What a list lets through is counted once, and gives way to what is cut around it.
+        let mut done = 0;
+        for s in listed.into_iter().filter(|s| s.score >= profile.rule(s.kind).threshold) {
+            let at = plan.cuts.partition_point(|cut| cut.end <= s.start);
+            let covered = plan.cuts.get(at).is_some_and(|cut| cut.start < s.end);
+            if !covered && s.start >= done {
+                done = s.end;
+                plan.allowed.push(s);
+            }
+        }
+        Ok(plan)
     }
 
     /// Strips one text. `place` is the JSON leaf it came from.
@@ -309,7 +371,11 @@ impl<'r> Work<'r> {
         text: &str,
         place: Option<&Leaf<'_>>,
     ) -> Result<Zeroizing<String>, Error> {
+        let from = self.seen.as_ref().map_or(0, Vec::len);
         let plan = self.plan(text, place.and_then(|p| p.label), Some(index))?;
+        for seen in self.seen.iter_mut().flatten().skip(from) {
+            (seen.text_index, (seen.start, seen.end)) = (index, within(place, seen.start, seen.end));
+        }
         let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_add(64)));
         let mut at = 0;
         for cut in &plan.cuts {
@@ -342,7 +408,10 @@ impl<'r> Work<'r> {
         label: Option<&str>,
         pointer: &dyn Fn() -> String,
     ) -> Result<(), Error> {
+        let from = self.seen.as_ref().map_or(0, Vec::len);
         let plan = self.plan(text, label, None)?;
+        // What was seen in a key closes the request or is nothing; it has no place of its own in the input.
+        self.seen.iter_mut().for_each(|seen| seen.truncate(from));
         if let Some(kind) = plan.cuts.iter().find_map(|cut| cut.kind) {
             return Err(Error::Fixed { input_index: index, pointer: pointer(), kind });
         }
@@ -352,6 +421,14 @@ impl<'r> Work<'r> {
     fn replacement(&mut self, cut: &Cut, original: &str) -> Result<String, Error> {
         match (cut.kind, cut.action) {
             (Some(kind), Action::Mask | Action::Refuse) => Ok(placeholder::mask(kind.label())),
+            (Some(kind), Action::Generalise) => {
+                let canonical = cut.canonical.as_ref();
+                let kept = canonical.and_then(|c| generalise::keep(kind, c.as_str(), original));
+                Ok(kept.map_or_else(
+                    || placeholder::mask(kind.label()),
+                    |kept| placeholder::general(kind.label(), &kept),
+                ))
+            }
             (kind, _) => {
                 let canonical = cut.canonical.as_ref().map_or(original, |c| c.as_str());
                 self.vault.issue(kind, canonical, original)
@@ -377,8 +454,8 @@ impl<'r> Work<'r> {
             if action == Action::Refuse {
                 count(&mut self.out.refused, kind);
             }
-            let (start, end, pointer) =
-                place.map_or((start, end, None), |p| (p.start, p.end, Some((p.pointer)())));
+            let pointer = place.map(|p| (p.pointer)());
+            let (start, end) = within(place, start, end);
             self.out.findings.push(Finding {
                 text_index: index,
                 start,
@@ -391,17 +468,6 @@ impl<'r> Work<'r> {
             });
         }
     }
-}
-
-/// Where in a JSON input a leaf stands.
-pub(crate) struct Leaf<'a> {
-    /// The key it stands under.
-    pub(crate) label: Option<&'a str>,
-    /// The raw bytes of the leaf, quotes included.
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// Its JSON pointer.
-    pub(crate) pointer: &'a dyn Fn() -> String,
 }
 
 fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {

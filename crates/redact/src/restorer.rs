@@ -11,25 +11,32 @@ use crate::placeholder::{CLOSE, OPEN};
 use crate::vault::{Contents, Entry};
 
 /// Which kinds may be given back to the caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestorePolicy {
-    kinds: BTreeSet<Kind>,
+    /// `None`: every kind.
+    kinds: Option<BTreeSet<Kind>>,
 }
 
 impl RestorePolicy {
     /// Every kind is given back.
-    pub fn all() -> Self {
-        Self { kinds: Kind::ALL.iter().copied().collect() }
+    pub const fn all() -> Self {
+        Self { kinds: None }
     }
 
     /// No personal data is given back; placeholders stay.
-    pub fn none() -> Self {
-        Self::default()
+    pub const fn none() -> Self {
+        Self { kinds: Some(BTreeSet::new()) }
     }
 
     /// Only these kinds are given back.
     pub fn only(kinds: impl IntoIterator<Item = Kind>) -> Self {
-        Self { kinds: kinds.into_iter().collect() }
+        Self { kinds: Some(kinds.into_iter().collect()) }
+    }
+}
+
+impl Default for RestorePolicy {
+    fn default() -> Self {
+        Self::none()
     }
 }
 
@@ -39,7 +46,7 @@ impl RestorePolicy {
 /// most the beginning of a placeholder that was issued in this request and may be restored.
 pub struct Restorer {
     contents: Arc<Contents>,
-    kinds: BTreeSet<Kind>,
+    policy: RestorePolicy,
     json: bool,
     held: Zeroizing<String>,
     restored: u32,
@@ -49,7 +56,7 @@ impl Restorer {
     pub(crate) fn new(contents: Arc<Contents>, policy: &RestorePolicy) -> Self {
         Self {
             contents,
-            kinds: policy.kinds.clone(),
+            policy: policy.clone(),
             json: false,
             held: Zeroizing::new(String::new()),
             restored: 0,
@@ -153,7 +160,8 @@ impl Restorer {
     }
 
     fn allowed(&self, entry: &Entry) -> bool {
-        entry.kind.is_none_or(|kind| self.kinds.contains(&kind))
+        let allowed = |kind| self.policy.kinds.as_ref().is_none_or(|kinds| kinds.contains(&kind));
+        entry.kind.is_none_or(allowed)
     }
 
     fn write_value(&self, out: &mut String, value: &str) {

@@ -1,18 +1,21 @@
 //! Personal data in the output that the model was not given.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::allow::Allowed;
 use crate::cues::CONTEXT_CHARS;
+use crate::custom;
 use crate::detect::{Depth, Detector, Scored};
 use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS, run_start, street_start};
 use crate::redactor::grow;
 use crate::sentences::Sentences;
 use crate::vault::{Contents, Secret};
 use crate::view::View;
-use crate::{Action, Error, Kind, Profile, Vault, placeholder};
+use crate::{Action, Error, Kind, Profile, Redactor, Vault, placeholder};
 
 /// Most a screen holds back, in characters as recognizers see them: the longest candidate and the context after it.
 pub const SCREEN_HOLD_CHARS_MAX: usize = CANDIDATE_CHARS_MAX + CONTEXT_CHARS + REACH_CHARS;
@@ -31,6 +34,7 @@ const KEEP_CHARS: usize = CANDIDATE_CHARS_MAX + CONTEXT_CHARS + REACH_CHARS;
 pub struct Screen {
     detector: Arc<Detector>,
     profile: Arc<Profile>,
+    allowed: Arc<Allowed>,
     known: Arc<Contents>,
     /// The end of what was passed on, as the model wrote it, and what is held back.
     text: Zeroizing<String>,
@@ -45,13 +49,23 @@ pub struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn new(detector: Arc<Detector>, profile: Arc<Profile>, vault: &Vault) -> Self {
+    pub(crate) fn new(redactor: &Redactor, vault: &Vault) -> Self {
+        let (detector, profile, allowed) = redactor.shared();
         let text = Zeroizing::new(String::new());
         let (counts, known) = (BTreeMap::new(), vault.contents());
-        let sentences = profile
-            .names()
-            .then(|| Sentences::new(Arc::clone(&detector), Arc::clone(&profile), Arc::clone(&known)));
-        Self { detector, profile, known, text, passed: 0, judged: 0, counts, closed: false, sentences }
+        let sentences = profile.names().then(|| Sentences::new(redactor, Arc::clone(&known)));
+        Self {
+            detector,
+            profile,
+            allowed,
+            known,
+            text,
+            passed: 0,
+            judged: 0,
+            counts,
+            closed: false,
+            sentences,
+        }
     }
 
     /// Takes the next piece of output and returns what is certain by now.
@@ -123,10 +137,14 @@ impl Screen {
         let scored =
             self.detector.detect(&self.text, None, self.profile.limits().findings_max, Depth::Piece)?;
         let horizon = if last { self.text.len() } else { self.horizon(&scored)? };
+        // What a list lets through holds back as long as anything else, so that this does not depend on how a stream is split.
+        let (_, scored) = self.allowed.part(&self.text, scored)?;
         let mut out = String::new();
         let certain = self.judged..horizon;
-        let hits: Vec<&Scored> =
+        let mut hits: Vec<&Scored> =
             scored.iter().filter(|s| certain.contains(&s.start) && self.masks(s)).collect();
+        // Of those that begin at one place, the surest names what is masked to the farthest end.
+        hits.sort_by_key(|s| (s.start, Reverse((s.score, s.kind.is_custom()))));
         for s in hits {
             if s.start >= self.passed {
                 out.push_str(self.text.get(self.passed..s.start).ok_or_else(fault)?);
@@ -162,7 +180,11 @@ impl Screen {
             .map(|s| s.start)
             .min()
             .unwrap_or(self.text.len());
-        Ok(unsettled.min(view.origin(live_start(text))).max(self.judged.min(self.text.len())))
+        let mut live = live_start(text);
+        if !self.profile.custom().is_empty() {
+            live = live.min(from_end(text, custom::MATCH_BYTES_MAX));
+        }
+        Ok(unsettled.min(view.origin(live)).max(self.judged.min(self.text.len())))
     }
 
     /// Drops what lies too far behind to matter as context.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use crate::allow::Allowed;
 use crate::detect::{Detector, Scored};
 use crate::names::Known;
 use crate::placeholder::{self, CLOSE, OPEN};
 use crate::redactor::grow;
 use crate::vault::{Contents, Secret};
-use crate::{Action, Error, Kind, Profile};
+use crate::{Action, Error, Kind, Profile, Redactor};
 
 /// Most of a sentence that is held back, in bytes; a longer one is judged in parts.
 pub(crate) const SENTENCE_BYTES_MAX: usize = 1024;
@@ -24,6 +25,7 @@ const ABBREVIATION_BYTES_MAX: usize = 4;
 pub(crate) struct Sentences {
     detector: Arc<Detector>,
     profile: Arc<Profile>,
+    allowed: Arc<Allowed>,
     prompt: Arc<Contents>,
     /// Names of this stream so far.
     known: Known,
@@ -33,9 +35,10 @@ pub(crate) struct Sentences {
 }
 
 impl Sentences {
-    pub(crate) fn new(detector: Arc<Detector>, profile: Arc<Profile>, prompt: Arc<Contents>) -> Self {
+    pub(crate) fn new(redactor: &Redactor, prompt: Arc<Contents>) -> Self {
+        let (detector, profile, allowed) = redactor.shared();
         let (known, text) = (Known::default(), Zeroizing::new(String::new()));
-        Self { detector, profile, prompt, known, text, passed: 0 }
+        Self { detector, profile, allowed, prompt, known, text, passed: 0 }
     }
 
     /// Bytes held back now.
@@ -68,6 +71,7 @@ impl Sentences {
         let limit = self.profile.limits().findings_max;
         let identified = self.prompt.tokens.values().any(|e| e.kind.is_some_and(Kind::identifies));
         let scored = self.detector.names_in(read, &self.known, identified, limit)?;
+        let (_, scored) = self.allowed.part(read, scored)?;
         let mut hits: Vec<(usize, usize, Kind)> = scored
             .iter()
             .filter(|s| s.end > self.passed && self.masks(s, read))

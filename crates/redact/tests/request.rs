@@ -148,5 +148,5 @@ fn an_explanation_shows_what_was_not_cut_too() {
     assert_eq!((order.action, order.threshold), (None, 60));
     assert!(order.reasons.iter().any(|r| r.what.contains("order") && r.points < 0));
     assert_eq!(e.findings.len(), 1);
-    assert_eq!(*e.redacted, "ordernummer 111222333, mail ⟦E-MAIL_1⟧");
+    assert_eq!(*e.texts[0], "ordernummer 111222333, mail ⟦E-MAIL_1⟧");
 }

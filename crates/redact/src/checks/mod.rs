@@ -44,7 +44,7 @@ fn remainder(digits: &str, modulus: u32) -> Option<u32> {
 }
 
 /// ISO 7064 mod 97-10 over letters (A = 10 … Z = 35) and digits: 1 when valid.
-fn mod_97(text: impl Iterator<Item = u8>) -> Option<u32> {
+pub(crate) fn mod_97(text: impl Iterator<Item = u8>) -> Option<u32> {
     let mut rest = 0_u32;
     for byte in text {
         let value = char::from(byte).to_digit(36)?;
@@ -55,7 +55,7 @@ fn mod_97(text: impl Iterator<Item = u8>) -> Option<u32> {
 }
 
 /// ISO 7064 mod 11,10 over all digits, the check digit last.
-fn mod_11_10(number: &str) -> bool {
+pub(crate) fn mod_11_10(number: &str) -> bool {
     let mut check = 5_u32;
     for at in 0..number.len() {
         let Some(digit) = digit(number, at) else { return false };

@@ -1,0 +1,23 @@
+//! A leaf of an input that has parts: a string of JSON, a field of CSV.
+
+/// Where in an input a leaf stands.
+pub(crate) struct Leaf<'a> {
+    /// The key it stands under.
+    pub(crate) label: Option<&'a str>,
+    /// The raw bytes of the leaf, quotes included.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// Where its text begins in the input, if it stands there as it is.
+    pub(crate) text_at: Option<usize>,
+    /// Its JSON pointer; for CSV, row and column from 1.
+    pub(crate) pointer: &'a dyn Fn() -> String,
+}
+
+/// A place of a leaf's text as one of the input: exact where the text stands there as it is, else the whole leaf.
+pub(crate) fn within(place: Option<&Leaf<'_>>, start: usize, end: usize) -> (usize, usize) {
+    match place {
+        None => (start, end),
+        Some(Leaf { text_at: Some(at), .. }) => (at.saturating_add(start), at.saturating_add(end)),
+        Some(leaf) => (leaf.start, leaf.end),
+    }
+}
