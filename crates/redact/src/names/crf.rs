@@ -41,10 +41,6 @@ pub(crate) struct Model {
     start_onward: (Scores, [Scores; TAGS]),
 }
 
-/// What a word outside of names has to make up for: a name that is missed costs more than a word too many. Half a unit found
-/// more of the names with fewer of the false ones than a model trained without plain text did.
-const OUTSIDE_COST: f32 = 0.5;
-
 /// What is computed for one segment; kept between segments so that memory is taken once.
 #[derive(Default)]
 pub(crate) struct Scratch {
@@ -94,10 +90,7 @@ impl Model {
                 }
             }
         }
-        let mut scores = sums.map(|sum| sum as f32 * self.scale);
-        let [outside, ..] = &mut scores;
-        *outside -= OUTSIDE_COST;
-        scores
+        sums.map(|sum| sum as f32 * self.scale)
     }
 }
 

@@ -65,7 +65,7 @@ impl Recognizer for Names {
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
-        for span in known.find(&self.tagger, scan.text, &spans) {
+        for span in known.find(scan.text, &spans) {
             sink(name(scan, &span));
         }
         // A person who was taken out before is somebody still.
