@@ -117,6 +117,8 @@ const POINTERS: &[&str] = &[
 
 struct Word {
     open_start: bool,
+    /// Whether it counts where a word begins with it too.
+    begins: bool,
     open_end: bool,
     exact: bool,
     category: Option<Category>,
@@ -144,14 +146,19 @@ impl SpecialCategories {
         let mut texts: Vec<&str> = Vec::new();
         let mut add = |text: &'static str, category: Option<Category>| {
             let bare = text.trim_matches('*');
-            let exact = bare.chars().all(|c| !c.is_lowercase());
+            let (open_start, open_end) = (text.starts_with('*'), text.ends_with('*'));
+            // The automaton tells one of equal texts only, so `*kanker` and `kanker*` are one word.
+            if let Some(word) = texts.iter().position(|other| *other == bare).and_then(|at| words.get_mut(at))
+            {
+                let word: &mut Word = word;
+                word.open_start |= open_start;
+                word.open_end |= open_end;
+                word.begins |= !open_start;
+                return;
+            }
             texts.push(bare);
-            words.push(Word {
-                open_start: text.starts_with('*'),
-                open_end: text.ends_with('*'),
-                exact,
-                category,
-            });
+            let exact = bare.chars().all(|c| !c.is_lowercase());
+            words.push(Word { open_start, begins: !open_start, open_end, exact, category });
         };
         for line in include_str!("../data/special.txt").lines().filter(|line| !line.starts_with('#')) {
             let (name, list) = line.split_once(": ").ok_or(Error::Internal("special categories"))?;
@@ -180,7 +187,7 @@ impl SpecialCategories {
                 text.get(..start).and_then(|t| t.chars().next_back()).is_some_and(char::is_alphanumeric)
                     || text.get(end..).and_then(|t| t.chars().next()).is_some_and(char::is_alphanumeric);
             let written = text.get(found.start()..found.end()).unwrap_or_default();
-            let headless = word.open_start && found.start().saturating_sub(start) < OPEN_START_BYTES_MIN;
+            let headless = !word.begins && found.start().saturating_sub(start) < OPEN_START_BYTES_MIN;
             if attached || headless || (word.exact && written.chars().any(char::is_lowercase)) {
                 continue;
             }
@@ -371,19 +378,20 @@ mod tests {
 
     #[test]
     fn a_word_counts_with_a_person() {
-        assert_eq!(facts("Mevrouw Jansen heeft kanker."), [("kanker", Category::Health, 75)]);
+        assert_eq!(facts("Mevrouw Jansen heeft kanker."), [("heeft kanker", Category::Health, 75)]);
+        assert_eq!(facts("Mevrouw Jansen heeft huidkanker."), [("heeft huidkanker", Category::Health, 75)]);
         assert_eq!(facts("Kanker komt vaak voor."), [("Kanker", Category::Health, 25)]);
         let far = format!("Jansen belde.\n\n{}Zij is veroordeeld.", "De lucht is blauw. ".repeat(30));
-        assert_eq!(facts(&far), [("veroordeeld", Category::Criminal, 65)]);
+        assert_eq!(facts(&far), [("is veroordeeld", Category::Criminal, 65)]);
         let nobody = format!("Jansen belde.\n\n{}Er is een veroordeling.", "De lucht is blauw. ".repeat(30));
         assert_eq!(facts(&nobody), [("veroordeling", Category::Criminal, 25)]);
     }
 
     #[test]
     fn words_are_whole_and_capitals_count() {
-        assert_eq!(facts("Jansen heeft MS."), [("MS", Category::Health, 75)]);
+        assert_eq!(facts("Jansen heeft MS."), [("heeft MS", Category::Health, 75)]);
         assert_eq!(facts("Jansen wacht 20 ms."), []);
-        assert_eq!(facts("Jansen was gedetineerde."), [("gedetineerde", Category::Criminal, 75)]);
+        assert_eq!(facts("Jansen was gedetineerde."), [("was gedetineerde", Category::Criminal, 75)]);
         assert_eq!(facts("Jansen las een homogene tekst."), []);
     }
 }
