@@ -39,6 +39,9 @@ const NEAR_BYTES: usize = 240;
 /// How close a word that stands for a person has to be.
 const POINTER_BYTES: usize = 60;
 
+/// Fewest bytes before an ending for it to count: "inbreuk" is no fracture.
+const OPEN_START_BYTES_MIN: usize = 3;
+
 /// Points: the word by itself, somebody identified near it, a word for a person near it.
 const WORD_POINTS: u8 = 25;
 const NEAR_POINTS: u8 = 50;
@@ -88,9 +91,34 @@ const POINTERS: &[&str] = &[
     "verzoeker",
     "eiser",
     "eiseres",
+    "cl",
+    "oma",
+    "opa",
+    "oom",
+    "tante",
+    "broer",
+    "zus",
+    "zusje",
+    "broertje",
+    "partner",
+    "ex",
+    "bewoner",
+    "deelnemer",
+    "pleegkind",
+    "pleegzoon",
+    "pleegdochter",
+    "baby",
+    "buurman",
+    "buurvrouw",
+    "heeft",
+    "slikt",
+    "lijdt",
 ];
 
 struct Word {
+    open_start: bool,
+    /// Whether it counts where a word begins with it too.
+    begins: bool,
     open_end: bool,
     exact: bool,
     category: Option<Category>,
@@ -117,10 +145,20 @@ impl SpecialCategories {
         let mut words = Vec::new();
         let mut texts: Vec<&str> = Vec::new();
         let mut add = |text: &'static str, category: Option<Category>| {
-            let bare = text.trim_end_matches('*');
-            let exact = bare.chars().all(|c| !c.is_lowercase());
+            let bare = text.trim_matches('*');
+            let (open_start, open_end) = (text.starts_with('*'), text.ends_with('*'));
+            // The automaton tells one of equal texts only, so `*kanker` and `kanker*` are one word.
+            if let Some(word) = texts.iter().position(|other| *other == bare).and_then(|at| words.get_mut(at))
+            {
+                let word: &mut Word = word;
+                word.open_start |= open_start;
+                word.open_end |= open_end;
+                word.begins |= !open_start;
+                return;
+            }
             texts.push(bare);
-            words.push(Word { open_end: text.ends_with('*'), exact, category });
+            let exact = bare.chars().all(|c| !c.is_lowercase());
+            words.push(Word { open_start, begins: !open_start, open_end, exact, category });
         };
         for line in include_str!("../data/special.txt").lines().filter(|line| !line.starts_with('#')) {
             let (name, list) = line.split_once(": ").ok_or(Error::Internal("special categories"))?;
@@ -143,12 +181,14 @@ impl SpecialCategories {
         let mut pointers: Vec<usize> = Vec::new();
         for found in self.automaton.find_iter(text) {
             let Some(word) = self.words.get(found.pattern().as_usize()) else { continue };
-            let (start, end) = (found.start(), whole_word(text, found.end(), word.open_end));
+            let start = if word.open_start { word_start(text, found.start()) } else { found.start() };
+            let end = whole_word(text, found.end(), word.open_end);
             let attached =
                 text.get(..start).and_then(|t| t.chars().next_back()).is_some_and(char::is_alphanumeric)
                     || text.get(end..).and_then(|t| t.chars().next()).is_some_and(char::is_alphanumeric);
-            let written = text.get(start..found.end()).unwrap_or_default();
-            if attached || (word.exact && written.chars().any(char::is_lowercase)) {
+            let written = text.get(found.start()..found.end()).unwrap_or_default();
+            let headless = !word.begins && found.start().saturating_sub(start) < OPEN_START_BYTES_MIN;
+            if attached || headless || (word.exact && written.chars().any(char::is_lowercase)) {
                 continue;
             }
             match word.category {
@@ -169,8 +209,142 @@ impl SpecialCategories {
                 fact.score = fact.score.saturating_add(POINTER_POINTS);
             }
         }
+        widen(text, people, &mut facts);
         facts
     }
+}
+
+/// Most words that a phrase goes on to either side.
+const PHRASE_WORDS_MAX: usize = 6;
+
+/// Words that a phrase about somebody does not go over: who it is about, and what joins clauses.
+const CLAUSE_WORDS: &[&str] = &[
+    "dat",
+    "die",
+    "omdat",
+    "want",
+    "maar",
+    "of",
+    "als",
+    "dus",
+    "terwijl",
+    "waardoor",
+    "waarbij",
+    "wie",
+    "doordat",
+    "zodat",
+    "ik",
+    "hij",
+    "zij",
+    "ze",
+    "je",
+    "jij",
+    "u",
+    "wij",
+    "we",
+    "jullie",
+    "hem",
+    "ie",
+    "mw",
+    "dhr",
+    "mevr",
+    "mevrouw",
+    "meneer",
+    "heer",
+    "cl",
+    "cliënt",
+    "client",
+    "betrokkene",
+    "patiënt",
+    "verdachte",
+    "moeder",
+    "vader",
+    "zoon",
+    "dochter",
+    "man",
+    "vrouw",
+    "broer",
+    "zus",
+    "kind",
+    "oma",
+    "opa",
+    "ook",
+    "zegt",
+    "volgens",
+    "vertelt",
+    "geeft",
+    "nu",
+];
+
+/// Makes a finding of a fact the phrase that tells it: "heeft een zeldzame ziekte", not "ziekte" alone. What is nobody's stays
+/// as it is. Phrases that touch become one of the first's category.
+fn widen(text: &str, people: &[(usize, usize)], facts: &mut Vec<Fact>) {
+    let mut done: Vec<Fact> = Vec::with_capacity(facts.len());
+    for mut fact in facts.drain(..) {
+        if fact.score > WORD_POINTS {
+            let next = people.partition_point(|&(start, _)| start < fact.end);
+            let from =
+                next.checked_sub(1).and_then(|at| people.get(at)).map_or(0, |&(_, end)| end.min(fact.start));
+            let to = people.get(next).map_or(text.len(), |&(start, _)| start.max(fact.end));
+            let floor = done.last().map_or(0, |last| last.end.min(fact.start));
+            fact.start = phrase_start(text, from.max(floor), fact.start);
+            fact.end = phrase_end(text, fact.end, to);
+        }
+        match done.last_mut() {
+            Some(last) if last.end >= fact.start && last.score > WORD_POINTS && fact.score > WORD_POINTS => {
+                last.end = last.end.max(fact.end);
+                last.score = last.score.max(fact.score);
+            }
+            _ => done.push(fact),
+        }
+    }
+    *facts = done;
+}
+
+/// Whether a phrase may go over a word: one of the language, or a short number, and none that begins a clause.
+fn goes_over(word: &str) -> bool {
+    let letters = word.chars().all(|c| c.is_alphabetic() || c == '-' || c == '\'' || c == '’');
+    let number = word.len() <= 4 && word.chars().all(|c| c.is_ascii_digit() || c == ',');
+    let clause = CLAUSE_WORDS.iter().any(|clause| clause.eq_ignore_ascii_case(word));
+    !word.is_empty() && (letters || number) && !clause
+}
+
+fn phrase_start(text: &str, from: usize, start: usize) -> usize {
+    let mut at = start;
+    for _ in 0..PHRASE_WORDS_MAX {
+        let Some(before) = text.get(from..at).and_then(|before| before.strip_suffix(' ')) else { break };
+        let word = before.rsplit([' ', '\n', '\t']).next().unwrap_or_default();
+        // "en" joins what is said of one person to what is not.
+        if !goes_over(word) || word.eq_ignore_ascii_case("en") || word.starts_with(char::is_uppercase) {
+            break;
+        }
+        at = from.saturating_add(before.len()).saturating_sub(word.len());
+    }
+    at
+}
+
+fn phrase_end(text: &str, end: usize, to: usize) -> usize {
+    let mut at = end;
+    for _ in 0..PHRASE_WORDS_MAX {
+        let Some(after) = text.get(at..to).and_then(|after| after.strip_prefix(' ')) else { break };
+        let whole = after.find([' ', '\n', '\t']).and_then(|length| after.get(..length)).unwrap_or(after);
+        let word = whole.trim_end_matches(['.', ',', ';', ':', ')', '"', '!', '?']);
+        if !goes_over(word) || matches!(word, "en" | "En") {
+            break;
+        }
+        at = at.saturating_add(1).saturating_add(word.len());
+        if word.len() < whole.len() {
+            break;
+        }
+    }
+    at
+}
+
+/// The start of the word that `at` lies in.
+fn word_start(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    let more: usize = before.chars().rev().take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum();
+    at.saturating_sub(more)
 }
 
 /// The two people around a place, so that a long text takes no longer than its length.
@@ -204,19 +378,20 @@ mod tests {
 
     #[test]
     fn a_word_counts_with_a_person() {
-        assert_eq!(facts("Mevrouw Jansen heeft kanker."), [("kanker", Category::Health, 75)]);
+        assert_eq!(facts("Mevrouw Jansen heeft kanker."), [("heeft kanker", Category::Health, 75)]);
+        assert_eq!(facts("Mevrouw Jansen heeft huidkanker."), [("heeft huidkanker", Category::Health, 75)]);
         assert_eq!(facts("Kanker komt vaak voor."), [("Kanker", Category::Health, 25)]);
         let far = format!("Jansen belde.\n\n{}Zij is veroordeeld.", "De lucht is blauw. ".repeat(30));
-        assert_eq!(facts(&far), [("veroordeeld", Category::Criminal, 65)]);
+        assert_eq!(facts(&far), [("is veroordeeld", Category::Criminal, 65)]);
         let nobody = format!("Jansen belde.\n\n{}Er is een veroordeling.", "De lucht is blauw. ".repeat(30));
         assert_eq!(facts(&nobody), [("veroordeling", Category::Criminal, 25)]);
     }
 
     #[test]
     fn words_are_whole_and_capitals_count() {
-        assert_eq!(facts("Jansen heeft MS."), [("MS", Category::Health, 75)]);
+        assert_eq!(facts("Jansen heeft MS."), [("heeft MS", Category::Health, 75)]);
         assert_eq!(facts("Jansen wacht 20 ms."), []);
-        assert_eq!(facts("Jansen was gedetineerde."), [("gedetineerde", Category::Criminal, 75)]);
+        assert_eq!(facts("Jansen was gedetineerde."), [("was gedetineerde", Category::Criminal, 75)]);
         assert_eq!(facts("Jansen las een homogene tekst."), []);
     }
 }

@@ -8,9 +8,8 @@ use super::features::{TABLE_BITS, Word};
 
 /// Number of tags.
 pub(crate) const TAGS: usize = 8;
-/// Not part of a name.
-pub(crate) const OTHER: u8 = 0;
 /// Part of an organisation's name.
+#[cfg(feature = "train")]
 pub(crate) const ORGANISATION: u8 = 7;
 
 /// The first bytes of a model file: its name, and the version of features and layout.
@@ -38,27 +37,17 @@ pub(crate) struct Model {
     /// One row for each place in the table, in steps of `scale`.
     rows: Vec<[i8; TAGS]>,
     scale: f32,
-    /// `transitions[from][to]`.
-    transitions: [Scores; TAGS],
-    start: Scores,
-    /// Exponentials of both.
+    /// Exponentials of the weights of the first tag and of `[from][to]`.
     start_onward: (Scores, [Scores; TAGS]),
 }
-
-/// What a word outside of names has to make up for: a name that is missed costs more than a word too many. Half a unit found
-/// more of the names with fewer of the false ones than a model trained without plain text did.
-const OUTSIDE_COST: f32 = 0.5;
 
 /// What is computed for one segment; kept between segments so that memory is taken once.
 #[derive(Default)]
 pub(crate) struct Scratch {
     emissions: Vec<Scores>,
     forward: Vec<Scores>,
-    back: Vec<[u8; TAGS]>,
-    /// The best tag of each word.
-    pub(crate) tags: Vec<u8>,
-    /// The probability that each word is part of some name.
-    pub(crate) sure: Vec<f32>,
+    /// The probability of each tag of each word.
+    pub(crate) sure: Vec<Scores>,
 }
 
 impl Model {
@@ -82,20 +71,14 @@ impl Model {
         }
         let rows = rows.iter().map(|row| row.map(|byte| i8::from_le_bytes([byte]))).collect();
         let start_onward = (start.map(f32::exp), transitions.map(|row| row.map(f32::exp)));
-        Some(Self { rows, scale, transitions, start, start_onward })
+        Some(Self { rows, scale, start_onward })
     }
 
-    /// Finds the best tags of a segment, and how sure each is.
+    /// How probable each tag of each word of a segment is.
     pub(crate) fn tag(&self, words: &[Word], scratch: &mut Scratch) {
         scratch.emissions.clear();
         scratch.emissions.extend(words.iter().map(|word| self.emission(word)));
-        best(self, scratch);
-        scratch.sure.clear();
-        if scratch.tags.iter().any(|&tag| meaning(tag).is_some()) {
-            probabilities(&self.start_onward.0, &self.start_onward.1, scratch);
-        } else {
-            scratch.sure.resize(words.len(), 0.0);
-        }
+        probabilities(&self.start_onward.0, &self.start_onward.1, scratch);
     }
 
     fn emission(&self, word: &Word) -> Scores {
@@ -107,61 +90,12 @@ impl Model {
                 }
             }
         }
-        let mut scores = sums.map(|sum| sum as f32 * self.scale);
-        let [outside, ..] = &mut scores;
-        *outside -= OUTSIDE_COST;
-        scores
+        sums.map(|sum| sum as f32 * self.scale)
     }
 }
 
-/// The weights that inference needs, however they are kept.
-pub(crate) trait Weights {
-    fn start(&self) -> &Scores;
-    /// `[from][to]`
-    fn transitions(&self) -> &[Scores; TAGS];
-}
-
-impl Weights for Model {
-    fn start(&self) -> &Scores {
-        &self.start
-    }
-    fn transitions(&self) -> &[Scores; TAGS] {
-        &self.transitions
-    }
-}
-
-/// Viterbi: the tags with the highest sum.
-fn best(model: &impl Weights, scratch: &mut Scratch) {
-    let Scratch { emissions, back, tags, .. } = scratch;
-    back.clear();
-    tags.clear();
-    let Some((first, later)) = emissions.split_first() else { return };
-    let mut scores = sum(model.start(), first);
-    for emission in later {
-        let mut next = [f32::NEG_INFINITY; TAGS];
-        let mut came = [0_u8; TAGS];
-        for ((from, &score), row) in (0_u8..).zip(&scores).zip(model.transitions()) {
-            for ((best, by), &step) in next.iter_mut().zip(&mut came).zip(row) {
-                if score + step > *best {
-                    (*best, *by) = (score + step, from);
-                }
-            }
-        }
-        back.push(came);
-        scores = sum(&next, emission);
-    }
-    let highest = (0_u8..).zip(&scores).max_by(|(_, a), (_, b)| a.total_cmp(b));
-    let mut tag = highest.map_or(OTHER, |(tag, _)| tag);
-    tags.push(tag);
-    for came in back.iter().rev() {
-        tag = came.get(usize::from(tag)).copied().unwrap_or(OTHER);
-        tags.push(tag);
-    }
-    tags.reverse();
-}
-
-/// Forward–backward (Rabiner 1989), scaled so that the ways to each word and from it sum to one: the probability of each word
-/// not being outside of all names. `start` and `onward` are exponentials of the weights.
+/// Forward–backward (Rabiner 1989), scaled so that the ways to each word and from it sum to one: the probability of each tag of
+/// each word. `start` and `onward` are exponentials of the weights.
 fn probabilities(start: &Scores, onward: &[Scores; TAGS], scratch: &mut Scratch) {
     let Scratch { emissions, forward, sure, .. } = scratch;
     for emission in emissions.iter_mut() {
@@ -179,13 +113,11 @@ fn probabilities(start: &Scores, onward: &[Scores; TAGS], scratch: &mut Scratch)
         };
         forward.push(scaled(product(&ways, emission)));
     }
-    sure.resize(emissions.len(), 0.0);
+    sure.clear();
+    sure.resize(emissions.len(), [0.0; TAGS]);
     let mut backward = [1.0; TAGS];
     for ((sure, ahead), emission) in sure.iter_mut().zip(forward.iter()).zip(emissions.iter()).rev() {
-        let both = scaled(product(ahead, &backward));
-        let outside =
-            [OTHER, ORGANISATION].map(|tag| both.get(usize::from(tag)).copied().unwrap_or_default());
-        *sure = 1.0 - outside.iter().sum::<f32>().min(1.0);
+        *sure = scaled(product(ahead, &backward));
         let later = product(emission, &backward);
         backward = scaled(onward.map(|row| product(&row, &later).iter().sum()));
     }
@@ -218,47 +150,33 @@ pub(crate) fn sum(a: &Scores, b: &Scores) -> Scores {
 mod tests {
     use super::*;
 
-    /// A model of random weights, judged against every way there is.
-    struct Table([Scores; TAGS], Scores);
-
-    impl Weights for Table {
-        fn start(&self) -> &Scores {
-            &self.1
-        }
-        fn transitions(&self) -> &[Scores; TAGS] {
-            &self.0
-        }
-    }
-
     #[test]
-    fn the_best_way_and_the_probabilities_are_those_of_trying_all() {
+    fn the_probabilities_are_those_of_trying_all() {
         let mut state = 7_u64;
         let mut random = || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             ((state >> 40) as f32 / 16_777_216.0 - 0.5) * 4.0
         };
         let mut scores = || std::array::from_fn(|_| random());
-        let model = Table(std::array::from_fn(|_| scores()), scores());
+        let (onward, start): ([Scores; TAGS], Scores) = (std::array::from_fn(|_| scores()), scores());
         let emissions: Vec<Scores> = (0..4).map(|_| scores()).collect();
         let ways = (0..TAGS.pow(4)).map(|n| [n % 8, n / 8 % 8, n / 64 % 8, n / 512]);
         let score = |way: &[usize; 4]| {
-            let mut score = model.1[way[0]];
+            let mut score = start[way[0]];
             for i in 0..4 {
-                score += emissions[i][way[i]] + if i > 0 { model.0[way[i - 1]][way[i]] } else { 0.0 };
+                score += emissions[i][way[i]] + if i > 0 { onward[way[i - 1]][way[i]] } else { 0.0 };
             }
             score
         };
         let all: Vec<([usize; 4], f32)> = ways.map(|way| (way, score(&way))).collect();
         let total: f32 = all.iter().map(|(_, score)| score.exp()).sum();
-        let (wanted, _) = all.iter().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
         let mut scratch = Scratch { emissions, ..Scratch::default() };
-        best(&model, &mut scratch);
-        assert_eq!(scratch.tags, wanted.map(|tag| tag as u8));
-        probabilities(&model.1.map(f32::exp), &model.0.map(|row| row.map(f32::exp)), &mut scratch);
-        for i in 0..4 {
-            let named =
-                all.iter().filter(|(way, _)| way[i] != 0 && way[i] != 7).map(|(_, s)| s.exp()).sum::<f32>();
-            assert!((scratch.sure[i] - named / total).abs() < 1e-4);
+        probabilities(&start.map(f32::exp), &onward.map(|row| row.map(f32::exp)), &mut scratch);
+        for (i, sure) in scratch.sure.iter().enumerate() {
+            for (tag, sure) in sure.iter().enumerate() {
+                let through = all.iter().filter(|(way, _)| way[i] == tag).map(|(_, s)| s.exp()).sum::<f32>();
+                assert!((sure - through / total).abs() < 1e-4);
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the model sees of a word: itself, its parts, how it is written, the lists, and its neighbours. Each feature is a
 //! hash into the table of weights (Weinberger et al. 2009, feature hashing).
 
-use super::gazetteer::{Gazetteer, hash_lower, mix};
+use super::gazetteer::{COMMON, GIVEN, Gazetteer, PARTICLE, PLACE, SURNAME, TITLE, hash_lower, mix};
 use super::tokens::{Shape, Token};
 
 /// Bits of a feature's place in the table.
@@ -42,6 +42,24 @@ pub(crate) fn field_of_label(label: &str) -> u64 {
     }
     let rest = label.get(start..).unwrap_or_default();
     hash_lower(if rest.is_empty() { last } else { rest })
+}
+
+/// Whether a segment can hold a name: ordinary words alone cannot, but for those behind "mevrouw" and the like.
+pub(crate) fn can_name(text: &str, segment: &[Token], gazetteer: &Gazetteer) -> bool {
+    segment.iter().enumerate().any(|(at, token)| {
+        let word = text.get(token.start..token.end).unwrap_or_default();
+        let flags = || gazetteer.flags(word, hash_lower(word));
+        match token.shape {
+            // The first word has a capital whatever it is.
+            Shape::Capital if at == 0 => flags() & (COMMON | GIVEN | SURNAME | PLACE) != COMMON,
+            Shape::Capital | Shape::Upper | Shape::Mixed | Shape::Initials | Shape::Letter => true,
+            Shape::Lower => {
+                let flags = flags();
+                flags & (COMMON | PARTICLE) == 0 || flags & (TITLE | GIVEN) != 0
+            }
+            _ => false,
+        }
+    })
 }
 
 /// The features of each token of a segment.

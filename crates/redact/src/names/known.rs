@@ -15,6 +15,8 @@ const SURE: f32 = 0.6;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     words: HashSet<u64>,
+    /// Those that are no words of the language, so that they are names without a capital too.
+    uncommon: HashSet<u64>,
 }
 
 impl Known {
@@ -26,19 +28,28 @@ impl Known {
                 let word = name.get(token.start..token.end).unwrap_or_default();
                 let hash = gazetteer::hash_lower(word);
                 let flags = tagger.gazetteer.flags(word, hash);
-                let (small, common) = (flags & (PARTICLE | TITLE) != 0, flags & COMMON);
-                let named = is_name_word(token.shape) || token.shape == Shape::Lower && common == 0;
-                if named && word.chars().count() >= WORD_CHARS_MIN && !small {
+                let long = word.chars().count() >= WORD_CHARS_MIN;
+                if flags & (PARTICLE | TITLE) != 0 || !long || !is_word(token.shape) {
+                    continue;
+                }
+                if is_name_word(token.shape) {
                     self.words.insert(hash);
+                }
+                if flags & COMMON == 0 {
+                    self.uncommon.insert(hash);
                 }
             }
         }
     }
 
-    /// Known words outside of `spans`, written with a capital, or small where no dictionary has them; neighbours are one name.
-    pub(crate) fn find(&self, tagger: &Tagger, text: &str, spans: &[Span]) -> Vec<Span> {
+    fn has(&self, hash: u64, shape: Shape) -> bool {
+        self.uncommon.contains(&hash) || (is_name_word(shape) && self.words.contains(&hash))
+    }
+
+    /// Known words outside of `spans`, written with a capital or no other words; neighbours are one name.
+    pub(crate) fn find(&self, text: &str, spans: &[Span]) -> Vec<Span> {
         let mut found: Vec<Span> = Vec::new();
-        if self.words.is_empty() {
+        if self.words.is_empty() && self.uncommon.is_empty() {
             return found;
         }
         for token in tokens::segments(text, SEGMENT_TOKENS_MAX).flatten() {
@@ -46,12 +57,7 @@ impl Known {
             let inside =
                 spans.get(next).is_some_and(|span| span.start < token.end && span.label == Label::Person);
             let word = text.get(token.start..token.end).unwrap_or_default();
-            let hash = gazetteer::hash_lower(word);
-            if inside || !self.words.contains(&hash) {
-                continue;
-            }
-            let small = token.shape == Shape::Lower && tagger.gazetteer.flags(word, hash) & COMMON == 0;
-            if !small && !is_name_word(token.shape) {
+            if inside || !is_word(token.shape) || !self.has(gazetteer::hash_lower(word), token.shape) {
                 continue;
             }
             match found.last_mut() {
@@ -68,6 +74,10 @@ impl Known {
         }
         found
     }
+}
+
+fn is_word(shape: Shape) -> bool {
+    is_name_word(shape) || shape == Shape::Lower
 }
 
 fn is_name_word(shape: Shape) -> bool {

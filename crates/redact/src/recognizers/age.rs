@@ -26,7 +26,89 @@ const UNITS: &[(&str, bool)] = &[
     (" j.", false),
     (" maanden", false),
     (" mnd", false),
+    ("mnd", false),
+    (" mndn", false),
     (" weken", false),
+    (" dagen oud", true),
+    ("j", false),
+];
+
+/// Numbers in words that ages have, up to twenty.
+const NUMBER_WORDS: &[&str] = &[
+    "een",
+    "één",
+    "twee",
+    "drie",
+    "vier",
+    "vijf",
+    "zes",
+    "zeven",
+    "acht",
+    "negen",
+    "tien",
+    "elf",
+    "twaalf",
+    "dertien",
+    "veertien",
+    "vijftien",
+    "zestien",
+    "zeventien",
+    "achttien",
+    "negentien",
+    "twintig",
+    "anderhalf",
+];
+/// Units of an age in words; the second part says whether they make one by themselves.
+const WORD_UNITS: &[(&str, bool)] =
+    &[(" jaar", false), (" jarige", true), (" maanden", false), (" weken", false), (" dagen oud", true)];
+
+/// What makes a number behind it an age: somebody, and a form of "to be" or "to become".
+const BEING: &[&str] = &[
+    " is ",
+    " ben ",
+    " was ",
+    " wordt ",
+    " werd ",
+    " is nu ",
+    " ben nu ",
+    " is pas ",
+    " was toen ",
+    " is net ",
+    " nu ",
+];
+const WHO: &[&str] = &[
+    "ik",
+    "hij",
+    "zij",
+    "ze",
+    "die",
+    "moeder",
+    "vader",
+    "oma",
+    "opa",
+    "man",
+    "vrouw",
+    "zoon",
+    "dochter",
+    "broer",
+    "zus",
+    "oom",
+    "tante",
+    "kind",
+    "baby",
+    "cliënt",
+    "client",
+    "cl",
+    "mw",
+    "dhr",
+    "mevrouw",
+    "meneer",
+    "betrokkene",
+    "zusje",
+    "broertje",
+    "partner",
+    "en",
+    "ben",
 ];
 
 /// What follows a span of time that is no age.
@@ -67,6 +149,7 @@ const BEFORE: &[&str] = &[
 
 /// Ages near the names in `people`, which are ascending.
 pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Candidate)) {
+    in_words(scan, people, sink);
     for group in scan.groups() {
         scan.step();
         let years: Option<u32> = scan.slice(group.start, group.end).parse().ok();
@@ -98,27 +181,77 @@ pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn Fn
             }
             // `Jan (8)`
             None => {
-                let bracketed = before.ends_with('(') && rest.starts_with(')');
-                let follows = named_before.is_some_and(|name| scan.slice(name, group.start) == " (");
+                let apart = named_before.map_or("", |name| scan.slice(name, group.start));
+                let follows = (matches!(apart, " (" | " - ") && rest.starts_with([')', ',']))
+                    || (apart == ", " && rest.starts_with(", "));
+                let is_so = group.len() <= 2 && says_age(before, apart) && ends_there(rest);
                 let labelled = ["leeftijd: ", "leeftijd ", "age: "]
                     .iter()
                     .any(|label| ends_with(before.trim_end_matches([' ', '\t']), label.trim_end()));
-                ((bracketed && follows) || labelled)
+                (follows || labelled || (is_so && near(group.end)))
                     .then_some((group.end, "an age, behind a name or its label"))
             }
         };
         if let Some((end, what)) = found {
-            let canonical = Secret::new(scan.slice(group.start, group.end));
-            sink(Candidate {
-                kind: Kind::Age,
-                start: group.start,
-                end,
-                canonical,
-                reasons: vec![because(what, 65)],
-                judged: true,
-            });
+            sink(age(scan, group.start, end, what));
         }
     }
+}
+
+fn age(scan: &Scan<'_>, start: usize, end: usize, what: &'static str) -> Candidate {
+    let canonical = Secret::new(scan.slice(start, end));
+    Candidate { kind: Kind::Age, start, end, canonical, reasons: vec![because(what, 65)], judged: true }
+}
+
+/// `vijf maanden`, near somebody named.
+fn in_words(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Candidate)) {
+    if people.is_empty() {
+        return;
+    }
+    for (unit, sure) in WORD_UNITS {
+        for (at, _) in scan.text.match_indices(unit) {
+            scan.step();
+            let before = scan.text.get(..at).unwrap_or_default();
+            let Some(word) = before.rsplit(|c: char| !c.is_alphabetic()).next().filter(|word| word.len() > 2)
+            else {
+                continue;
+            };
+            let (start, end) = (at.saturating_sub(word.len()), at.saturating_add(unit.len()));
+            let (head, tail) =
+                (scan.text.get(..start).unwrap_or_default(), scan.text.get(end..).unwrap_or_default());
+            let said =
+                [" is ", " ben ", " was ", " wordt ", ": ", "("].iter().any(|word| ends_with(head, word));
+            let span = !said || SPANS.iter().any(|word| starts_with(tail, word));
+            let whole = !tail.chars().next().is_some_and(char::is_alphabetic);
+            let next = people.partition_point(|&(_, end)| end <= start);
+            let near = next
+                .checked_sub(1)
+                .and_then(|i| people.get(i))
+                .is_some_and(|&(_, name)| start.saturating_sub(name) <= NEAR_BYTES)
+                || people.get(next).is_some_and(|&(name, _)| name.saturating_sub(end) <= NEAR_BYTES);
+            let number = NUMBER_WORDS.iter().any(|number| number.eq_ignore_ascii_case(word));
+            if number && near && whole && (*sure || !span) {
+                sink(age(scan, start, end, "an age in words, with somebody named"));
+            }
+        }
+    }
+}
+
+/// Whether what stands before a number says that somebody is so old; `apart` is what stands between the last name and it.
+fn says_age(before: &str, apart: &str) -> bool {
+    let Some(verb) = BEING.iter().find(|verb| ends_with(before, verb)) else { return false };
+    let head = before.get(..before.len().saturating_sub(verb.len())).unwrap_or_default();
+    let who = head.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    apart == *verb || WHO.iter().any(|word| word.eq_ignore_ascii_case(who))
+}
+
+/// Whether nothing is counted by the number before.
+fn ends_there(rest: &str) -> bool {
+    let clause = rest.starts_with(['.', ',', ';', '!', '?', '\n', ')'])
+        && !rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
+    rest.is_empty()
+        || clause
+        || [" en ", " maar ", " , ", " . ", ", "].iter().any(|word| rest.starts_with(word))
 }
 
 fn starts_with(text: &str, word: &str) -> bool {

@@ -35,13 +35,7 @@ impl Names {
 
     /// Takes up the names in a text, for the other texts of a request.
     pub(crate) fn learn(&self, text: &str, known: &mut Known) {
-        known.learn(&self.tagger, text, &self.spans(text, None));
-    }
-
-    fn spans(&self, text: &str, label: Option<&str>) -> Vec<Span> {
-        let mut spans = self.tagger.find(text, label);
-        spans.retain(|span| span.confidence >= least(text, span));
-        spans
+        known.learn(&self.tagger, text, &self.tagger.find(text, None));
     }
 }
 
@@ -67,11 +61,11 @@ impl Recognizer for Names {
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let Some(elsewhere) = scan.names else { return };
-        let spans = self.spans(scan.text, scan.label);
+        let spans = self.tagger.find(scan.text, scan.label);
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
-        for span in known.find(&self.tagger, scan.text, &spans) {
+        for span in known.find(scan.text, &spans) {
             sink(name(scan, &span));
         }
         // A person who was taken out before is somebody still.
@@ -90,12 +84,6 @@ impl Recognizer for Names {
             sink(special(scan, &fact));
         }
     }
-}
-
-/// How sure the model has to be. What nobody wrote with a capital is seldom a name.
-fn least(text: &str, span: &Span) -> f32 {
-    let written = text.get(span.start..span.end).unwrap_or_default();
-    if written.chars().any(char::is_uppercase) { 0.35 } else { 0.7 }
 }
 
 fn name(scan: &Scan<'_>, span: &Span) -> Candidate {

@@ -99,7 +99,7 @@ pub fn train(sentences: &[Sentence], epochs: u32, seed: u64, mut told: impl FnMu
     let mut random = Random::new(seed);
     let mut optimiser = optimise::Optimiser::new();
     for epoch in 0..epochs {
-        let gazetteer = Gazetteer::without(|| random.chance(0.25));
+        let gazetteer = Gazetteer::without(|| random.chance(0.35));
         let mut tagged = look(sentences, &gazetteer);
         for at in (1..tagged.len()).rev() {
             tagged.swap(at, random.below(at + 1));

@@ -1,7 +1,7 @@
 //! Gradient steps.
 
 use super::Tagged;
-use crate::names::crf::{MAGIC, ROWS, Scores, TAGS, Weights, sum};
+use crate::names::crf::{MAGIC, ROWS, Scores, TAGS, sum};
 use crate::names::features::Word;
 
 const STEP: f32 = 0.08;
@@ -16,15 +16,6 @@ pub(super) struct Optimiser {
     transition_squares: [Scores; TAGS],
     start: Scores,
     start_squares: Scores,
-}
-
-impl Weights for Optimiser {
-    fn start(&self) -> &Scores {
-        &self.start
-    }
-    fn transitions(&self) -> &[Scores; TAGS] {
-        &self.transitions
-    }
 }
 
 fn step(weights: &mut Scores, squares: &mut Scores, gradient: &Scores) {
@@ -129,16 +120,16 @@ impl Optimiser {
 }
 
 /// Log-sums of all ways to each word and tag.
-fn forward_pass(model: &impl Weights, emissions: &[Scores], forward: &mut Vec<Scores>) {
+fn forward_pass(model: &Optimiser, emissions: &[Scores], forward: &mut Vec<Scores>) {
     forward.clear();
     let Some((first, later)) = emissions.split_first() else { return };
-    let mut scores = sum(model.start(), first);
+    let mut scores = sum(&model.start, first);
     forward.push(scores);
     for emission in later {
         let mut next = [0.0; TAGS];
         for (to, slot) in next.iter_mut().enumerate() {
             let mut ways = [0.0; TAGS];
-            for ((way, score), row) in ways.iter_mut().zip(&scores).zip(model.transitions()) {
+            for ((way, score), row) in ways.iter_mut().zip(&scores).zip(&model.transitions) {
                 *way = score + row.get(to).copied().unwrap_or_default();
             }
             *slot = log_sum(&ways);
@@ -149,10 +140,10 @@ fn forward_pass(model: &impl Weights, emissions: &[Scores], forward: &mut Vec<Sc
 }
 
 /// Log-sums of all ways on from the word before, given those on from this one.
-fn step_back(model: &impl Weights, emission: &Scores, backward: &Scores) -> Scores {
+fn step_back(model: &Optimiser, emission: &Scores, backward: &Scores) -> Scores {
     let onward = sum(emission, backward);
     let mut before = [0.0; TAGS];
-    for (slot, row) in before.iter_mut().zip(model.transitions()) {
+    for (slot, row) in before.iter_mut().zip(&model.transitions) {
         *slot = log_sum(&sum(row, &onward));
     }
     before

@@ -47,8 +47,8 @@ impl<'a> Synthesis<'a> {
             return Sentence { text, spans, label: key.map(|&key| key.to_owned()) };
         }
         match self.random.below(100) {
-            0..9 => recase(&mut sentence, |c| c.to_lowercase().collect()),
-            9..12 => recase(&mut sentence, |c| c.to_uppercase().collect()),
+            0..13 => recase(&mut sentence, |c| c.to_lowercase().collect()),
+            13..16 => recase(&mut sentence, |c| c.to_uppercase().collect()),
             _ => {}
         }
         sentence
@@ -122,7 +122,13 @@ impl<'a> Synthesis<'a> {
             ),
             _ => (self.number(), None),
         };
-        let text = if small { text.to_lowercase() } else { text };
+        let person = gold == Some(Gold::Name(Label::Person));
+        let text = match self.random.below(100) {
+            _ if small => text.to_lowercase(),
+            0..5 if person => text.to_lowercase(),
+            5..9 if person => text.to_uppercase(),
+            _ => text,
+        };
         let start = sentence.text.len();
         sentence.text.push_str(&text);
         if let Some(gold) = gold {
@@ -242,7 +248,23 @@ impl<'a> Synthesis<'a> {
     }
 
     fn organisation(&mut self) -> String {
-        match self.random.below(10) {
+        match self.random.below(13) {
+            // What is named after a thing, or after somebody long dead.
+            10 => {
+                let kind = self.word("facility");
+                let name = self.word("word");
+                let article = self.one(&["De", "De", "Het", "'t", "De Oude", "De Nieuwe"]);
+                format!("{kind} {article} {}", capitalised(name))
+            }
+            11 => {
+                let lead = self.one(&["", "", "Prins ", "Koningin ", "Sint ", "Dr. "]);
+                format!("{lead}{}{}", self.bare_surname(), self.word("building-end"))
+            }
+            12 => {
+                let (kind, name) = (self.word("facility"), self.word("all-surnames"));
+                let name = if self.random.chance(0.5) { format!("de {name}") } else { name.to_owned() };
+                format!("{kind} {name}")
+            }
             0 => format!("gemeente {}", self.place()),
             1 => format!(
                 "{} {}",
@@ -352,6 +374,12 @@ impl<'a> Synthesis<'a> {
 fn choice(text: &str) -> Option<(Vec<&str>, &str)> {
     let (inner, rest) = text.strip_prefix('[')?.split_once(']')?;
     inner.contains('|').then(|| (inner.split('|').collect(), rest))
+}
+
+/// With a capital.
+fn capitalised(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect()
 }
 
 /// Changes the case of a text and moves its spans along.
