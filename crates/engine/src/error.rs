@@ -24,13 +24,13 @@ pub enum Error {
     /// The file carries no value of the right type under a key the architecture needs.
     #[error("metadata key `{key}` is missing or not of the expected type")]
     MissingMetadata {
-        /// The GGUF key.
+        /// The key, in GGUF metadata or in `config.json`.
         key: String,
     },
     /// A metadata value is out of range or contradicts another.
     #[error("metadata key `{key}`: {reason}")]
     BadMetadata {
-        /// The GGUF key.
+        /// The key, in GGUF metadata or in `config.json`.
         key: String,
         /// What is wrong with it.
         reason: String,
@@ -80,6 +80,14 @@ pub enum Error {
     InvalidToken {
         /// How many ids there are.
         vocab_len: usize,
+    },
+    /// An encoder was given no tokens, or more than it has positions for.
+    #[error("a window of {tokens} tokens; from 1 to {tokens_max} fit")]
+    Window {
+        /// Tokens given.
+        tokens: usize,
+        /// Tokens there are positions for.
+        tokens_max: usize,
     },
     /// A device operation failed.
     #[error("the device failed: {0}")]

@@ -3,6 +3,7 @@
 
 mod block_manager;
 mod draft;
+mod encoder;
 mod engine;
 #[cfg(test)]
 mod engine_tests;
@@ -23,6 +24,7 @@ mod step;
 mod stream;
 mod tensors;
 
+pub use encoder::{Encoder, TokenClassifier};
 pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
 pub use error::{Error, SubmitError};
 pub use kernels::KvType;

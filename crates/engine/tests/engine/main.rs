@@ -10,6 +10,7 @@
 )]
 
 mod devices;
+mod encoder;
 mod families;
 mod golden;
 mod invariance;
