@@ -63,6 +63,11 @@ impl Columns {
         Self { tables }
     }
 
+    /// Whether writing `text` somewhere else, or nothing there, can make or unmake a table.
+    pub(crate) fn shapes(text: &str) -> bool {
+        text.bytes().any(|b| b == b'\n' || DELIMITERS.contains(&b))
+    }
+
     /// The table that the byte `at` lies in, its head too: where that begins and ends, and whether `at` is in the head.
     pub(crate) fn around(&self, at: usize) -> Option<(usize, usize, bool)> {
         let after = self.tables.partition_point(|table| table.head <= at);

@@ -1,12 +1,13 @@
 //! From text to scored candidates, and from candidates to what is cut.
 
+use crate::columns::Columns;
 use crate::context;
 use crate::cues::Cues;
 use crate::finding::Reason;
 use crate::names::Known;
 use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
-use crate::view::View;
+use crate::view::{Edit, View};
 use crate::window::{self, Window};
 use crate::{Action, Error, Kind, Profile, deep, encoded};
 
@@ -202,13 +203,16 @@ impl Detector {
         Ok(())
     }
 
-    /// What is read again with changes made. A name is judged by its sentence, so all of the text where names are looked for.
+    /// What is read again with changes made: all of the text where names are looked for, as a name is judged by its sentence, and
+    /// where a change makes or unmakes a column.
     fn windows(scan: &Scan<'_>) -> Vec<Window> {
         let edits = deep::edits(scan);
         if edits.is_empty() {
             return Vec::new();
         }
-        if scan.names.is_some() {
+        let shapes =
+            |edit: &Edit| Columns::shapes(&edit.with) || Columns::shapes(scan.slice(edit.start, edit.end));
+        if scan.names.is_some() || edits.iter().any(shapes) {
             return vec![Window::whole(scan.text, edits)];
         }
         window::windows(scan, edits)

@@ -68,8 +68,8 @@ async fn special_categories_are_refused_stripped_or_let_through() {
     assert_eq!(leaf.special_categories.iter().map(|c| c.as_str()).collect::<Vec<_>>(), ["health"]);
 
     for (use_case, given, shown) in [
-        ("strips", "Mevrouw ⟦PERSOON_1⟧ heeft ⟦GEZONDHEID⟧.", "⟦GEZONDHEID⟧"),
-        ("allows", "Mevrouw ⟦PERSOON_1⟧ heeft kanker.", "diabetes"),
+        ("strips", "Mevrouw ⟦PERSOON_1⟧ ⟦GEZONDHEID⟧.", "⟦GEZONDHEID⟧"),
+        ("allows", "Mevrouw ⟦PERSOON_1⟧ heeft kanker.", "heeft diabetes"),
     ] {
         let mut request = chat(HEALTH);
         request.params.max_tokens = None;
@@ -77,7 +77,7 @@ async fn special_categories_are_refused_stripped_or_let_through() {
         let all = collect(answer).await;
         let prompt = house.tokenizer.decode(&house.generator.requests().pop().unwrap().prompt);
         assert!(prompt.contains(given), "{use_case}: {prompt}");
-        assert!(all.texts[0].ends_with(&format!("Mevrouw ⟦PERSOON⟧ heeft {shown}.")), "{}", all.texts[0]);
+        assert!(all.texts[0].ends_with(&format!("Mevrouw ⟦PERSOON⟧ {shown}.")), "{}", all.texts[0]);
         let intent = house.intents().pop().unwrap().request;
         assert_eq!(intent.decision.special_categories.len(), 1, "the record says so either way");
         assert_eq!(intent.redaction.unwrap().counts.iter().map(|(_, n)| n).sum::<u32>(), 2);
@@ -90,7 +90,7 @@ async fn special_categories_are_refused_stripped_or_let_through() {
         request
     });
     let all = collect(answer.await.unwrap()).await;
-    assert!(all.texts[0].ends_with("Mevrouw ⟦PERSOON⟧ heeft ⟦GEZONDHEID⟧."), "{}", all.texts[0]);
+    assert!(all.texts[0].ends_with("Mevrouw ⟦PERSOON⟧ ⟦GEZONDHEID⟧."), "{}", all.texts[0]);
     house.stop_and_verify().await;
 }
 

@@ -199,7 +199,10 @@ pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn Fn
 }
 
 fn age(scan: &Scan<'_>, start: usize, end: usize, what: &'static str) -> Candidate {
-    let canonical = Secret::new(scan.slice(start, end));
+    // The number, so that an age is the same with its unit and without; in words where it has no digits.
+    let written = scan.slice(start, end);
+    let digits = written.bytes().take_while(u8::is_ascii_digit).count();
+    let canonical = Secret::new(written.get(..digits).filter(|number| !number.is_empty()).unwrap_or(written));
     Candidate { kind: Kind::Age, start, end, canonical, reasons: vec![because(what, 65)], judged: true }
 }
 

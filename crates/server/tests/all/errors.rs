@@ -65,7 +65,12 @@ async fn every_class_of_error() {
     .await;
     tell("a closed log", &site.chat(&chat("Dag.")).await);
     tell("not ready", &site.get("/readyz").await);
-    insta::assert_snapshot!(shown);
+    // Whether the journal or a tile of what came before is the first to fail is a matter of time.
+    let first = |line: &str| match (line.split_once("cannot "), line.rsplit_once(": no storage space")) {
+        (Some((before, _)), Some((_, after))) => format!("{before}cannot WRITE: no storage space{after}\n"),
+        _ => format!("{line}\n"),
+    };
+    insta::assert_snapshot!(shown.lines().map(first).collect::<String>());
 }
 
 #[tokio::test]
