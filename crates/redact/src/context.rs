@@ -145,8 +145,9 @@ impl Around<'_> {
             .iter()
             .copied()
             .filter(|h| {
-                h.start as usize >= self.end
-                    && cues.word(*h).is_some_and(|w| w.positive.has(kind) || w.negative.has(kind))
+                let said =
+                    |w: &Word| w.positive.has(kind) || (w.negative.has(kind) && !self.sentence_ends(h));
+                h.start as usize >= self.end && cues.word(*h).is_some_and(said)
             })
             .collect();
         after.sort_by_key(|h| h.start);
@@ -155,6 +156,13 @@ impl Around<'_> {
             Some(word) => (signed(word, kind, AFTER_POINTS), Some((word, "after")), false),
             None => (0, None, false),
         }
+    }
+
+    /// Whether another sentence or line begins between the candidate and a cue after it: what that one is about takes nothing from
+    /// this number.
+    fn sentence_ends(&self, hit: &Hit) -> bool {
+        let between = self.spoken.text.get(self.end..hit.start as usize).unwrap_or_default();
+        between.contains('\n') || [". ", "! ", "? ", "; "].iter().any(|stop| between.contains(stop))
     }
 
     /// Whether a cue after the candidate is the label of a number that follows it: `12345678 en KvK: 87654321`.
@@ -263,6 +271,8 @@ mod tests {
         assert_eq!(points("clientBsn #", None), 40);
         assert_eq!(points("# is mijn bsn", None), 30);
         assert_eq!(points("€ #", None), -40);
+        assert_eq!(points("# is mijn ordernummer", None), -30);
+        assert_eq!(points("#. Mijn order is weg", None), 0, "that is another sentence");
         assert_eq!(points("#", Some("bsn")), 40);
         assert_eq!(points("#", Some("bsnNummer")), 40);
         assert_eq!(points(&format!("BSN {} #", "x ".repeat(20)), None), 0);
