@@ -184,26 +184,7 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
             ),
             data_class(case.max_data_class, language)
         ),
-        match case.special_category_action {
-            SpecialCategoryAction::Refuse => say(
-                language,
-                "A request in which a special category of personal data is recognised is refused.",
-                "Een verzoek waarin een bijzonder persoonsgegeven wordt herkend, wordt geweigerd.",
-            ),
-            SpecialCategoryAction::Strip => say(
-                language,
-                "A special category of personal data that is recognised in a request is masked before the model gets \
-                 the text.",
-                "Een bijzonder persoonsgegeven dat in een verzoek wordt herkend, wordt gemaskeerd voordat het model de \
-                 tekst krijgt.",
-            ),
-            SpecialCategoryAction::Allow => say(
-                language,
-                "Special categories of personal data are authorised in this use case.",
-                "Bijzondere persoonsgegevens zijn in deze toepassing toegestaan.",
-            ),
-        }
-        .to_owned(),
+        special(case.special_category_action, language).to_owned(),
     ];
     said.push(format!(
         "{} {}, {}, {}.",
@@ -243,6 +224,29 @@ pub(crate) fn safeguards(subject: &Subject<'_>, language: Language) -> Vec<Strin
         said.push(format!("{intro} {}.", check(*asked, language)));
     }
     said
+}
+
+/// What happens to special categories of personal data.
+fn special(action: SpecialCategoryAction, language: Language) -> &'static str {
+    match action {
+        SpecialCategoryAction::Refuse => say(
+            language,
+            "A request in which a special category of personal data is recognised is refused.",
+            "Een verzoek waarin een bijzonder persoonsgegeven wordt herkend, wordt geweigerd.",
+        ),
+        SpecialCategoryAction::Strip => say(
+            language,
+            "A special category of personal data that is recognised in a request is masked before the model gets \
+             the text.",
+            "Een bijzonder persoonsgegeven dat in een verzoek wordt herkend, wordt gemaskeerd voordat het model de \
+             tekst krijgt.",
+        ),
+        SpecialCategoryAction::Allow => say(
+            language,
+            "Special categories of personal data are authorised in this use case.",
+            "Bijzondere persoonsgegevens zijn in deze toepassing toegestaan.",
+        ),
+    }
 }
 
 /// What is asked of users before they may use it.
