@@ -114,8 +114,14 @@ impl Tagger {
                 close(&mut open, spans);
                 continue;
             };
+            // Initials are no name of their own before a surname.
+            let initials = |span: &Span| {
+                label == Label::Person
+                    && text.get(span.start..span.end).is_some_and(|name| name.ends_with('.'))
+                    && text.get(span.end..token.start) == Some(" ")
+            };
             match &mut open {
-                Some((span, words)) if span.label == label && !begins => {
+                Some((span, words)) if span.label == label && (!begins || initials(span)) => {
                     span.end = token.end;
                     span.confidence = span.confidence.max(named);
                     *words = words.saturating_add(1);

@@ -139,6 +139,7 @@ mod tests {
         let kinds: Vec<Kind> = found.iter().map(|(kind, _)| *kind).collect();
         assert_eq!(kinds, [Kind::Person, Kind::Place, Kind::Health]);
         assert_eq!(found[0].1, "Willemijn de Vries-Bakker");
+        assert_eq!(all_found("Mevrouw F. de Vries heeft gebeld.")[0].1, "F. de Vries");
     }
 
     #[test]
