@@ -1,6 +1,6 @@
 //! The policy in force: a set and the redactors that its records name, replaced whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -37,8 +37,11 @@ impl ActivePolicy {
         match bare {
             None => {
                 let masking = set.use_cases().filter(|case| masks_special(case));
+                // Many use cases share a profile.
+                let masking: BTreeSet<&str> = masking.map(|case| case.redaction_profile.as_str()).collect();
                 let stripping = masking
-                    .filter_map(|case| redactors.get_key_value(&case.redaction_profile))
+                    .into_iter()
+                    .filter_map(|id| redactors.get_key_value(id))
                     .map(|(id, redactor)| (id.clone(), Arc::new(redactor.stripping_special())))
                     .collect();
                 Ok(Self { set, identity, redactors, stripping })

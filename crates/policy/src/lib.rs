@@ -40,7 +40,7 @@ pub use error::{Error, Place};
 pub use evaluation::{
     Decimal, DecimalError, Demand, EngineRef, Evaluated, EvaluatedModel, EvaluationFault, Evaluations,
     GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report as EvaluationReport, ReportFile,
-    SignedReport, SuiteKind, SuiteRef, Threshold, Tool, evaluator, thresholds,
+    SignedReport, SuiteKind, SuiteRef, Threshold, Tool, evaluator, is_sha256, thresholds,
 };
 pub use files::{EMBEDDED, IDENTITY_PATH, PolicyFiles, SCHEMA_PATH};
 pub use guidance::Guidance;

@@ -13,7 +13,7 @@ use toml::value::Datetime;
 use crate::Error;
 use crate::accountability::Accountability;
 use crate::error::{Place, line_at, toml_error};
-use crate::evaluation::{DEMANDS_MAX, Demand, DemandRecord};
+use crate::evaluation::{DEMANDS_MAX, Demand, DemandRecord, is_sha256};
 use crate::supplier::Operator;
 use crate::use_case::{
     Assessment, DataClass, Evidence, Exemption, InformedUsers, Kind, Limits, Share, SpecialCategoryAction,
@@ -302,8 +302,7 @@ impl Source<'_> {
 
     fn sha256(&self, key: &str, value: &Spanned<String>) -> Result<String, Error> {
         let hex = value.get_ref();
-        let fits = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !fits {
+        if !is_sha256(hex) {
             return Err(self.wrong(key, value, "is not a SHA-256: 64 lowercase hexadecimal digits"));
         }
         Ok(hex.clone())

@@ -31,10 +31,8 @@ pub(crate) struct Lists {
 impl Lists {
     /// What is wrong with them, with a text of the profile to find the line by.
     pub(crate) fn fault(&self) -> Option<(&str, String)> {
-        let by_kind = self.kinds.iter().flat_map(|(key, list)| list.iter().map(|value| (Some(key.0), value)));
-        let any = self.values.iter().map(|value| (None, value));
         let mut number = 0_usize;
-        for (kind, value) in any.chain(by_kind) {
+        for (kind, value) in self.entries() {
             number = number.saturating_add(1);
             let letters = value.chars().filter(|c| c.is_alphanumeric()).count();
             if value.chars().count() > VALUE_CHARS_MAX || letters < 2 {
@@ -55,6 +53,12 @@ impl Lists {
         self.domains.iter().find(wrong).map(|domain| {
             (domain.as_str(), "allow.domains: write a domain as in example.org, without @ or *".to_owned())
         })
+    }
+
+    /// Every value, with the kind that it is listed for.
+    fn entries(&self) -> impl Iterator<Item = (Option<Kind>, &String)> {
+        let by_kind = self.kinds.iter().flat_map(|(key, list)| list.iter().map(|value| (Some(key.0), value)));
+        self.values.iter().map(|value| (None, value)).chain(by_kind)
     }
 
     /// One line per value, for the digest.
@@ -80,12 +84,8 @@ impl Allowed {
     /// Folds the values as texts are folded, and has the recognizers say what they are in their own form: a telephone number
     /// matches in each of its spellings.
     pub(crate) fn new(lists: &Lists, detector: &Detector) -> Result<Self, Error> {
-        let by_kind =
-            lists.kinds.iter().flat_map(|(key, list)| list.iter().map(|value| (Some(key.0), value)));
-        let all: Vec<(Option<Kind>, &String)> =
-            lists.values.iter().map(|value| (None, value)).chain(by_kind).collect();
         let (mut patterns, mut listed, mut canonical) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (kind, value) in all {
+        for (kind, value) in lists.entries() {
             patterns.push(Plain::of(View::new(value)?.text()).text.to_string());
             listed.push((kind, words(value) > 1));
             for found in detector.detect(value, None, 1000, Depth::Piece)? {

@@ -6,7 +6,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, verbatim};
 use crate::redactor::{Work, grow};
 
 /// Rewrites the fields of `text`. The first row is read as any other; what it says of a column counts as a word before each field of
@@ -95,10 +95,7 @@ impl Walk<'_, '_, '_> {
         }
         self.at = end.saturating_add(usize::from(!ended));
         let pointer = || format!("/{row}/{column}");
-        // Where nothing in it is doubled, a place in the value is a place in the text.
-        let quotes = usize::from(raw.starts_with('"'));
-        let verbatim = raw.get(quotes..quotes.saturating_add(value.len())) == Some(value.as_str());
-        let text_at = verbatim.then(|| start.saturating_add(quotes));
+        let text_at = verbatim(raw, &value, start);
         let leaf = Leaf { label: head, start, end, text_at, pointer: &pointer };
         let new = self.work.text(self.index, &value, Some(&leaf))?;
         if *new == *value {

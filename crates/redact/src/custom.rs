@@ -10,7 +10,7 @@ use regex_automata::{Input, meta::Regex, util::syntax};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use crate::checks::{luhn, mod_11_10, mod_97};
+use crate::checks::{dutch, luhn, mod_11_10, mod_97};
 use crate::context::{back, forward};
 use crate::cues::Cues;
 use crate::finding::Reason;
@@ -54,24 +54,14 @@ impl Check {
         match self {
             Self::None => true,
             Self::Luhn => luhn(&digits()),
-            Self::Mod11 => mod_11(&digits()),
+            Self::Mod11 => {
+                let digits = digits();
+                digits.len() > 1 && dutch::eleven(&digits) == Some(0)
+            }
             Self::Mod1110 => mod_11_10(&digits()),
             Self::Mod97 => mod_97(compact(value).as_str().bytes()) == Some(1),
         }
     }
-}
-
-fn mod_11(digits: &str) -> bool {
-    let mut sum = 0_i64;
-    for (weight, digit) in (1_i64..).zip(digits.bytes().rev()) {
-        let digit = i64::from(digit.saturating_sub(b'0'));
-        sum = sum.saturating_add(if weight == 1 {
-            digit.saturating_neg()
-        } else {
-            weight.saturating_mul(digit)
-        });
-    }
-    digits.len() > 1 && digits.bytes().any(|b| b != b'0') && sum % 11 == 0
 }
 
 /// `[[custom]]`, as written.

@@ -4,7 +4,7 @@ use crate::columns::Columns;
 use crate::context;
 use crate::cues::Cues;
 use crate::finding::Reason;
-use crate::names::Known;
+use crate::names::{Known, Span};
 use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::{Edit, View};
@@ -36,6 +36,8 @@ pub(crate) enum Depth<'k> {
     Whole {
         /// Where names are looked for, those that other texts of the request have.
         names: Option<&'k Known>,
+        /// What [`Detector::learn`] gave of this text, if it read it.
+        told: Option<&'k [Span]>,
     },
 }
 
@@ -74,14 +76,13 @@ impl Detector {
         self.recognizers.iter().map(AsRef::as_ref).chain(self.names.map(|names| names as &dyn Recognizer))
     }
 
-    /// Takes up the names in a text, for the other texts of a request.
+    /// Takes up the names in a text, for the other texts of a request, and gives them, for when this text is read.
     ///
     /// # Errors
     /// As [`Detector::detect`].
-    pub(crate) fn learn(&self, text: &str, known: &mut Known) -> Result<(), Error> {
+    pub(crate) fn learn(&self, text: &str, known: &mut Known) -> Result<Vec<Span>, Error> {
         let view = View::new(text)?;
-        self.names.ok_or(Error::Internal("names"))?.learn(view.text(), known);
-        Ok(())
+        Ok(self.names.ok_or(Error::Internal("names"))?.learn(view.text(), known))
     }
 
     /// The names in a sentence of a stream, and what is said of people; `text` has what stands before it too, and
@@ -135,8 +136,11 @@ impl Detector {
         depth: Depth<'_>,
     ) -> Result<Vec<Scored>, Error> {
         let view = View::new(text)?;
-        let known = if let Depth::Whole { names } = depth { names } else { None };
-        let scan = Scan { names: known, ..Scan::new(view.text(), self.cues, label) };
+        let (names, told) = match depth {
+            Depth::Whole { names, told } => (names, told),
+            Depth::Piece => (None, None),
+        };
+        let scan = Scan { names, told, ..Scan::new(view.text(), self.cues, label) };
         let scan = if matches!(depth, Depth::Whole { .. }) { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit, identified: false };
         self.read(&scan, &mut gathering, &|start, end| {

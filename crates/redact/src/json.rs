@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::leaf::Leaf;
+use crate::leaf::{Leaf, verbatim};
 use crate::redactor::{Work, grow};
 
 /// Deepest nesting of a JSON input.
@@ -127,10 +127,7 @@ impl Walk<'_, '_, '_> {
             return self.work.fixed(self.index, text, place.label(), &pointer);
         }
         let (start, end) = self.range_of(raw)?;
-        // Without escapes, a place in the string is a place in the text.
-        let quotes = usize::from(raw.starts_with('"'));
-        let verbatim = raw.get(quotes..quotes.saturating_add(text.len())) == Some(text);
-        let text_at = verbatim.then(|| start.saturating_add(quotes));
+        let text_at = verbatim(raw, text, start);
         let leaf = Leaf { label: place.label(), start, end, text_at, pointer: &pointer };
         let new = self.work.text(self.index, text, Some(&leaf))?;
         if *new == *text {

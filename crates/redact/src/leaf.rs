@@ -13,6 +13,14 @@ pub(crate) struct Leaf<'a> {
     pub(crate) pointer: &'a dyn Fn() -> String,
 }
 
+/// Where the text of a leaf stands in the input, whose raw bytes begin at `start`: where nothing in it is escaped or doubled, a
+/// place in the text is one in the input.
+pub(crate) fn verbatim(raw: &str, text: &str, start: usize) -> Option<usize> {
+    let quotes = usize::from(raw.starts_with('"'));
+    let same = raw.get(quotes..quotes.saturating_add(text.len())) == Some(text);
+    same.then(|| start.saturating_add(quotes))
+}
+
 /// A place of a leaf's text as one of the input: exact where the text stands there as it is, else the whole leaf.
 pub(crate) fn within(place: Option<&Leaf<'_>>, start: usize, end: usize) -> (usize, usize) {
     match place {

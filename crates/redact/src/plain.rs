@@ -125,8 +125,8 @@ proptest! {
     #[test]
     fn reading_near_changes_is_reading_all(text in text()) {
         let detector = Detector::new(&crate::Profile::default()).unwrap();
-        let near = detected(&detector, &text, Depth::Whole { names: None });
-        let all = detected(&detector, &text, Depth::Whole { names: Some(&Known::default()) });
+        let near = detected(&detector, &text, Depth::Whole { names: None, told: None });
+        let all = detected(&detector, &text, Depth::Whole { names: Some(&Known::default()), told: None });
         prop_assert_eq!(near, all);
     }
 

@@ -1,7 +1,7 @@
 //! One request's texts in, stripped texts and a vault out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::allow::Allowed;
 use crate::detect::{self, Cut, Depth, Detector, Plan};
 use crate::leaf::{Leaf, within};
-use crate::names::Known;
+use crate::names::{Known, Span};
 use crate::seams::{Pieces, Turn};
 use crate::vault::VaultBuilder;
 use crate::{
@@ -83,7 +83,7 @@ impl Redactor {
         digest.update(profile.canonical());
         if profile.names() {
             // Trained anew or with other lists, the same text may give something else.
-            names_data().iter().for_each(|file| digest.update(Sha256::digest(file)));
+            NAMES_DATA.iter().for_each(|sha256| digest.update(sha256));
         }
         Self { detector, profile: Arc::new(profile), allowed, digest: digest.finalize().into() }
     }
@@ -257,17 +257,18 @@ impl Redactor {
     }
 }
 
-/// What the recognizer of names goes by.
-const fn names_data() -> [&'static [u8]; 6] {
-    [
+/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
+static NAMES_DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
+    let files: [&[u8]; 6] = [
         include_bytes!("../data/names.model"),
         include_bytes!("../data/given-names.txt"),
         include_bytes!("../data/surnames.txt"),
         include_bytes!("../data/places.txt"),
         include_bytes!("../data/common-words.bloom"),
         include_bytes!("../data/special.txt"),
-    ]
-}
+    ];
+    files.map(|file| Sha256::digest(file).into())
+});
 
 /// The state of one request while it is stripped.
 pub(crate) struct Work<'r> {
@@ -275,6 +276,8 @@ pub(crate) struct Work<'r> {
     vault: VaultBuilder,
     /// Names in all the texts; `None` where names are not looked for.
     known: Option<Known>,
+    /// The names that were learnt from each input that is one text.
+    told: Vec<Option<Vec<Span>>>,
     /// What only the texts together show.
     split: Pieces,
     candidates: usize,
@@ -298,16 +301,23 @@ impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
-        Self { redactor, vault, known, split, candidates: 0, seen: None, out: Partial::default() }
+        let (told, out) = (Vec::new(), Partial::default());
+        Self { redactor, vault, known, told, split, candidates: 0, seen: None, out }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
     fn learn(&mut self, inputs: &[Input<'_>]) -> Result<(), Error> {
         let Some(known) = self.known.as_mut().filter(|_| inputs.len() > 1) else { return Ok(()) };
         for input in inputs {
-            if let Input::Text(text) | Input::Json(text) | Input::Csv(text) = input {
-                self.redactor.detector.learn(text, known)?;
-            }
+            self.told.push(match input {
+                Input::Text(text) => Some(self.redactor.detector.learn(text, known)?),
+                // Read as a whole, and later leaf by leaf.
+                Input::Json(text) | Input::Csv(text) => {
+                    self.redactor.detector.learn(text, known)?;
+                    None
+                }
+                Input::Fixed { .. } => None,
+            });
         }
         Ok(())
     }
@@ -324,7 +334,9 @@ impl<'r> Work<'r> {
     fn plan(&mut self, text: &str, label: Option<&str>, index: Option<usize>) -> Result<Plan, Error> {
         let limit = self.redactor.profile.limits().findings_max;
         // A key or a tool may be called `Jan`; there is no sentence around it to tell.
-        let depth = Depth::Whole { names: self.known.as_ref().filter(|_| index.is_some()) };
+        let names = self.known.as_ref().filter(|_| index.is_some());
+        let told = index.and_then(|index| self.told.get(index)?.as_deref());
+        let depth = Depth::Whole { names, told };
         let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
         scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
         let mut look_alikes = placeholder::look_alikes(text);
@@ -470,7 +482,7 @@ impl<'r> Work<'r> {
     }
 }
 
-fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {
+pub(crate) fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {
     let n = counts.entry(kind).or_default();
     *n = n.saturating_add(1);
 }

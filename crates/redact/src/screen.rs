@@ -11,7 +11,7 @@ use crate::cues::CONTEXT_CHARS;
 use crate::custom;
 use crate::detect::{Depth, Detector, Scored};
 use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS, run_start, street_start};
-use crate::redactor::grow;
+use crate::redactor::{count, grow};
 use crate::sentences::Sentences;
 use crate::vault::{Contents, Secret};
 use crate::view::View;
@@ -118,10 +118,7 @@ impl Screen {
         let mut out = self.judge(last)?;
         if let Some(sentences) = &mut self.sentences {
             let counts = &mut self.counts;
-            out = sentences.push(&out, last, &mut |kind| {
-                let n = counts.entry(kind).or_default();
-                *n = n.saturating_add(1);
-            })?;
+            out = sentences.push(&out, last, &mut |kind| count(counts, kind))?;
         }
         if self.undecided_bytes() > SCREEN_HOLD_BYTES_MAX {
             return Err(Error::ScreenHold { limit_bytes: SCREEN_HOLD_BYTES_MAX });
@@ -149,8 +146,7 @@ impl Screen {
             if s.start >= self.passed {
                 out.push_str(self.text.get(self.passed..s.start).ok_or_else(fault)?);
                 out.push_str(&placeholder::mask(s.kind.label()));
-                let n = self.counts.entry(s.kind).or_default();
-                *n = n.saturating_add(1);
+                count(&mut self.counts, s.kind);
             }
             self.passed = self.passed.max(s.end);
         }

@@ -90,7 +90,8 @@ impl Sentences {
             at = at.max(end);
         }
         out.push_str(read.get(at..).ok_or_else(fault)?);
-        self.detector.learn(read.get(self.passed..).ok_or_else(fault)?, &mut self.known)
+        self.detector.learn(read.get(self.passed..).ok_or_else(fault)?, &mut self.known)?;
+        Ok(())
     }
 
     fn masks(&self, s: &Scored, read: &str) -> bool {

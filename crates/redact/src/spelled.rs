@@ -103,30 +103,32 @@ fn close(scan: &Scan<'_>, run: &mut Vec<(usize, usize, &str)>, edits: &mut Vec<E
     run.clear();
 }
 
+/// Dutch words for 0 to 19.
+pub(crate) const ONES: [&str; 20] = [
+    "nul",
+    "een",
+    "twee",
+    "drie",
+    "vier",
+    "vijf",
+    "zes",
+    "zeven",
+    "acht",
+    "negen",
+    "tien",
+    "elf",
+    "twaalf",
+    "dertien",
+    "veertien",
+    "vijftien",
+    "zestien",
+    "zeventien",
+    "achttien",
+    "negentien",
+];
+
 /// Dutch words for 0 to 99, English ones to 9, with their digits, and for the signs of an address.
 pub(crate) fn numeral_words() -> Vec<(String, String)> {
-    const ONES: [&str; 20] = [
-        "nul",
-        "een",
-        "twee",
-        "drie",
-        "vier",
-        "vijf",
-        "zes",
-        "zeven",
-        "acht",
-        "negen",
-        "tien",
-        "elf",
-        "twaalf",
-        "dertien",
-        "veertien",
-        "vijftien",
-        "zestien",
-        "zeventien",
-        "achttien",
-        "negentien",
-    ];
     const TENS: [&str; 8] =
         ["twintig", "dertig", "veertig", "vijftig", "zestig", "zeventig", "tachtig", "negentig"];
     let mut words: Vec<(String, String)> =

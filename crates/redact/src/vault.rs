@@ -1,11 +1,11 @@
 //! What was taken out of a request, for as long as the request lives.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::names::hash_lower;
 use crate::placeholder;
 use crate::restorer::{RestorePolicy, Restorer};
 use crate::{Error, Kind};
@@ -49,11 +49,7 @@ impl Contents {
 }
 
 fn words(text: &str) -> impl Iterator<Item = u64> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
-        let mut hasher = DefaultHasher::new();
-        word.chars().flat_map(char::to_lowercase).for_each(|c| c.hash(&mut hasher));
-        hasher.finish()
-    })
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(hash_lower)
 }
 
 /// The values behind the placeholders of one request.

@@ -4,14 +4,12 @@ use std::path::Path;
 
 use anyhow::Context;
 use jiff::civil::Date;
-use policy::{Operator, Service, Terms};
+use policy::{Operator, PolicyFiles, Service, Terms, is_sha256};
 use sha2::{Digest as _, Sha256};
 
 use super::questions::{CONTRACT, OPERATORS, PROCESSING, Question, REASON, SERVICES, TAKEN_BY, TERMS};
 use super::{Talk, quoted, today};
 
-/// Where contracts may lie in the policy folder.
-const CONTRACTS: &str = "contracts/";
 const NAME: Question = Question {
     key: "name",
     ask: ["Hoe heet de leverancier?", "What is the supplier called?"],
@@ -150,7 +148,7 @@ fn document(policy: &Path, talk: &mut Talk) -> anyhow::Result<String> {
                  goes into the record.",
             ],
         })?;
-        if said.len() == 64 && said.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        if is_sha256(&said) {
             return Ok(format!("sha256 = \"{said}\"\n"));
         }
         let path = Path::new(&said);
@@ -168,7 +166,7 @@ fn document(policy: &Path, talk: &mut Talk) -> anyhow::Result<String> {
 fn inside(policy: &Path, path: &Path) -> String {
     let real = policy.canonicalize().ok().zip(path.canonicalize().ok());
     let below = real.and_then(|(policy, path)| Some(path.strip_prefix(policy).ok()?.to_str()?.to_owned()));
-    match below.filter(|name| name.starts_with(CONTRACTS) && policy::PolicyFiles::is_document(name)) {
+    match below.filter(|name| PolicyFiles::is_document(name)) {
         Some(name) => format!("file = {}\n", quoted(&name)),
         None => String::new(),
     }

@@ -20,6 +20,6 @@ pub use judge::{Evaluated, EvaluationFault, Evaluations, evaluator};
 pub(crate) use judge::{EvaluationFacts, evaluations, signed_reports};
 pub use report::{
     EngineRef, EvaluatedModel, GateRef, MachineClass, Metric, MetricVerdict, REPORT_SCHEMA, Report,
-    ReportFile, SuiteKind, SuiteRef, Threshold, Tool,
+    ReportFile, SuiteKind, SuiteRef, Threshold, Tool, is_sha256,
 };
 pub use signed::SignedReport;

@@ -378,7 +378,8 @@ impl Report {
 }
 
 /// Whether a text is a SHA-256 in lowercase hexadecimal.
-pub(crate) fn is_sha256(text: &str) -> bool {
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -2,20 +2,18 @@
 
 use super::{digit, is_digits, mod_97, weighted};
 
-/// Σ (9..2)·d − d₉ of nine digits, or of eight with a zero before them.
-fn eleven(number: &str) -> Option<u32> {
-    let padded = format!("{number:0>9}");
-    if !(8..=9).contains(&number.len()) || padded.bytes().all(|b| b == b'0') {
-        return None;
+/// What Σ n·d … 2·d − d over all digits, the last one last, leaves by 11 (−1 is 10 there); `None` for zeros alone.
+pub(crate) fn eleven(number: &str) -> Option<u32> {
+    let mut sum = 0_u32;
+    for (at, weight) in (0..number.len()).rev().zip([10].into_iter().chain(2..)) {
+        sum = sum.saturating_add(u32::saturating_mul(weight, digit(number, at)?)) % 11;
     }
-    let sum = weighted(&padded, &[9, 8, 7, 6, 5, 4, 3, 2])?;
-    // 11 is added so that the difference cannot be negative.
-    Some((sum.saturating_add(11)).saturating_sub(digit(&padded, 8)?) % 11)
+    number.bytes().any(|b| b != b'0').then_some(sum)
 }
 
 /// BSN and RSIN: the 11-proef.
 pub(crate) fn bsn(number: &str) -> bool {
-    eleven(number) == Some(0)
+    (8..=9).contains(&number.len()) && eleven(number) == Some(0)
 }
 
 /// Account number of before IBAN: Σ (9..1)·d ≡ 0 mod 11.

@@ -15,6 +15,7 @@ pub mod train;
 use crate::Error;
 use crf::Model;
 use gazetteer::Gazetteer;
+pub(crate) use gazetteer::hash_lower;
 pub(crate) use known::Known;
 use tokens::Shape;
 

@@ -2,6 +2,7 @@
 
 use super::{Candidate, Scan, because};
 use crate::Kind;
+use crate::spelled::ONES;
 use crate::vault::Secret;
 
 /// Nobody is older.
@@ -33,31 +34,8 @@ const UNITS: &[(&str, bool)] = &[
     ("j", false),
 ];
 
-/// Numbers in words that ages have, up to twenty.
-const NUMBER_WORDS: &[&str] = &[
-    "een",
-    "één",
-    "twee",
-    "drie",
-    "vier",
-    "vijf",
-    "zes",
-    "zeven",
-    "acht",
-    "negen",
-    "tien",
-    "elf",
-    "twaalf",
-    "dertien",
-    "veertien",
-    "vijftien",
-    "zestien",
-    "zeventien",
-    "achttien",
-    "negentien",
-    "twintig",
-    "anderhalf",
-];
+/// Numbers in words that ages have beside those from one to nineteen.
+const NUMBER_WORDS: &[&str] = &["één", "twintig", "anderhalf"];
 /// Units of an age in words; the second part says whether they make one by themselves.
 const WORD_UNITS: &[(&str, bool)] =
     &[(" jaar", false), (" jarige", true), (" maanden", false), (" weken", false), (" dagen oud", true)];
@@ -232,7 +210,8 @@ fn in_words(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Can
                 .and_then(|i| people.get(i))
                 .is_some_and(|&(_, name)| start.saturating_sub(name) <= NEAR_BYTES)
                 || people.get(next).is_some_and(|&(name, _)| name.saturating_sub(end) <= NEAR_BYTES);
-            let number = NUMBER_WORDS.iter().any(|number| number.eq_ignore_ascii_case(word));
+            let mut numbers = ONES.iter().skip(1).chain(NUMBER_WORDS);
+            let number = numbers.any(|number| number.eq_ignore_ascii_case(word));
             if number && near && whole && (*sure || !span) {
                 sink(age(scan, start, end, "an age in words, with somebody named"));
             }

@@ -33,7 +33,7 @@ use crate::context::{Around, Spoken};
 use crate::cues::Cues;
 use crate::finding::Reason;
 use crate::marks::Marks;
-use crate::names::Known;
+use crate::names::{Known, Span};
 use crate::vault::Secret;
 use crate::{Error, Kind};
 
@@ -111,6 +111,8 @@ pub(crate) struct Scan<'v> {
     pub(crate) label: Option<&'v str>,
     /// Where names are looked for (in whole texts, not in pieces of a stream): those that other texts of the request have.
     pub(crate) names: Option<&'v Known>,
+    /// What [`Names::learn`] found in this very text, if it read it before.
+    pub(crate) told: Option<&'v [Span]>,
     /// Whether the recognizers before this one found who somebody is.
     pub(crate) identified: std::cell::Cell<bool>,
     #[cfg(test)]
@@ -126,6 +128,7 @@ impl<'v> Scan<'v> {
             spoken: Spoken::new(cues, text, label),
             label,
             names: None,
+            told: None,
             identified: std::cell::Cell::new(false),
             #[cfg(test)]
             steps: std::cell::Cell::new(0),

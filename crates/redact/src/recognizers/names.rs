@@ -33,9 +33,11 @@ impl Names {
         Ok(Self { tagger: Tagger::new()?, special: SpecialCategories::new()? })
     }
 
-    /// Takes up the names in a text, for the other texts of a request.
-    pub(crate) fn learn(&self, text: &str, known: &mut Known) {
-        known.learn(&self.tagger, text, &self.tagger.find(text, None));
+    /// Takes up the names in a text, for the other texts of a request, and gives them, for when this text's turn comes.
+    pub(crate) fn learn(&self, text: &str, known: &mut Known) -> Vec<Span> {
+        let spans = self.tagger.find(text, None);
+        known.learn(&self.tagger, text, &spans);
+        spans
     }
 }
 
@@ -61,7 +63,7 @@ impl Recognizer for Names {
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let Some(elsewhere) = scan.names else { return };
-        let spans = self.tagger.find(scan.text, scan.label);
+        let spans = scan.told.map_or_else(|| self.tagger.find(scan.text, scan.label), <[Span]>::to_vec);
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);

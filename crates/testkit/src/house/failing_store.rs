@@ -2,22 +2,38 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use provenance::store::{FolderStore, Store};
 
 /// The switch of a [`FailingStore`].
 #[derive(Debug, Clone, Default)]
-pub struct StoreFault(Arc<AtomicBool>);
+pub struct StoreFault(Arc<AtomicU8>);
+
+const WELL: u8 = 0;
+const FAILS_AT_RECORD: u8 = 1;
+const FAILS: u8 = 2;
 
 impl StoreFault {
     /// From now on every write says that the disk is full, and nothing is written.
     pub fn strike(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.store(FAILS, Ordering::SeqCst);
+    }
+
+    /// The same from the next record on. What follows from earlier ones is still written, so it is that record which fails.
+    pub fn strike_at_next_record(&self) {
+        self.0.store(FAILS_AT_RECORD, Ordering::SeqCst);
     }
 
     fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if self.0.load(Ordering::SeqCst) == FAILS { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn check_record(&self) -> io::Result<()> {
+        if self.0.load(Ordering::SeqCst) != WELL {
+            self.strike();
+        }
+        self.check()
     }
 }
 
@@ -36,7 +52,7 @@ impl FailingStore {
 
 impl Store for FailingStore {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.fault.check()?;
+        self.fault.check_record()?;
         self.inner.append(bytes)
     }
 
