@@ -177,7 +177,7 @@ fn a_sentence_comes_up_to_a_name_and_the_hold_back_is_bounded() {
     let said = "Dit is een voorbeeld. Dit is er";
     assert_eq!(screen.push(said).unwrap(), "Dit is een voorbeeld. Dit is");
     assert_eq!(screen.push(" nog een van Willemijn de Vries en").unwrap(), " er nog een");
-    assert_eq!(screen.push(" ook van anderen. ").unwrap(), " van ⟦PERSOON⟧ en ook van anderen.");
+    assert_eq!(screen.push(" ook van anderen. Dus").unwrap(), " van ⟦PERSOON⟧ en ook van anderen.");
     // Where the prompt has somebody, anything may be said of them.
     let somebody = named().redact(&["Over mevrouw Willemijn de Vries."]).unwrap();
     let mut screen = named().screen(&somebody.vault);
