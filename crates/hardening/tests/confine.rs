@@ -108,7 +108,7 @@ fn limits_hold_and_the_report_says_so() {
     let kernel = rows.iter().find_map(|row| row.strip_prefix("memlock: Max locked memory ")).unwrap();
     let mut limits = kernel.split(' ');
     let (soft, hard) = (limits.next().unwrap(), limits.next().unwrap());
-    let told = format!("report: memory lock limit: note (soft {soft}, hard {hard} bytes)");
+    let told = format!("report: memory lock: note (soft {soft}, hard {hard} bytes)");
     assert!(rows.contains(&told.as_str()), "no line `{told}` in\n{text}");
 }
 
