@@ -8,6 +8,7 @@ use crate::harness::{MODEL, Place, checkout, finish, proeftuin, run, shared};
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["serve"],
+    &["doctor"],
     &["chat"],
     &["models"],
     &["models", "list"],

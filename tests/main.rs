@@ -23,6 +23,8 @@ mod evidence;
 mod gate;
 mod guidance;
 mod hang_up;
+#[cfg(target_os = "linux")]
+mod hardening;
 mod harness;
 mod models;
 mod policy_reload;

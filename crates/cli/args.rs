@@ -3,6 +3,7 @@
 mod approval;
 mod assess;
 mod bench;
+mod doctor;
 mod eval;
 mod evidence;
 mod guidance;
@@ -19,6 +20,7 @@ use gateway::{Device, KvType};
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
 pub use bench::{Bench, Engine, Fidelity, MeasuredModel, Pair, Report, Server};
+pub use doctor::{Doctor, DoctorOutput};
 pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
@@ -71,6 +73,8 @@ pub struct Places {
 pub enum Command {
     /// Serve the OpenAI API; fetches and verifies the model first
     Serve(Serve),
+    /// Show which protections hold here, what to do about the others, and the settings
+    Doctor(Doctor),
     /// Talk with a model in the terminal, through the same gate
     Chat(Chat),
     /// List, fetch, verify, pin and show models
@@ -110,6 +114,12 @@ pub enum Command {
     /// Evaluate a model with a suite, sign the report, and check a signed one
     #[command(subcommand)]
     Eval(Eval),
+    /// Open connections for a confined server that started it.
+    #[command(hide = true)]
+    Broker {
+        /// The only places to connect to.
+        destinations: Vec<String>,
+    },
     /// Print shell completions
     Completions {
         /// The shell to complete for.
@@ -135,6 +145,9 @@ pub struct Serve {
     /// Mint no demonstration key
     #[arg(long)]
     pub no_demo: bool,
+    /// Refuse to start where a protection that `doctor` shows does not hold
+    #[arg(long, env = "PROEFTUIN_REQUIRE_HARDENING")]
+    pub require_hardening: bool,
     /// Engine settings.
     #[command(flatten, next_help_heading = "Engine")]
     pub engine: EngineArgs,
@@ -247,6 +260,9 @@ pub enum Models {
     Fetch {
         /// Model id [default: the default model]
         id: Option<String>,
+        /// End when the process that started this one ends.
+        #[arg(long, hide = true)]
+        until_parent_ends: bool,
     },
     /// Hash the files that are here against their pins, and check signatures
     Verify {

@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what a command line does")]
 
 mod args;
+mod broker;
 mod commands;
+mod fetching;
 mod office;
 mod places;
 mod process;
@@ -16,6 +18,10 @@ use clap::Parser;
 
 use crate::args::{Arguments, Command};
 use crate::places::Places;
+
+/// What is freed holds nothing of a prompt any more.
+#[global_allocator]
+static ALLOCATOR: hardening::WipingAllocator = hardening::WipingAllocator;
 
 /// 0 done, 1 failed or refused, 2 wrong usage (clap's own).
 fn main() -> ExitCode {
@@ -41,8 +47,10 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<ExitCode> {
     let places = Places::resolve(&arguments.places)?;
     match arguments.command {
+        Command::Broker { destinations } => broker::run(&destinations),
         Command::Serve(serve) => commands::serve::run(&places, &serve, hardened),
-        Command::Chat(chat) => commands::chat::run(&places, &chat),
+        Command::Doctor(doctor) => commands::doctor::run(&places, &doctor, hardened),
+        Command::Chat(chat) => commands::chat::run(&places, &chat, hardened),
         Command::Models(models) => commands::models::run(&places, &models),
         Command::Keys(keys) => commands::keys::run(&places, keys),
         Command::Identity(identity) => commands::identity::run(&places, &identity),

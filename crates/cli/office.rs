@@ -119,7 +119,7 @@ impl std::io::Write for HashWriter<'_> {
 }
 
 /// Makes a folder that only its owner can open.
-fn make_private(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private(dir: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use gateway::ActivePolicy;
-use ledger::QuotaStore;
+use ledger::{Connect, QuotaStore};
 use policy::{PolicyFiles, PolicySet, TrustRoot};
 use redact::{Profile, Redactor};
 use registry::Registry;
 
 use crate::args;
+use crate::broker::Broker;
 
 /// Largest file of a policy folder, in bytes.
 const POLICY_FILE_BYTES_MAX: u64 = 4 << 20;
@@ -29,6 +30,7 @@ pub(crate) struct Places {
     policy: Option<PathBuf>,
     trust_root: Option<PathBuf>,
     quota_store: Option<String>,
+    broker: Option<Arc<Broker>>,
     past: bool,
 }
 
@@ -51,8 +53,24 @@ impl Places {
             policy: given.policy.clone(),
             trust_root: given.trust_root.clone(),
             quota_store: given.quota_store.clone(),
+            broker: None,
             past: false,
         })
+    }
+
+    /// Each place as it is used, by the name of its flag. No password: a quota store tells its host and database.
+    pub(crate) fn shown(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let or = |path: &Option<PathBuf>, none: &str| {
+            path.as_ref().map_or_else(|| none.to_owned(), |path| path.display().to_string())
+        };
+        Ok(vec![
+            ("state", self.state.display().to_string()),
+            ("store", self.store.display().to_string()),
+            ("models", or(&self.models, "built in")),
+            ("policy", or(&self.policy, "built in, for the demonstration")),
+            ("trust-root", or(&self.trust_root, "none: only the demonstration runs")),
+            ("quota-store", self.quota_store()?.place()),
+        ])
     }
 
     pub(crate) fn log(&self) -> PathBuf {
@@ -67,7 +85,18 @@ impl Places {
     pub(crate) fn quota_store(&self) -> anyhow::Result<QuotaStore> {
         let store = QuotaStore::parse(self.quota_store.as_deref().unwrap_or("sqlite"))
             .context("--quota-store (or PROEFTUIN_QUOTA_STORE)")?;
-        Ok(store.or_password(std::env::var("PGPASSWORD").ok().as_deref()))
+        let store = store.or_password(std::env::var("PGPASSWORD").ok().as_deref());
+        Ok(match &self.broker {
+            Some(broker) => store.through(Arc::clone(broker) as Arc<dyn Connect>),
+            None => store,
+        })
+    }
+
+    /// The same places with connections that a process of their own opens, where there is anything to connect to.
+    pub(crate) fn with_broker(&self) -> anyhow::Result<Self> {
+        let QuotaStore::Postgres(postgres) = self.quota_store()? else { return Ok(self.clone()) };
+        let broker = Broker::start(&postgres.destinations())?;
+        Ok(Self { broker: Some(Arc::new(broker)), ..self.clone() })
     }
 
     pub(crate) fn registry(&self) -> anyhow::Result<Registry> {

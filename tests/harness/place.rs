@@ -206,6 +206,12 @@ impl Server {
         value.unwrap_or_else(|| panic!("no {name} in:\n{text}")).parse().expect("a number")
     }
 
+    /// Its process.
+    #[cfg(target_os = "linux")]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).expect("a running server");

@@ -23,7 +23,7 @@ const HELP: &str = "\
 /quit            leave (also Ctrl-D)
 A line that ends in \\ goes on on the next.";
 
-pub(crate) fn run(places: &Places, args: &Chat) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) -> anyhow::Result<ExitCode> {
     if let (Some(url), Some(key)) = (&args.url, &args.key) {
         if !is_local(url) {
             bail!("--url must be http:// on this machine: elsewhere the key would travel unprotected");
@@ -35,10 +35,10 @@ pub(crate) fn run(places: &Places, args: &Chat) -> anyhow::Result<ExitCode> {
     let (running, key) = runtime.block_on(async {
         let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let listener = TcpListener::bind(any_port).await?;
-        let mut running = Running::start(places, listener, &args.engine, 4).await.context(
+        let mut running = Running::start(places, listener, &args.engine, 4, hardened.clone()).await.context(
             "a private server could not be started; if one runs already, name it with --url and --key",
         )?;
-        running.load(places, &args.engine, 4).await?;
+        running.load(places, &args.engine, 4, None).await?;
         let Some(AdminOutcome::Issued { secret, .. }) = running.gateway.mint_demo_key().await? else {
             bail!("the policy has no demonstration use case; start a server and use --url and --key")
         };

@@ -3,6 +3,7 @@
 pub(crate) mod assess;
 pub(crate) mod bench;
 pub(crate) mod chat;
+pub(crate) mod doctor;
 pub(crate) mod eval;
 pub(crate) mod evidence;
 pub(crate) mod guidance;

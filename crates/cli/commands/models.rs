@@ -17,7 +17,10 @@ pub(crate) fn run(places: &Places, command: &Models) -> anyhow::Result<ExitCode>
         Models::List { openness: false } => list(places),
         Models::List { openness: true } => dossier::openness(places),
         Models::Bom { id, all, timestamp } => bom(places, id.as_deref(), *all, timestamp.as_deref()),
-        Models::Fetch { id } => {
+        Models::Fetch { id, until_parent_ends } => {
+            if *until_parent_ends {
+                crate::fetching::end_with_parent()?;
+            }
             let registry = places.registry()?;
             let id = id_or_default(&registry, id.as_deref())?;
             fetch(&registry, &id, &places.store, &FetchOptions::from_env())?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateway::{AdminOutcome, EngineSettings, Gateway};
+use hardening::{Measure, Report, Standing};
 use registry::{FetchOptions, Registry};
 use server::AdminSocket;
 use tokio::net::TcpListener;
@@ -15,30 +16,36 @@ use tokio::sync::watch;
 
 use crate::args::{EngineArgs, Serve};
 use crate::commands::keys::now_ms;
-use crate::office;
+use crate::fetching::Fetching;
 use crate::places::Places;
 use crate::progress::Bar;
+use crate::{office, process};
 
 /// How often callers without a valid key are summed up in the log.
 const STRANGERS_INTERVAL: Duration = Duration::from_secs(60);
 
-pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::Result<ExitCode> {
     for line in hardened.shortfalls() {
         tracing::warn!("hardening: {line}");
     }
     if hardened.shortfalls().next().is_some() {
         bail!("this process could not be protected (see above), so it will not take prompts");
     }
+    let listener = bind(serve.listen)?;
+    if !serve.listen.ip().is_loopback() {
+        tracing::warn!(
+            "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
+        );
+    }
+    let fetching = prepare(places, serve)?;
+    let places = &places.with_broker()?;
+    // From here on there is no network, no other program and no file to write but the state's.
+    let report = confine(places, serve, hardened)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let listener = bind(serve.listen).await?;
-        if !serve.listen.ip().is_loopback() {
-            tracing::warn!(
-                "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
-            );
-        }
-        let mut running = Running::start(places, listener, &serve.engine, serve.max_queued).await?;
-        running.load(places, &serve.engine, serve.max_queued).await?;
+        let listener = TcpListener::from_std(listener)?;
+        let mut running = Running::start(places, listener, &serve.engine, serve.max_queued, report).await?;
+        running.load(places, &serve.engine, serve.max_queued, fetching).await?;
         announce(&running, serve).await?;
         let reason = wait_for_signal(&mut running).await?;
         tracing::info!(
@@ -50,8 +57,8 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).await.map_err(|error| match error.kind() {
+fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {} on {} is in use by another program; choose another with --listen {}:PORT, or 0 for any free one",
             listen.port(),
@@ -59,7 +66,50 @@ async fn bind(listen: SocketAddr) -> anyhow::Result<TcpListener> {
             listen.ip()
         ),
         _ => anyhow::Error::new(error).context(format!("cannot listen on {listen}")),
-    })
+    })?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Makes what must exist before the process is confined, and starts to fetch the model where it is not here.
+fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Option<Fetching>> {
+    let registry = places.registry()?;
+    let model = model(&registry, &serve.engine)?;
+    if !places.state.is_dir() {
+        // A policy that cannot be used leaves nothing behind.
+        places.policy()?;
+        office::make_private(&places.state)?;
+    }
+    let here = registry.is_fetched(&model, &places.store);
+    if here { Ok(None) } else { Fetching::start(places, &model).map(Some) }
+}
+
+/// The model that is to be served, if it is approved.
+fn model(registry: &Registry, engine: &EngineArgs) -> anyhow::Result<String> {
+    let model = match (&engine.model, registry.default_model()) {
+        (Some(id), _) => id.clone(),
+        (None, Some(model)) => model.id.clone(),
+        (None, None) => bail!("models.toml has no default model; name one with --model"),
+    };
+    registry.entry(&model)?.approved()?;
+    Ok(model)
+}
+
+/// Gives up what a server does not need and says what holds. Where everything must hold, nothing less starts.
+fn confine(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::Result<Report> {
+    let lines = process::confine(places, serve.engine.device)?;
+    let report = hardened.clone().with(lines).with([hardening::try_lock_memory()]);
+    let held: Vec<_> = report.lines().iter().filter(|line| line.standing == Standing::Held).collect();
+    tracing::info!(measures = held.len(), "hardening: held; `proeftuin doctor` shows each");
+    let mut unmet = Vec::new();
+    for line in report.unmet() {
+        tracing::warn!("hardening: {line}: {}", line.measure.advice());
+        unmet.push(line.measure.to_string());
+    }
+    if serve.require_hardening && !unmet.is_empty() {
+        bail!("--require-hardening: {} does not hold on this machine (see above)", unmet.join(", "));
+    }
+    Ok(report)
 }
 
 /// A server whose port is open. It answers 503 until the model is loaded.
@@ -68,6 +118,7 @@ pub(crate) struct Running {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) model: String,
     registry: Registry,
+    hardened: Report,
     http: tokio::task::JoinHandle<std::io::Result<()>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
     shutdown: watch::Sender<bool>,
@@ -80,18 +131,15 @@ impl Running {
         listener: TcpListener,
         engine: &EngineArgs,
         max_queued: u32,
+        hardened: Report,
     ) -> anyhow::Result<Self> {
         let registry = places.registry()?;
-        let model = match (&engine.model, registry.default_model()) {
-            (Some(id), _) => id.clone(),
-            (None, Some(model)) => model.id.clone(),
-            (None, None) => bail!("models.toml has no default model; name one with --model"),
-        };
-        registry.entry(&model)?.approved()?;
+        let model = model(&registry, engine)?;
         let purpose = office::Use {
             places: usize::try_from(engine.max_running.saturating_add(max_queued)).unwrap_or(usize::MAX),
             milliwatts: engine.milliwatts(),
-            settings: format!("{engine:?} max_queued={max_queued}"),
+            // What held of the hardening is part of what ran.
+            settings: format!("{engine:?} max_queued={max_queued} hardening={}", standings(&hardened)),
             isa: gateway::isa()?,
         };
         let (gateway, recovery) = office::open(places, purpose).await?;
@@ -105,7 +153,6 @@ impl Running {
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
         let address = listener.local_addr()?;
-        gateway.process_found(crate::process::found(&hardening::observe_process(), &[address]));
         let (shutdown, mut signalled) = watch::channel(false);
         let http = tokio::spawn(server::serve(listener, Arc::clone(&gateway), async move {
             // An error means the sender is gone, which is a shutdown as well.
@@ -116,15 +163,16 @@ impl Running {
             tokio::spawn(sum_up_strangers(Arc::clone(&gateway))),
             tokio::spawn(reload_on_hangup(Arc::clone(&gateway))),
         ];
-        Ok(Self { address, gateway, model, registry, http, tasks, shutdown })
+        Ok(Self { address, gateway, model, registry, hardened, http, tasks, shutdown })
     }
 
-    /// Fetches the model if it is not here, verifies it while loading, and serves it.
+    /// Waits for the model or fetches it if it is not here, verifies it while loading, and serves it.
     pub(crate) async fn load(
         &mut self,
         places: &Places,
         args: &EngineArgs,
         max_queued: u32,
+        fetching: Option<Fetching>,
     ) -> anyhow::Result<()> {
         let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
         let settings = EngineSettings {
@@ -138,7 +186,9 @@ impl Running {
             max_queued: usize::try_from(max_queued)?,
         };
         let (serving, report) = tokio::task::spawn_blocking(move || {
-            if !registry.is_fetched(&id, &store) {
+            if let Some(fetching) = fetching {
+                fetching.finish()?;
+            } else if !registry.is_fetched(&id, &store) {
                 super::models::fetch(&registry, &id, &store, &FetchOptions::from_env())?;
             }
             let bar = Bar::new("loading");
@@ -163,7 +213,20 @@ impl Running {
             context_tokens = report.context_tokens,
             "model verified and loaded"
         );
+        self.lock_memory(process::reaches_elsewhere(places)?)?;
         self.gateway.serve(serving).await?;
+        Ok(())
+    }
+
+    /// The weights are here and no prompt is yet. Then the policy is told what is true of this process.
+    fn lock_memory(&self, reaches_elsewhere: bool) -> anyhow::Result<()> {
+        let line = hardening::lock_memory();
+        let could = self.hardened.standing(Measure::LockedMemory) == Some(Standing::Held);
+        if could && line.standing != Standing::Held {
+            bail!("hardening: {line}, though it could be locked at the start");
+        }
+        let report = self.hardened.clone().with([line]);
+        self.gateway.process_found(process::found(&report, &[self.address], reaches_elsewhere));
         Ok(())
     }
 
@@ -184,6 +247,12 @@ impl Running {
         self.gateway.stop(reason).await;
         Ok(())
     }
+}
+
+/// Each measure and whether it holds, in words that are the same for the same findings.
+fn standings(report: &Report) -> String {
+    let lines = report.lines().iter();
+    lines.map(|line| format!("{}:{}", line.measure.name(), line.standing)).collect::<Vec<_>>().join(",")
 }
 
 async fn sum_up_strangers(gateway: Arc<Gateway>) {

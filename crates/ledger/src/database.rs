@@ -136,6 +136,8 @@ fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Error> {
     // Keys are few and hold nothing to be read later from freed pages.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "trusted_schema", "OFF")?;
+    // A confined process has no folder for temporary files.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     check_origin(connection, path)?;
     let _: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;

@@ -21,6 +21,6 @@ pub use fault::{Failure, Faults, Point};
 pub use informed::{Acknowledgement, Attestation, Person};
 pub use keys::{IssuedKey, KeyRecord, KeyStatus, NewKey, SecretRecord};
 pub use ledger::Ledger;
-pub use postgres::Postgres;
+pub use postgres::{Connect, Postgres};
 pub use quota::{Counter, Demand, Exceeded, Measure, Reservation, Reserve, Scope, Usage, Window};
 pub use store::QuotaStore;

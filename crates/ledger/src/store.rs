@@ -1,8 +1,10 @@
 //! The seam between what is asked of counters and the database that has them.
 
+use std::sync::Arc;
+
 use crate::counters::{Recovered, Standing};
 use crate::quota::{Cell, Demand, Reservation, Reserve, Usage};
-use crate::{Error, Postgres};
+use crate::{Connect, Error, Postgres};
 
 /// Where counters are kept.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +35,15 @@ impl QuotaStore {
         match self {
             Self::Sqlite => Self::Sqlite,
             Self::Postgres(postgres) => Self::Postgres(Box::new(postgres.or_password(password))),
+        }
+    }
+
+    /// Has connections to a database opened by somebody else; see [`Postgres::through`].
+    #[must_use]
+    pub fn through(self, connect: Arc<dyn Connect>) -> Self {
+        match self {
+            Self::Sqlite => Self::Sqlite,
+            Self::Postgres(postgres) => Self::Postgres(Box::new(postgres.through(connect))),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use crate::Error;
+use crate::postgres::passed::Connect;
 use crate::postgres::tls;
 
 /// How long a gateway may not be heard of before another one charges what it has reserved.
@@ -29,6 +30,8 @@ pub struct Postgres {
     pub(super) config: Config,
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) lease: Duration,
+    /// Who opens the connections, where this process may not.
+    pub(super) through: Option<Arc<dyn Connect>>,
     place: String,
 }
 
@@ -70,7 +73,7 @@ impl Postgres {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(NETWORK_TIMEOUT);
         config.keepalives_idle(NETWORK_TIMEOUT).keepalives_interval(NETWORK_TIMEOUT / 5);
-        Ok(Self { config, tls, lease: options.lease.unwrap_or(LEASE), place })
+        Ok(Self { config, tls, lease: options.lease.unwrap_or(LEASE), through: None, place })
     }
 
     /// Uses `password` where the URL has none, and names no file of one.
@@ -80,6 +83,38 @@ impl Postgres {
             self.config.password(password);
         }
         self
+    }
+
+    /// Has every connection opened by somebody else: connection `n` is to the `n`th of [`Postgres::destinations`].
+    #[must_use]
+    pub fn through(mut self, connect: Arc<dyn Connect>) -> Self {
+        self.through = Some(connect);
+        self
+    }
+
+    /// Where connections may go, in the order in which they are tried: `HOST:PORT`, or the path of a Unix socket.
+    #[must_use]
+    pub fn destinations(&self) -> Vec<String> {
+        let (hosts, ports) = (self.config.get_hosts(), self.config.get_ports());
+        let addresses = self.config.get_hostaddrs();
+        let destination = |(number, host): (usize, &Host)| {
+            let port = ports.get(number).or(ports.first()).copied().unwrap_or(PORT);
+            match (host, addresses.get(number)) {
+                (Host::Tcp(_), Some(address)) => std::net::SocketAddr::new(*address, port).to_string(),
+                (Host::Tcp(name), None) => match name.parse::<IpAddr>() {
+                    Ok(address) => std::net::SocketAddr::new(address, port).to_string(),
+                    Err(_) => format!("{name}:{port}"),
+                },
+                (Host::Unix(folder), _) => folder.join(format!(".s.PGSQL.{port}")).display().to_string(),
+            }
+        };
+        hosts.iter().enumerate().map(destination).collect()
+    }
+
+    /// Whether every one of them is on this machine.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        is_local(&self.config)
     }
 
     /// Hosts and database, for logs and errors.

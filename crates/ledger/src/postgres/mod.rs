@@ -8,6 +8,7 @@ mod address;
 mod cells;
 mod keeper;
 mod outage;
+mod passed;
 mod schema;
 mod session;
 mod tls;
@@ -23,6 +24,7 @@ use crate::writer::QUEUE_MAX;
 use crate::{Error, Faults};
 
 pub use address::Postgres;
+pub use passed::Connect;
 
 use keeper::Keeper;
 

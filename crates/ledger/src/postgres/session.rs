@@ -8,8 +8,8 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::postgres::address::Postgres;
 use crate::postgres::cells::{Cells, Held};
-use crate::postgres::schema;
 use crate::postgres::tls::Tls;
+use crate::postgres::{passed, schema};
 use crate::quota::Cell;
 
 /// Bounds that the server holds. A gateway that stands still with the lock loses it before those who wait for it give up.
@@ -63,6 +63,11 @@ pub(super) struct Session {
 pub(super) async fn connect(postgres: &Postgres, gateway: &str) -> Result<Client, Failed> {
     let mut config = postgres.config.clone();
     config.application_name(format!("proeftuin {gateway}"));
+    if let Some(through) = &postgres.through {
+        let client = passed::connect(postgres, &config, through).await?;
+        client.batch_execute(BOUNDS).await?;
+        return Ok(client);
+    }
     // The connection's own work is done beside ours, on the same thread.
     let client = match &postgres.tls {
         None => {

@@ -12,6 +12,7 @@
 mod address;
 mod gateways;
 mod outages;
+mod passed;
 mod shared;
 mod tls;
 

@@ -24,7 +24,7 @@ fn certificates(folder: &Path, address: &str) -> Option<()> {
     )
 }
 
-fn server(address: &str) -> Option<(tempfile::TempDir, PostgresServer)> {
+pub(crate) fn server(address: &str) -> Option<(tempfile::TempDir, PostgresServer)> {
     let folder = tempfile::tempdir().unwrap();
     let Some(()) = certificates(folder.path(), address) else {
         println!("skipped: no openssl on this machine");
