@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::args::Chat;
-use crate::commands::serve::Running;
+use crate::commands::serve::{Running, Signals};
 use crate::places::Places;
 
 const HELP: &str = "\
@@ -45,7 +45,7 @@ pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) ->
         Ok((running, secret))
     })?;
     let outcome = Session::new(args, &format!("http://{}/v1", running.address), &key).and_then(converse);
-    runtime.block_on(running.stop("chat", Duration::from_secs(1)))?;
+    runtime.block_on(async { running.stop("chat", Duration::from_secs(1), &mut Signals::new()?).await })?;
     outcome
 }
 

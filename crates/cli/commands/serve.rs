@@ -12,6 +12,7 @@ use hardening::{Measure, Report, Standing};
 use registry::{FetchOptions, Registry};
 use server::AdminSocket;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::args::{EngineArgs, Serve};
@@ -46,13 +47,14 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
         let listener = TcpListener::from_std(listener)?;
         let mut running = Running::start(places, listener, &serve.engine, serve.max_queued, report).await?;
         running.load(places, &serve.engine, serve.max_queued, fetching).await?;
+        let mut signals = Signals::new()?;
         announce(&running, serve).await?;
-        let reason = wait_for_signal(&mut running).await?;
+        let reason = wait_for_signal(&mut running, &mut signals).await?;
         tracing::info!(
             drain_s = serve.drain_s,
             "taking nothing new; running answers may finish, a second signal ends them"
         );
-        running.stop(reason, Duration::from_secs(serve.drain_s)).await
+        running.stop(reason, Duration::from_secs(serve.drain_s), &mut signals).await
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -231,12 +233,17 @@ impl Running {
     }
 
     /// Takes nothing new, lets what runs finish for `drain`, and closes the log.
-    pub(crate) async fn stop(self, reason: &str, drain: Duration) -> anyhow::Result<()> {
+    pub(crate) async fn stop(
+        self,
+        reason: &str,
+        drain: Duration,
+        signals: &mut Signals,
+    ) -> anyhow::Result<()> {
         // An error means nobody serves any more.
         let _ = self.shutdown.send(true);
         let drained = tokio::select! {
             ended = tokio::time::timeout(drain, self.http) => ended.is_ok(),
-            _ = signal() => false,
+            _ = signals.next() => false,
         };
         if !drained {
             tracing::warn!("some answers did not finish and are sealed as aborted");
@@ -270,7 +277,6 @@ async fn sum_up_strangers(gateway: Arc<Gateway>) {
 
 /// Reads the policy anew at each SIGHUP.
 async fn reload_on_hangup(gateway: Arc<Gateway>) {
-    use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         match gateway.reload_policy(None).await {
@@ -314,22 +320,33 @@ async fn demo_key(running: &Running, serve: &Serve) -> anyhow::Result<Option<Str
     })
 }
 
-/// SIGTERM and SIGINT end the server in order; a server that ends by itself is an error.
-async fn wait_for_signal(running: &mut Running) -> anyhow::Result<&'static str> {
-    tokio::select! {
-        reason = signal() => reason,
-        ended = &mut running.http => {
-            ended.map_err(|_| anyhow::anyhow!("the HTTP server was interrupted"))?.context("the HTTP server failed")?;
-            bail!("the HTTP server ended by itself")
+/// SIGTERM and SIGINT, asked for before anybody is told that the server runs: from then on they end it in order.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "sigterm",
+            _ = self.interrupt.recv() => "sigint",
         }
     }
 }
 
-async fn signal() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+/// A server that ends by itself is an error.
+async fn wait_for_signal(running: &mut Running, signals: &mut Signals) -> anyhow::Result<&'static str> {
     tokio::select! {
-        _ = terminate.recv() => Ok("sigterm"),
-        _ = interrupt.recv() => Ok("sigint"),
+        reason = signals.next() => Ok(reason),
+        ended = &mut running.http => {
+            ended.map_err(|_| anyhow::anyhow!("the HTTP server was interrupted"))?.context("the HTTP server failed")?;
+            bail!("the HTTP server ended by itself")
+        }
     }
 }
