@@ -7,10 +7,11 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::allow::Allowed;
-use crate::detect::{self, Cut, Depth, Detector, Plan};
+use crate::cuts::{self, Cut, Plan};
+use crate::detect::{Depth, Detector};
 use crate::leaf::{Leaf, within};
 use crate::names::{Known, Span};
-use crate::seams::{Pieces, Turn};
+use crate::seams::{Pieces, Turn, questions};
 use crate::vault::VaultBuilder;
 use crate::{
     Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Seen, Vault, csv,
@@ -148,6 +149,7 @@ impl Redactor {
         }))?;
         let mut work = Work { seen, ..Work::new(self) };
         work.learn(inputs)?;
+        work.asked = questions(turns);
         work.split = Pieces::find(turns, &self.detector, self.profile.limits().findings_max)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
@@ -280,6 +282,8 @@ pub(crate) struct Work<'r> {
     told: Vec<Option<Vec<Span>>>,
     /// What only the texts together show.
     split: Pieces,
+    /// The questions that texts answer.
+    asked: Vec<Option<String>>,
     candidates: usize,
     /// Every candidate, where somebody wants to know.
     seen: Option<Vec<Seen>>,
@@ -301,8 +305,8 @@ impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
-        let (told, out) = (Vec::new(), Partial::default());
-        Self { redactor, vault, known, told, split, candidates: 0, seen: None, out }
+        let (told, asked, out) = (Vec::new(), Vec::new(), Partial::default());
+        Self { redactor, vault, known, told, split, asked, candidates: 0, seen: None, out }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
@@ -335,7 +339,10 @@ impl<'r> Work<'r> {
         let limit = self.redactor.profile.limits().findings_max;
         // A key or a tool may be called `Jan`; there is no sentence around it to tell.
         let names = self.known.as_ref().filter(|_| index.is_some());
-        let told = index.and_then(|index| self.told.get(index)?.as_deref());
+        let asked = index.and_then(|index| self.asked.get(index)?.as_deref());
+        // Of an answer the question says more than the words in it.
+        let told = index.filter(|_| asked.is_none()).and_then(|index| self.told.get(index)?.as_deref());
+        let label = label.or(asked);
         let depth = Depth::Whole { names, told };
         let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
         scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
@@ -362,7 +369,7 @@ impl<'r> Work<'r> {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        let mut plan = detect::plan(text, scored, &look_alikes, profile);
+        let mut plan = cuts::plan(text, scored, &look_alikes, profile);
         // What a list lets through is counted once, and gives way to what is cut around it.
         let mut done = 0;
         for s in listed.into_iter().filter(|s| s.score >= profile.rule(s.kind).threshold) {

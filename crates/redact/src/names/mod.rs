@@ -63,6 +63,13 @@ impl Tagger {
         Ok(Self { gazetteer: Gazetteer::built_in(), model })
     }
 
+    /// Whether a word is a listed town, and no word of the language in small letters.
+    pub(crate) fn is_town(&self, word: &str) -> bool {
+        let flags = self.gazetteer.flags(word, hash_lower(word));
+        let capital = word.starts_with(char::is_uppercase);
+        flags & gazetteer::PLACE != 0 && (capital || flags & gazetteer::COMMON == 0)
+    }
+
     /// Every name in `text`, ascending and disjoint. `label` is the key or the column that the text stands under.
     #[must_use]
     pub fn find(&self, text: &str, label: Option<&str>) -> Vec<Span> {
