@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod apart;
 mod blocks;
 mod catalogue;
 mod checks;
@@ -10,8 +11,10 @@ mod context;
 mod csv;
 mod cues;
 mod custom;
+mod cuts;
 mod deep;
 mod detect;
+mod disguised;
 mod encoded;
 mod error;
 mod explain;
@@ -23,6 +26,9 @@ mod kind;
 mod leaf;
 mod marks;
 pub mod names;
+mod number_words;
+mod pairs;
+mod phrases;
 mod placeholder;
 #[cfg(test)]
 mod plain;

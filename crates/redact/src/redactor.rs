@@ -1,16 +1,17 @@
 //! One request's texts in, stripped texts and a vault out.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::allow::{self, Allowed};
-use crate::detect::{self, Cut, Depth, Detector, Plan};
+use crate::cuts::{self, Cut, Plan};
+use crate::detect::{Depth, Detector};
 use crate::leaf::{Leaf, within};
-use crate::names::{Known, Span};
-use crate::seams::{Pieces, Turn};
+use crate::names::{self, Known, Span};
+use crate::seams::{Pieces, Turn, questions};
 use crate::vault::VaultBuilder;
 use crate::{
     Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Seen, Vault, csv,
@@ -83,7 +84,7 @@ impl Redactor {
         digest.update(profile.canonical());
         if profile.names() {
             // Trained anew or with other lists, the same text may give something else.
-            NAMES_DATA.iter().for_each(|sha256| digest.update(sha256));
+            names::DATA.iter().for_each(|sha256| digest.update(sha256));
         }
         Self { detector, profile: Arc::new(profile), allowed, digest: digest.finalize().into() }
     }
@@ -148,6 +149,7 @@ impl Redactor {
         }))?;
         let mut work = Work { seen, ..Work::new(self) };
         work.learn(inputs)?;
+        work.asked = questions(turns);
         work.split = Pieces::find(turns, &self.detector, self.profile.limits().findings_max)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
@@ -257,19 +259,6 @@ impl Redactor {
     }
 }
 
-/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
-static NAMES_DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
-    let files: [&[u8]; 6] = [
-        include_bytes!("../data/names.model"),
-        include_bytes!("../data/given-names.txt"),
-        include_bytes!("../data/surnames.txt"),
-        include_bytes!("../data/places.txt"),
-        include_bytes!("../data/common-words.bloom"),
-        include_bytes!("../data/special.txt"),
-    ];
-    files.map(|file| Sha256::digest(file).into())
-});
-
 /// The state of one request while it is stripped.
 pub(crate) struct Work<'r> {
     redactor: &'r Redactor,
@@ -280,6 +269,8 @@ pub(crate) struct Work<'r> {
     told: Vec<Option<Vec<Span>>>,
     /// What only the texts together show.
     split: Pieces,
+    /// The questions that texts answer.
+    asked: Vec<Option<String>>,
     candidates: usize,
     /// Every candidate, where somebody wants to know.
     seen: Option<Vec<Seen>>,
@@ -301,8 +292,8 @@ impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
-        let (told, out) = (Vec::new(), Partial::default());
-        Self { redactor, vault, known, told, split, candidates: 0, seen: None, out }
+        let (told, asked, out) = (Vec::new(), Vec::new(), Partial::default());
+        Self { redactor, vault, known, told, split, asked, candidates: 0, seen: None, out }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
@@ -335,7 +326,10 @@ impl<'r> Work<'r> {
         let limit = self.redactor.profile.limits().findings_max;
         // A key or a tool may be called `Jan`; there is no sentence around it to tell.
         let names = self.known.as_ref().filter(|_| index.is_some());
-        let told = index.and_then(|index| self.told.get(index)?.as_deref());
+        let asked = index.and_then(|index| self.asked.get(index)?.as_deref());
+        // Of an answer the question says more than the words in it.
+        let told = index.filter(|_| asked.is_none()).and_then(|index| self.told.get(index)?.as_deref());
+        let label = label.or(asked);
         let depth = Depth::Whole { names, told };
         let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
         scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
@@ -363,7 +357,7 @@ impl<'r> Work<'r> {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        let mut plan = detect::plan(text, scored, &look_alikes, profile);
+        let mut plan = cuts::plan(text, scored, &look_alikes, profile);
         // What a list lets through is counted once, and gives way to what is cut around it.
         let mut done = 0;
         for s in listed.into_iter().filter(|s| s.score >= profile.rule(s.kind).threshold) {

@@ -81,7 +81,7 @@ impl Pieces {
                     break;
                 }
                 for scored in detector.detect(&text, None, limit, Depth::Piece)? {
-                    found.keep(&scored, &stretches);
+                    found.keep(&scored, &stretches, turns);
                 }
             }
         }
@@ -105,10 +105,10 @@ impl Pieces {
         self.quotes.get(index).copied().unwrap_or(false)
     }
 
-    fn keep(&mut self, scored: &Scored, stretches: &[Stretch]) {
+    fn keep(&mut self, scored: &Scored, stretches: &[Stretch], turns: &[Turn<'_>]) {
         // A number with a typing error is still cut where it stands whole; here it is two texts that met.
         let failed = scored.reasons.iter().any(|reason| reason.what.ends_with("fails"));
-        if !has_a_check(scored.kind) || failed {
+        if failed {
             return;
         }
         let parts: Vec<(usize, usize, usize)> = stretches
@@ -121,7 +121,14 @@ impl Pieces {
                 (from < to).then(|| (stretch.turn, origin(from), origin(to)))
             })
             .collect();
-        if parts.len() < 2 {
+        // Without a check of its own, a number goes on where a text is nothing but the rest of it.
+        let rest_only = |&(turn, start, end): &(usize, usize, usize)| {
+            turns.get(turn).is_some_and(|t| t.text.trim() == t.text.get(start..end).unwrap_or_default())
+        };
+        let goes_on = scored.score >= SPLIT_SCORE_MIN
+            && is_written_in_digits(scored.kind)
+            && parts.iter().skip(1).all(rest_only);
+        if parts.len() < 2 || !(has_a_check(scored.kind) || goes_on) {
             return;
         }
         for (turn, start, end) in parts {
@@ -144,6 +151,54 @@ fn copy(scored: &Scored) -> Zeroizing<String> {
 fn split_over_texts(score: u8) -> Reason {
     because("split over texts of the conversation; read joined", i16::from(score))
 }
+
+/// How sure a number without a check has to be.
+const SPLIT_SCORE_MIN: u8 = 70;
+
+/// Whether a kind without a check of its own is a number that people send in pieces.
+const fn is_written_in_digits(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Phone
+            | Kind::DrivingLicence
+            | Kind::VNummer
+            | Kind::Kvk
+            | Kind::Agb
+            | Kind::Uzi
+            | Kind::TravelDocument
+    )
+}
+
+/// The question that each text may answer, by text: the last sentence of another's text before it, for a short answer.
+pub(crate) fn questions(turns: &[Turn<'_>]) -> Vec<Option<String>> {
+    let mut all = Vec::with_capacity(turns.len());
+    let mut before: Option<&Turn<'_>> = None;
+    for turn in turns {
+        let asked =
+            before.filter(|before| before.author != turn.author && turn.text.len() <= ANSWER_BYTES_MAX);
+        all.push(asked.and_then(|before| question(before.text)));
+        before = Some(turn);
+    }
+    all
+}
+
+/// The last sentence of a text that asks for something.
+fn question(text: &str) -> Option<String> {
+    let text = text.trim_end();
+    let from = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
+    let tail = text.get(from..)?;
+    let asks = tail.strip_suffix(['?', ':']).or_else(|| {
+        let asking = ["graag", "geef", "noem", "typ", "vul", "wat is"]
+            .iter()
+            .any(|word| tail.to_lowercase().contains(word));
+        tail.strip_suffix('.').filter(|_| asking)
+    })?;
+    let start = asks.rfind(['.', '?', '!', '\n']).map_or(0, |at| at.saturating_add(1));
+    asks.get(start..).map(str::to_owned)
+}
+
+/// Longest text that is the answer to a question and no more.
+const ANSWER_BYTES_MAX: usize = 80;
 
 /// Whether a kind has a check that few numbers pass by chance, given the words around it.
 const fn has_a_check(kind: Kind) -> bool {

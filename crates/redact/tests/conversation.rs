@@ -67,11 +67,35 @@ fn a_number_split_over_messages_is_cut_in_each() {
 fn a_number_split_over_parts_of_a_message_is_cut_in_each() {
     let text = "Mijn BSN is 1112\n22333, dank.";
     let parts = [text.find('\n').unwrap() + 1];
+    assert_eq!(stripped(&[Turn { parts: &parts, ..turn(1, text) }]), ["Mijn BSN is ⟦BSN_1⟧, dank."]);
     assert_eq!(
-        stripped(&[Turn { parts: &parts, ..turn(1, text) }]),
-        ["Mijn BSN is ⟦BSN_1⟧\n⟦BSN_1b⟧, dank."]
+        stripped(&[turn(1, text)]),
+        ["Mijn BSN is ⟦BSN_1⟧, dank."],
+        "a line of one text goes on in the next"
     );
-    assert_eq!(stripped(&[turn(1, text)]), [text], "lines that were sent as one text are not joined");
+}
+
+#[test]
+fn an_answer_is_read_with_its_question() {
+    for (question, answer, label) in [
+        ("Wat is uw BSN?", "123456782", "BSN"),
+        ("Dank u. Kunt u uw KvK-nummer geven?", "12345678", "KVK-NUMMER"),
+        ("Uw geboortedatum graag.", "12-03-1971", "GEBOORTEDATUM"),
+        ("Wat is uw telefoonnummer?", "6 12345678", "TELEFOON"),
+    ] {
+        let texts = stripped(&[turn(2, question), turn(1, answer)]);
+        assert_eq!(texts[1], format!("⟦{label}_1⟧"), "{question}");
+        let unasked = stripped(&[turn(2, "Waarmee kan ik u helpen?"), turn(1, answer)]);
+        assert_eq!(unasked[1], answer, "{answer}");
+    }
+}
+
+#[test]
+fn a_number_without_a_check_goes_on_in_a_text_of_its_own() {
+    let texts = stripped(&[turn(1, "mijn telefoonnummer is 06 1234"), turn(1, "5678")]);
+    assert!(texts[0].contains('⟦') && texts[1].contains('⟦'), "{texts:?}");
+    let texts = ["ik bel straks met 06 1234", "5678 stuks"];
+    assert_eq!(stripped(&texts.map(|text| turn(1, text))), texts);
 }
 
 #[test]

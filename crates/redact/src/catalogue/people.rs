@@ -26,7 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         kind: Kind::Age,
         format: "9 jaar, 99-jarige, (99) behind a name",
         check: "somebody is named near it",
-        positive: &[],
+        positive: &[&["leeftijd*", "lft", "age"]],
         negative: &[],
     },
     said(Kind::Health, "words for illness, care and disability"),

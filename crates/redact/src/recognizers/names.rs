@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::{Candidate, Recognizer, Scan, age, because};
+use super::town::{town, towns};
+use super::{Candidate, Recognizer, Scan, age, because, birth};
 use crate::names::{Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
 use crate::vault::Secret;
@@ -87,6 +88,13 @@ impl Recognizer for Names {
             }
         }
         age::ages(scan, &people, sink);
+        age::in_fields(scan, sink);
+        birth::beside_people(scan, &people, sink);
+        if !people.is_empty() || scan.identified.get() {
+            for (start, end) in towns(scan, &self.tagger) {
+                sink(town(scan, start, end));
+            }
+        }
         for fact in self.special.find(scan.text, &people, scan.identified.get()) {
             sink(special(scan, &fact));
         }
