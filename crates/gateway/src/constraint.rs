@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use engine::{MaskFault, TokenMask};
+use provenance::Stage;
 use tokenizer::{Grammar, GrammarState, Tokenizer};
 
 use crate::clear::Cleared;
+use crate::deny;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::request::{Constrained, Constraint};
@@ -24,9 +26,21 @@ impl Held {
     }
 }
 
-/// Takes the request's constraint and makes it ready, off the threads that serve.
+/// Takes the request's constraint and makes it ready, off the threads that serve. One that cannot be held is refused, and
+/// the refusal is sealed.
 pub(crate) async fn compile(gateway: &Gateway, cleared: &mut Cleared) -> Result<Option<Held>, Refusal> {
-    let Some(Constrained { field, constraint }) = cleared.take_constraint() else { return Ok(None) };
+    let Some(constrained) = cleared.take_constraint() else { return Ok(None) };
+    match ready(gateway, cleared, constrained).await {
+        Ok(held) => Ok(Some(held)),
+        Err(refusal) => {
+            let record = cleared.entered().record.clone();
+            Err(deny::seal_refusal(gateway, record, Stage::Submit, "constraint-unusable", refusal).await)
+        }
+    }
+}
+
+async fn ready(gateway: &Gateway, cleared: &Cleared, constrained: Constrained) -> Result<Held, Refusal> {
+    let Constrained { field, constraint } = constrained;
     if cleared.entered().request.params.ignore_eos {
         return Err(Refusal::Invalid {
             field: "ignore_eos".to_owned(),
@@ -41,7 +55,7 @@ pub(crate) async fn compile(gateway: &Gateway, cleared: &mut Cleared) -> Result<
         reason: error.to_string(),
     };
     let state = gateway.blocking(move || state(&tokenizer, &constraint).map_err(invalid)).await?;
-    Ok(Some(Held { state, json }))
+    Ok(Held { state, json })
 }
 
 fn state(tokenizer: &Tokenizer, constraint: &Constraint) -> Result<GrammarState, tokenizer::Error> {
