@@ -1,6 +1,7 @@
-"""Writes given-names.txt, surnames.txt and places.txt from Faker's lists (PyPI faker, MIT; data/NOTICE has its licence).
+"""Writes given-names.txt, surnames.txt and places.txt from own-names.txt and the lists of two makers of test data (PyPI faker and
+mimesis, both MIT; data/NOTICE has their licences).
 
-    python -m pip install faker==40.63.0 && python make.py WORDS
+    python -m pip install faker==40.63.0 mimesis==22.2.0 && python make.py WORDS
 
 and common-words.bloom from WORDS, a list of Dutch words, one a line (OpenTaal's, as Debian's package wdutch has it; BSD; data/NOTICE).
 
@@ -9,12 +10,15 @@ are written. Deterministic.
 """
 
 import importlib
+import json
 import os
+import pathlib
 import re
 import sys
 import unicodedata
 
 import faker
+import mimesis
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LETTERS = re.compile(r"^[^\W\d_]+(?:['’\- ][^\W\d_]+)*$|^'[st][- ][^\W\d_]+(?:[\- ][^\W\d_]+)*$")
@@ -38,6 +42,22 @@ def people(attributes):
                 continue
             found.update(str(name).strip() for name in names)
     return found
+
+
+def mimesis_people(attribute):
+    """The names of mimesis: lists, or lists by sex."""
+    found = set()
+    for file in sorted(pathlib.Path(mimesis.__file__).parent.glob("datasets/*/person.json")):
+        names = json.loads(file.read_text(encoding="utf-8")).get(attribute, [])
+        for part in names.values() if isinstance(names, dict) else [names]:
+            found.update(name.strip() for name in part)
+    return found
+
+
+def own(section):
+    """The names under `@section` in own-names.txt."""
+    text = pathlib.Path(HERE, "own-names.txt").read_text(encoding="utf-8")
+    return set(text.split("@" + section)[1].split("@")[0].split())
 
 
 def write(file, names):
@@ -70,6 +90,8 @@ Dhaka;Colombo;Londen;Parijs;Berlijn;Keulen;Düsseldorf;Hamburg;München;Frankfur
 Lissabon;Porto;Boekarest;Cluj;Sofia;Plovdiv;Boedapest;Praag;Bratislava;Belgrado;Zagreb;Sarajevo;Athene;Thessaloniki;Kopenhagen;Oslo;
 Stockholm;Helsinki;Riga;Vilnius;Tallinn;Dublin;Moskou;Tbilisi;Jerevan;Bakoe;Beiroet;Amman;Caïro;Tunis;Algiers;Tripoli;New York;Toronto;
 Caracas;Bogotá;Lima;Marokko;Turkije;Polen;Suriname;Syrië;Oekraïne;Eritrea;Somalië;Afghanistan;Irak;Iran;Curaçao;Aruba""".replace("\n", "").split(";"))
+given |= mimesis_people("names") | own("given")
+last |= mimesis_people("surnames") | own("surnames")
 write("given-names.txt", given - DUMMIES | {"John", "Jane"})
 write("surnames.txt", last - {"Doe"})
 write("places.txt", places)
