@@ -7,6 +7,7 @@ use tokenizer::Detokenizer;
 use zeroize::Zeroizing;
 
 use crate::answer::Finish;
+use crate::json_text::JsonText;
 use crate::stop::{Step, StopMatcher};
 
 /// What a token came to.
@@ -23,13 +24,24 @@ pub(crate) enum Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Engine,
+    /// The constraint of the answer.
+    Grammar,
     Screen,
+}
+
+/// What the text of a choice ends as.
+pub(crate) enum Ending {
+    /// As the model left it; a mark, where there is one, stands under it.
+    Text(Option<String>),
+    /// As one whole JSON value, whatever was masked and restored in it.
+    Json,
 }
 
 /// The state of one choice. It holds what was generated until it has been committed to, then wipes it.
 pub(crate) struct Choice {
     detokenizer: Detokenizer,
     screen: Screen,
+    json: Option<JsonText>,
     restorer: Option<Restorer>,
     stop: StopMatcher,
     /// Stands under the text of the model when that has ended.
@@ -46,9 +58,14 @@ impl Choice {
         screen: Screen,
         restorer: Restorer,
         stops: Vec<Zeroizing<String>>,
-        mark: Option<String>,
+        ending: Ending,
     ) -> Self {
+        let (json, restorer, mark) = match ending {
+            Ending::Text(mark) => (None, restorer, mark),
+            Ending::Json => (Some(JsonText::default()), restorer.in_json(), None),
+        };
         Self {
+            json,
             detokenizer,
             screen,
             restorer: Some(restorer),
@@ -78,7 +95,9 @@ impl Choice {
                 self.token_ids.push(id);
                 self.end(Finish::Stop)
             }
+            TokenEvent::Finished(FinishReason::Complete) => self.end(Finish::Stop),
             TokenEvent::Finished(FinishReason::Length) => self.end(Finish::Length),
+            TokenEvent::Finished(FinishReason::MaskFailed) => Progress::Fail(Fault::Grammar),
             TokenEvent::Finished(FinishReason::Aborted | FinishReason::Failed) => {
                 Progress::Fail(Fault::Engine)
             }
@@ -101,7 +120,10 @@ impl Choice {
     }
 
     fn show(&mut self, text: &str) -> Progress {
-        let Ok(screened) = self.screen.push(text) else { return Progress::Fail(Fault::Screen) };
+        let Ok(mut screened) = self.screen.push(text) else { return Progress::Fail(Fault::Screen) };
+        if let Some(json) = &mut self.json {
+            screened = json.push(&screened);
+        }
         let restored = self.restorer.as_mut().map(|restorer| restorer.push(&screened)).unwrap_or_default();
         match self.stop.push(&restored) {
             Step::Show(text) => Progress::Text(text),
@@ -120,6 +142,10 @@ impl Choice {
             Ok(rest) => screened.push_str(&rest),
             Err(_) => return Progress::Fail(Fault::Screen),
         }
+        if let Some(json) = &mut self.json {
+            screened = json.push(&screened);
+            screened.push_str(&json.finish());
+        }
         let mut restored = String::new();
         if let Some(mut restorer) = self.restorer.take() {
             restored = restorer.push(&screened);
@@ -130,9 +156,19 @@ impl Choice {
             Step::Stop(text) => Progress::End(text, Finish::Stop),
             Step::Show(mut text) => {
                 text.push_str(&self.stop.finish());
+                if self.json.is_some() && finish == Finish::Stop && !self.is_json_with(&text) {
+                    return Progress::Fail(Fault::Screen);
+                }
                 Progress::End(text, finish)
             }
         }
+    }
+
+    /// Whether what was shown, and `rest` after it, is one JSON value. What was masked over the end of a string may have
+    /// broken it.
+    fn is_json_with(&self, rest: &str) -> bool {
+        let whole = Zeroizing::new([self.shown.as_str(), rest].concat());
+        serde_json::from_str::<serde::de::IgnoredAny>(&whole).is_ok()
     }
 
     /// What the log says of the choice.

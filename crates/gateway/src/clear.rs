@@ -10,7 +10,7 @@ use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::Input;
+use crate::request::{Constrained, Input};
 use crate::strip::Redacted;
 
 /// A request that may be given to the model.
@@ -33,6 +33,11 @@ impl Cleared {
     /// The texts, once; an empty prompt list stays behind.
     pub(crate) fn take_input(&mut self) -> Input {
         std::mem::replace(&mut self.entered.request.input, Input::Text(Vec::new()))
+    }
+
+    /// What the answer must be, once.
+    pub(crate) fn take_constraint(&mut self) -> Option<Constrained> {
+        self.entered.request.constraint.take()
     }
 
     pub(crate) fn into_parts(self) -> (Entered, Vault) {

@@ -9,6 +9,7 @@ mod answer;
 mod caller;
 mod choice;
 mod clear;
+mod constraint;
 mod controls;
 mod deny;
 mod encode;
@@ -19,6 +20,7 @@ mod flow;
 mod gateway;
 mod generate;
 mod informed;
+mod json_text;
 mod load;
 mod model_facts;
 mod notice;
@@ -53,7 +55,9 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
-pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
+pub use request::{
+    Constrained, Constraint, GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace,
+};
 pub use serving::{ModelCard, Serving};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:

@@ -1,10 +1,11 @@
 //! `/v1/chat/completions`.
 
-use gateway::{Finish, Input, Message, Params, Role};
+use gateway::{Constrained, Finish, Input, Message, Params, Role};
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::constraint::constraint;
 use super::fields::Fields;
 use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
 use super::{Marks, WireUsage, finish_reason};
@@ -17,6 +18,7 @@ const MESSAGES_MAX: usize = 4096;
 pub(crate) struct Parsed {
     pub(crate) model: String,
     pub(crate) input: Input,
+    pub(crate) constraint: Option<Constrained>,
     pub(crate) stop: Vec<Zeroizing<String>>,
     pub(crate) params: Params,
     pub(crate) delivery: Delivery,
@@ -36,6 +38,7 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let parsed = Parsed {
         model,
         input: Input::Chat(messages),
+        constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,

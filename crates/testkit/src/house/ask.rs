@@ -17,6 +17,7 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
         endpoint,
         model: "tiny".to_owned(),
         input,
+        constraint: None,
         stop: Vec::new(),
         scanned: Vec::new(),
         params: Params {
