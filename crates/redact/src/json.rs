@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::leaf::{Leaf, verbatim};
-use crate::redactor::{Work, grow};
+use crate::leaf::{Leaf, grow, verbatim};
+use crate::redactor::Work;
 
 /// Deepest nesting of a JSON input.
 pub const JSON_DEPTH_MAX: usize = 64;

@@ -1,5 +1,7 @@
 //! A leaf of an input that has parts: a string of JSON, a field of CSV.
 
+use zeroize::Zeroizing;
+
 /// Where in an input a leaf stands.
 pub(crate) struct Leaf<'a> {
     /// The key it stands under.
@@ -27,5 +29,15 @@ pub(crate) fn within(place: Option<&Leaf<'_>>, start: usize, end: usize) -> (usi
         None => (start, end),
         Some(Leaf { text_at: Some(at), .. }) => (at.saturating_add(start), at.saturating_add(end)),
         Some(leaf) => (leaf.start, leaf.end),
+    }
+}
+
+/// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
+pub(crate) fn grow(text: &mut Zeroizing<String>, more: usize) {
+    let needed = text.len().saturating_add(more);
+    if needed > text.capacity() {
+        let mut larger = Zeroizing::new(String::with_capacity(needed.saturating_add(needed / 2)));
+        larger.push_str(text);
+        *text = larger;
     }
 }

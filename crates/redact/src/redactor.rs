@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::allow::{self, Allowed};
 use crate::cuts::{self, Cut, Plan};
 use crate::detect::{Depth, Detector};
-use crate::leaf::{Leaf, within};
+use crate::leaf::{Leaf, grow, within};
 use crate::names::{self, Known, Span};
 use crate::seams::{Pieces, Turn, questions};
 use crate::vault::VaultBuilder;
@@ -480,14 +480,4 @@ impl<'r> Work<'r> {
 pub(crate) fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {
     let n = counts.entry(kind).or_default();
     *n = n.saturating_add(1);
-}
-
-/// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
-pub(crate) fn grow(text: &mut Zeroizing<String>, more: usize) {
-    let needed = text.len().saturating_add(more);
-    if needed > text.capacity() {
-        let mut larger = Zeroizing::new(String::with_capacity(needed.saturating_add(needed / 2)));
-        larger.push_str(text);
-        *text = larger;
-    }
 }

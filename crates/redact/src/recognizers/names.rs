@@ -73,8 +73,9 @@ impl Recognizer for Names {
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
-        for span in known.find(scan.text, &spans) {
-            sink(name(scan, &span));
+        let mentioned = known.find(scan.text, &spans);
+        for span in &mentioned {
+            sink(name(scan, span));
         }
         // A person who was taken out before is somebody still.
         let taken = placeholder::people(scan.text);
@@ -89,7 +90,9 @@ impl Recognizer for Names {
         }
         age::ages(scan, &people, sink);
         age::in_fields(scan, sink);
-        birth::beside_people(scan, &people, sink);
+        let mentioned = mentioned.iter().map(|span| (span.start, span.end));
+        let everybody: Vec<(usize, usize)> = people.iter().copied().chain(mentioned).collect();
+        birth::beside_people(scan, &everybody, sink);
         if !people.is_empty() || scan.identified.get() {
             for (start, end) in towns(scan, &self.tagger) {
                 sink(town(scan, start, end));

@@ -105,7 +105,11 @@ fn capitalised(scan: &Scan<'_>, end: usize) -> Option<(usize, usize)> {
             break;
         }
     }
-    (length >= 2).then(|| (start, start.saturating_add(length)))
+    // The next line of a form begins with what it asks for: `Telefoon: …`.
+    let label = name
+        .get(length..)
+        .is_some_and(|rest| rest.trim_start_matches([' ', '\t', '.']).starts_with([':', '=']));
+    (length >= 2 && !label).then(|| (start, start.saturating_add(length)))
 }
 
 /// A listed town behind an address, in small letters too.
@@ -140,7 +144,11 @@ mod tests {
             let found = named(text);
             assert!(found.iter().any(|f| f.1.ends_with(want)), "{text}: {found:?}");
         }
-        let found = named("mw dekker woont kerkstraat 12 alleen");
-        assert!(found.iter().all(|f| f.0 != Kind::Place), "{found:?}");
+        for text in
+            ["mw dekker woont kerkstraat 12 alleen", "Dekker, postcode: 7943 AB\nTelefoon: 06-12345678"]
+        {
+            let found = named(text);
+            assert!(found.iter().all(|f| f.0 != Kind::Place), "{found:?}");
+        }
     }
 }
