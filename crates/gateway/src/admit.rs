@@ -30,8 +30,10 @@ pub(crate) struct Admitted {
     pub(crate) restore: bool,
     pub(crate) visible_mark: Option<String>,
     pub(crate) redactor: Arc<redact::Redactor>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) serving: Arc<Serving>,
+    /// Names of the tools that may be called, and whether several may in one answer.
+    pub(crate) tools: Option<(Arc<[String]>, bool)>,
     pub(crate) use_case: String,
     pub(crate) demo: bool,
     pub(crate) allowance: Allowance,
@@ -99,11 +101,16 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         sampling,
         choices_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
+        tools: request
+            .tools
+            .as_ref()
+            .filter(|tools| tools.offered())
+            .map(|tools| (tools.names().into(), tools.parallel)),
         stop: request.stop,
         restore: entered.use_case.restore_placeholders,
         visible_mark: entered.use_case.visible_mark,
         redactor: entered.redactor,
-        vault,
+        vault: Arc::new(vault),
         serving: entered.serving,
         use_case: entered.use_case.id,
         demo,

@@ -7,6 +7,7 @@ mod admit;
 mod allowance;
 mod answer;
 mod caller;
+mod chat_texts;
 mod choice;
 mod clear;
 mod controls;
@@ -31,6 +32,7 @@ mod serving;
 mod stop;
 mod strip;
 mod token;
+mod tools;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -53,8 +55,9 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
-pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
+pub use request::{Answered, GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
 pub use serving::{ModelCard, Serving};
+pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

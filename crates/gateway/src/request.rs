@@ -3,6 +3,7 @@
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::endpoint::EndpointId;
+use crate::tools::{ToolCall, Tools};
 
 /// Who wrote a chat message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Role {
     User,
     /// An earlier answer.
     Assistant,
+    /// The result of a call that an earlier answer made.
+    Tool,
 }
 
 impl Role {
@@ -24,6 +27,7 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
@@ -36,6 +40,28 @@ pub struct Message {
     pub content: Zeroizing<String>,
     /// Bytes of `content` at which its parts begin, but the first: a number may have been split over them.
     pub parts: Vec<usize>,
+    /// The calls that an earlier answer made.
+    pub calls: Vec<ToolCall>,
+    /// What it is the result of; `None` for every role but `Tool`.
+    pub answers: Option<Answered>,
+}
+
+impl Message {
+    /// One that is text alone.
+    #[must_use]
+    pub fn new(role: Role, text: &str) -> Self {
+        let content = Zeroizing::new(text.to_owned());
+        Self { role, content, parts: Vec::new(), calls: Vec::new(), answers: None }
+    }
+}
+
+/// The call that a result belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The call's id.
+    pub id: String,
+    /// The tool that was called.
+    pub name: String,
 }
 
 /// What the model is to continue.
@@ -115,7 +141,9 @@ pub struct GenerationRequest {
     pub model: String,
     /// What to continue.
     pub input: Input,
-    /// Stop strings: scanned, matched on what the caller is shown, never given to the model.
+    /// Tools that the model may call; chats only.
+    pub tools: Option<Tools>,
+    /// Stop strings: scanned, matched on what the caller is shown, never given to the model. Not looked for in calls.
     pub stop: Vec<Zeroizing<String>>,
     /// Every other string and key of the body.
     pub scanned: Vec<Scanned>,
@@ -132,6 +160,7 @@ pub struct GenerationRequest {
 impl Zeroize for Message {
     fn zeroize(&mut self) {
         self.content.zeroize();
+        self.calls.iter_mut().for_each(|call| call.arguments.zeroize());
     }
 }
 
