@@ -33,6 +33,7 @@ mod sampling;
 mod serve;
 mod shapes;
 mod shared_quota;
+mod structured;
 mod tampering;
 mod tokens;
 mod use_case_new;

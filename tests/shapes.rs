@@ -154,7 +154,7 @@ fn what_is_not_offered_is_refused_by_name() {
         ("tools", json!({"tools": tool})),
         ("temprature", json!({"temprature": 0.5})),
         ("logprobs", json!({"logprobs": true})),
-        ("response_format", json!({"response_format": {"type": "json_object"}})),
+        ("response_format.type", json!({"response_format": {"type": "yaml"}})),
         ("store", json!({"store": true})),
         ("temperature", json!({"temperature": 3})),
         ("n", json!({"n": 0})),

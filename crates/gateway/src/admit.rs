@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::allowance::{self, Allowance, Taker};
 use crate::clear::Cleared;
+use crate::constraint::{self, Held};
 use crate::deny::{self, Verdict};
 use crate::encode::{Prompts, encode};
 use crate::enter::QUOTA_STORE_FAILED;
@@ -24,6 +25,8 @@ pub(crate) struct Admitted {
     pub(crate) token_ids: Vec<Zeroizing<Vec<u32>>>,
     pub(crate) max_tokens: Vec<u32>,
     pub(crate) sampling: engine::SamplingParams,
+    /// What every choice is held to.
+    pub(crate) held: Option<Held>,
     pub(crate) choices_each: usize,
     pub(crate) ignore_eos: bool,
     pub(crate) stop: Vec<Zeroizing<String>>,
@@ -46,8 +49,12 @@ pub(crate) struct Admitted {
 struct Durable;
 
 /// Encodes what was cleared, takes a place and a quota, and writes the intent.
-pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitted, Refusal> {
+pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Admitted, Refusal> {
     let record = cleared.entered().record.clone();
+    let held = match constraint::compile(gateway, &mut cleared).await {
+        Ok(held) => held,
+        Err(refusal) => return Err(bounded(gateway, record, "constraint-unusable", refusal).await),
+    };
     let prompts = match encode(cleared) {
         Ok(prompts) => prompts,
         Err(refusal) => return Err(bounded(gateway, record, "request-does-not-fit", refusal).await),
@@ -99,6 +106,7 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         token_ids,
         max_tokens,
         sampling,
+        held,
         choices_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
         tools: request

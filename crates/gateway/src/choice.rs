@@ -7,6 +7,7 @@ use tokenizer::Detokenizer;
 use zeroize::Zeroizing;
 
 use crate::answer::Finish;
+use crate::json_text::JsonText;
 use crate::stop::{Step, StopMatcher};
 use crate::tools::{Called, Part, ToolOutput, commitment};
 
@@ -32,6 +33,8 @@ pub(crate) enum Progress {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Engine,
+    /// The constraint of the answer.
+    Grammar,
     Screen,
 }
 
@@ -41,10 +44,19 @@ impl From<redact::Error> for Fault {
     }
 }
 
+/// What the text of a choice ends as.
+pub(crate) enum Ending {
+    /// As the model left it; a mark, where there is one, stands under it.
+    Text(Option<String>),
+    /// As one whole JSON value, whatever was masked and restored in it.
+    Json,
+}
+
 /// The state of one choice. It holds what was generated until it has been committed to, then wipes it.
 pub(crate) struct Choice {
     detokenizer: Detokenizer,
     screen: Screen,
+    json: Option<JsonText>,
     restorer: Option<Restorer>,
     stop: StopMatcher,
     /// Stands under the text of the model when that has ended.
@@ -64,10 +76,15 @@ impl Choice {
         screen: Screen,
         restorer: Restorer,
         stops: Vec<Zeroizing<String>>,
-        mark: Option<String>,
+        ending: Ending,
         tools: Option<ToolOutput>,
     ) -> Self {
+        let (json, restorer, mark) = match ending {
+            Ending::Text(mark) => (None, restorer, mark),
+            Ending::Json => (Some(JsonText::default()), restorer.in_json(), None),
+        };
         Self {
+            json,
             detokenizer,
             screen,
             restorer: Some(restorer),
@@ -100,7 +117,9 @@ impl Choice {
                 self.token_ids.push(id);
                 self.end(Finish::Stop, &mut shown).map(Some)
             }
+            TokenEvent::Finished(FinishReason::Complete) => self.end(Finish::Stop, &mut shown).map(Some),
             TokenEvent::Finished(FinishReason::Length) => self.end(Finish::Length, &mut shown).map(Some),
+            TokenEvent::Finished(FinishReason::MaskFailed) => Err(Fault::Grammar),
             TokenEvent::Finished(FinishReason::Aborted | FinishReason::Failed) => Err(Fault::Engine),
         };
         let finish = match ended {
@@ -168,7 +187,10 @@ impl Choice {
 
     /// Text that is no call: screened, restored, looked through for stop strings.
     fn say(&mut self, text: &str, shown: &mut Vec<Shown>) -> Result<Option<Finish>, Fault> {
-        let screened = self.screen.push(text)?;
+        let mut screened = self.screen.push(text)?;
+        if let Some(json) = &mut self.json {
+            screened = json.push(&screened);
+        }
         let restored = self.restorer.as_mut().map(|restorer| restorer.push(&screened)).unwrap_or_default();
         let (text, ended) = match self.stop.push(&restored) {
             Step::Show(text) => (text, None),
@@ -200,7 +222,11 @@ impl Choice {
 
     /// Lets go of what the stages behind the calls still held.
     fn let_go(&mut self, finish: Finish, shown: &mut Vec<Shown>) -> Result<Finish, Fault> {
-        let rest = self.screen.finish()?;
+        let mut rest = self.screen.finish()?;
+        if let Some(json) = &mut self.json {
+            rest = json.push(&rest);
+            rest.push_str(&json.finish());
+        }
         let mut restored = String::new();
         if let Some(mut restorer) = self.restorer.take() {
             restored = restorer.push(&rest);
@@ -211,11 +237,21 @@ impl Choice {
             Step::Stop(text) => (text, Finish::Stop),
             Step::Show(mut text) => {
                 text.push_str(&self.stop.finish());
+                if self.json.is_some() && finish == Finish::Stop && !self.is_json_with(&text) {
+                    return Err(Fault::Screen);
+                }
                 (text, finish)
             }
         };
         self.show(text, shown);
         Ok(finish)
+    }
+
+    /// Whether what was shown, and `rest` after it, is one JSON value. What was masked over the end of a string may have
+    /// broken it.
+    fn is_json_with(&self, rest: &str) -> bool {
+        let whole = Zeroizing::new([self.shown.as_str(), rest].concat());
+        serde_json::from_str::<serde::de::IgnoredAny>(&whole).is_ok()
     }
 
     /// What the log says of the choice.

@@ -10,7 +10,7 @@ use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::Input;
+use crate::request::{Constrained, Input};
 use crate::strip::Redacted;
 use crate::tools::Tools;
 
@@ -39,6 +39,11 @@ impl Cleared {
     /// What the request says of tools.
     pub(crate) fn tools(&self) -> Option<&Tools> {
         self.entered.request.tools.as_ref()
+    }
+
+    /// What the answer must be, once.
+    pub(crate) fn take_constraint(&mut self) -> Option<Constrained> {
+        self.entered.request.constraint.take()
     }
 
     pub(crate) fn into_parts(self) -> (Entered, Vault) {

@@ -18,7 +18,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::admit::Admitted;
 use crate::allowance::Allowance;
 use crate::answer::{AnswerEvent, Usage};
-use crate::choice::{Choice, Fault, Progress, Shown};
+use crate::choice::{Choice, Ending, Fault, Progress, Shown};
+use crate::constraint::Held;
 use crate::encode::choice_seed;
 use crate::energy::{Meter, Reading};
 use crate::gateway::Gateway;
@@ -84,6 +85,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 cache_salt: gateway.cache_salt(&admitted.use_case),
                 tenant: gateway.tenant(&admitted.use_case),
                 draft_tokens_max: None,
+                mask: admitted.held.as_ref().map(Held::mask),
                 busy: busy.clone(),
             };
             match admitted.serving.generator.submit(request) {
@@ -98,7 +100,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 redactor.screen(&admitted.vault),
                 admitted.vault.restorer(&policy),
                 admitted.stop.clone(),
-                admitted.visible_mark.clone(),
+                ending(&admitted),
                 reader.as_ref().map(|reader| reader.choice(choices.len())),
             ));
         }
@@ -138,8 +140,19 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
 fn detokenizer(admitted: &Admitted, prompt: &[u32]) -> Detokenizer {
     let tokenizer = admitted.serving.tokenizer.clone();
     match prompt.last() {
+        // The grammar has seen the very bytes that the tokens add.
+        _ if admitted.held.is_some() => Detokenizer::verbatim(tokenizer),
         Some(&last) => Detokenizer::following(tokenizer, last),
         None => Detokenizer::new(tokenizer),
+    }
+}
+
+/// What a choice's text ends with. An answer that a program reads has no room for a mark; the response has its own.
+fn ending(admitted: &Admitted) -> Ending {
+    match &admitted.held {
+        None => Ending::Text(admitted.visible_mark.clone()),
+        Some(held) if held.json => Ending::Json,
+        Some(_) => Ending::Text(None),
     }
 }
 
@@ -294,6 +307,10 @@ impl Answer {
             Fault::Engine => {
                 (EndReason::Engine, "the engine failed or was stopped; the answer is incomplete")
             }
+            Fault::Grammar => (
+                EndReason::Engine,
+                "the answer could not be held to its schema or grammar any further; make that simpler",
+            ),
             Fault::Screen => {
                 (EndReason::Screen, "the answer could not be screened for personal data and was stopped")
             }

@@ -10,6 +10,7 @@ mod caller;
 mod chat_texts;
 mod choice;
 mod clear;
+mod constraint;
 mod controls;
 mod deny;
 mod encode;
@@ -20,6 +21,7 @@ mod flow;
 mod gateway;
 mod generate;
 mod informed;
+mod json_text;
 mod load;
 mod model_facts;
 mod notice;
@@ -55,7 +57,10 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
-pub use request::{Answered, GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
+pub use request::{
+    Answered, Constrained, Constraint, GenerationRequest, Input, Message, Origin, Params, Role, Scanned,
+    Trace,
+};
 pub use serving::{ModelCard, Serving};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 

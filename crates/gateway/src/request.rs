@@ -1,5 +1,6 @@
 //! What a caller asks, in plain values: the server makes it from the wire, the gateway's stages consume it.
 
+use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::endpoint::EndpointId;
@@ -112,6 +113,44 @@ pub struct Params {
     pub ignore_eos: bool,
 }
 
+/// What the text of an answer must be, from its first character to its last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON by this schema. A keyword that cannot be enforced refuses the request.
+    JsonSchema(Value),
+    /// A match of this regular expression.
+    Regex(String),
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// A caller's grammar, in Lark.
+    Lark(String),
+    /// A grammar that this house made, in Lark.
+    TrustedLark {
+        /// The grammar; `tokenizer::schema_in_lark` writes a schema into it.
+        text: String,
+        /// Control tokens that it may use, by their names in the vocabulary; those that the model lacks are left out.
+        control: Vec<String>,
+    },
+}
+
+impl Constraint {
+    /// Whether every answer is one JSON value.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::JsonObject | Self::JsonSchema(_))
+    }
+}
+
+/// A constraint and who asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constrained {
+    /// The field of the body, for errors: `response_format.json_schema.schema`.
+    pub field: &'static str,
+    /// What it asks for.
+    pub constraint: Constraint,
+}
+
 /// W3C Trace Context identifiers of a request, for correlation with the caller's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
@@ -141,6 +180,8 @@ pub struct GenerationRequest {
     pub model: String,
     /// What to continue.
     pub input: Input,
+    /// What the answer must be; none leaves it free. Its strings and keys are among `scanned`.
+    pub constraint: Option<Constrained>,
     /// Tools that the model may call; chats only.
     pub tools: Option<Tools>,
     /// Stop strings: scanned, matched on what the caller is shown, never given to the model. Not looked for in calls.

@@ -164,6 +164,7 @@ fn build(
         eos,
         add_bos: first.is_some(),
         digest,
+        grammars: std::sync::OnceLock::new(),
     })
 }
 

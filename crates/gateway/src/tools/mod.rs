@@ -5,6 +5,7 @@
 
 mod arguments;
 mod format;
+mod grammar;
 mod output;
 mod parser;
 
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::endpoint::{EndpointId, endpoint};
 
 pub(crate) use format::{ToolFormat, section};
+pub(crate) use grammar::{CallGrammar, grammar};
 pub(crate) use output::{CallReader, Called, ToolOutput, commitment};
 pub(crate) use parser::Part;
 pub use parser::read_calls;

@@ -9,6 +9,7 @@
 
 mod answers;
 mod closed;
+mod constrained;
 mod controls;
 mod conversations;
 mod denials;

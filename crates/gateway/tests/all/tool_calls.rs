@@ -191,3 +191,73 @@ async fn a_call_cut_off_by_the_limit_is_text() {
     assert!(all.texts[0].starts_with("<tool_call>") && all.calls[0].is_empty(), "{:?}", all.texts);
     house.stop_and_verify().await;
 }
+
+/// The tiny model writes noise; held to a grammar, it writes a call.
+#[tokio::test]
+async fn a_call_that_is_required_or_named_is_made_with_valid_arguments() {
+    let house = House::builder().start().await;
+    let parameters = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1, "maximum": 9},
+        "soort": {"enum": ["brief", "mail"]}}, "required": ["n", "soort"], "additionalProperties": false});
+    let list = json!([
+        {"type": "function", "function": {"name": "zoek", "parameters": parameters}},
+        {"type": "function", "function": {"name": "stop", "parameters": {"type": "object", "properties": {}, "additionalProperties": false}}},
+    ]);
+    for (choice, parallel) in [
+        (ToolChoice::Named("zoek".to_owned()), true),
+        (ToolChoice::Required, false),
+        (ToolChoice::Required, true),
+    ] {
+        let mut request = asking("Dag.", choice.clone(), parallel);
+        request.params.max_tokens = Some(400);
+        request.params.temperature = Some(1.0);
+        request.tools = Some(Tools::new(list.clone(), choice.clone(), parallel));
+        let all = answer(&house, "pilot", request).await;
+        assert_eq!((all.texts[0].as_str(), all.finishes[0]), ("", Some(Finish::ToolCalls)), "{choice:?}");
+        let calls = &all.calls[0];
+        assert!(
+            calls.len() == 1 || parallel && choice == ToolChoice::Required && calls.len() <= 8,
+            "{calls:?}"
+        );
+        for (_, name, arguments) in calls {
+            let value: Value = serde_json::from_str(arguments).unwrap();
+            if name == "zoek" {
+                assert!((1..=9).contains(&value["n"].as_i64().unwrap()), "{arguments}");
+                assert!(["brief", "mail"].contains(&value["soort"].as_str().unwrap()), "{arguments}");
+            } else {
+                assert_eq!(
+                    (name.as_str(), arguments.as_str(), choice != ToolChoice::Required),
+                    ("stop", "{}", false)
+                );
+            }
+        }
+    }
+    house.stop_and_verify().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_enforced_is_refused_by_its_place() {
+    let house = saying("Ja.").start().await;
+    let caller = house.caller("pilot").await;
+    let odd = json!([{"type": "function", "function": {"name": "zoek", "parameters": {"type": "object", "unevaluatedItems": 1}}}]);
+    let mut request = asking("Dag.", ToolChoice::Required, true);
+    request.tools = Some(Tools::new(odd.clone(), ToolChoice::Required, true));
+    let Err(gateway::Refusal::Invalid { field, reason }) =
+        house.gateway.generate(caller.clone(), request).await
+    else {
+        panic!("let through");
+    };
+    assert_eq!(field, "tools[0].function.parameters");
+    assert!(reason.contains("unevaluatedItems"), "{reason}");
+    // Where the model decides, a schema is only told.
+    let mut request = asking("Dag.", ToolChoice::Auto, true);
+    request.tools = Some(Tools::new(odd, ToolChoice::Auto, true));
+    assert_eq!(answer(&house, "pilot", request).await.texts, ["Ja."]);
+    let mut request = asking("Dag.", ToolChoice::Auto, true);
+    let constraint = gateway::Constraint::JsonObject;
+    request.constraint = Some(gateway::Constrained { field: "response_format", constraint });
+    let Err(gateway::Refusal::Invalid { field, .. }) = house.gateway.generate(caller, request).await else {
+        panic!("both");
+    };
+    assert_eq!(field, "response_format");
+    house.stop_and_verify().await;
+}

@@ -29,6 +29,7 @@ pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError
         model: parsed.model,
         input: parsed.input,
         tools: parsed.tools,
+        constraint: parsed.constraint,
         stop: parsed.stop,
         scanned: body.scanned,
         params: parsed.params,

@@ -1,10 +1,11 @@
 //! `/v1/chat/completions`.
 
-use gateway::{Finish, Input, Message, Params, Role, Tools};
+use gateway::{Constrained, Finish, Input, Message, Params, Role, Tools};
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::constraint::constraint;
 use super::fields::Fields;
 use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
 use super::tools::{Calls, WireCall, tools};
@@ -19,6 +20,7 @@ pub(crate) struct Parsed {
     pub(crate) model: String,
     pub(crate) input: Input,
     pub(crate) tools: Option<Tools>,
+    pub(crate) constraint: Option<Constrained>,
     pub(crate) stop: Vec<Zeroizing<String>>,
     pub(crate) params: Params,
     pub(crate) delivery: Delivery,
@@ -43,6 +45,7 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
         model,
         input: Input::Chat(messages),
         tools: tools(&mut fields)?,
+        constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,

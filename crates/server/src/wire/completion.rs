@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::chat::{Parsed, model};
+use super::constraint::constraint;
 use super::fields::Fields;
 use super::params::{delivery, params, refuse_unoffered, stop};
 use super::{Marks, WireUsage, finish_reason};
@@ -29,6 +30,7 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
         model,
         input,
         tools: None,
+        constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,

@@ -111,7 +111,6 @@ pub(crate) fn refuse_unoffered(fields: &mut Fields) -> Result<(), ApiError> {
     fields.only("function_call", &[json!("none"), json!("auto")], old)?;
     fields.only("logprobs", &[json!(false)], "is not offered by this server yet; leave it out")?;
     fields.only("top_logprobs", &[json!(0)], "is not offered by this server yet; leave it out")?;
-    fields.only("response_format", &[json!({"type": "text"})], "offers only {\"type\": \"text\"} so far")?;
     fields.only("modalities", &[json!(["text"])], "offers only [\"text\"]")?;
     fields.only("store", &[json!(false)], "must be false: this server keeps no conversations")?;
     fields.only("service_tier", &[json!("auto"), json!("default")], "offers only \"auto\"")?;

@@ -152,6 +152,8 @@ fn wrong() -> Vec<(&'static str, Value)> {
         "logprobs",
         "top_logprobs",
         "response_format",
+        "structured_outputs",
+        "guided_json",
         "modalities",
         "store",
         "service_tier",

@@ -162,7 +162,26 @@ const ROWS: &[Row] = &[
         {"name": "s", "schema": {"description": v}}}),
             )
         },
-        NotOffered,
+        Refused("/response_format/json_schema/schema/description"),
+    ),
+    (
+        "a key of a schema",
+        TEXT,
+        |v| json!({"prompt": "Dag.", "guided_json": {"properties": {v: {}}}}),
+        Refused("/guided_json/properties (a key)"),
+    ),
+    (
+        "a choice",
+        CHAT,
+        |v| beside("structured_outputs", json!({"choice": ["ja", v]})),
+        Refused("/structured_outputs/choice/1"),
+    ),
+    ("a regular expression", CHAT, |v| beside("guided_regex", json!(v)), Refused("/guided_regex")),
+    (
+        "a grammar",
+        CHAT,
+        |v| beside("guided_grammar", json!(format!("start: \"{v}\""))),
+        Refused("/guided_grammar"),
     ),
     ("a text after the answer", TEXT, |v| json!({"prompt": "Dag.", "suffix": v}), NotOffered),
     ("a stop string", CHAT, |v| beside("stop", json!(["x", v])), Refused("/stop")),

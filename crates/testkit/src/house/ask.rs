@@ -18,6 +18,7 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
         model: "tiny".to_owned(),
         input,
         tools: None,
+        constraint: None,
         stop: Vec::new(),
         scanned: Vec::new(),
         params: Params {
