@@ -217,7 +217,9 @@ impl Parser {
         let known = |call: &Call| self.names.contains(&call.name);
         match calls.filter(|calls| !calls.is_empty() && calls.iter().all(known)) {
             Some(calls) => {
-                let bare = self.held.get(..*from).is_some_and(|before| before.trim().is_empty());
+                // What follows a bare call may be one too, and whatever opened the first of Llama's.
+                let bare = self.format == ToolFormat::Llama3
+                    || self.held.get(..*from).is_some_and(|before| before.trim().is_empty());
                 self.held.drain(..end);
                 parts.extend(calls.into_iter().map(Part::Call));
                 self.state = State::After { bare };

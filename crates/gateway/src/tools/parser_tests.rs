@@ -129,7 +129,7 @@ fn what_is_no_call_is_text_to_the_letter() {
     }
     // A broken call hides none after it.
     let good = "<tool_call>{\"name\":\"f\",\"arguments\":{}}</tool_call>";
-    check(Hermes, &format!("<tool_call>{{\"name\": {good}"), "<tool_call>{\"name\":", &["f({})"]);
+    check(Hermes, &format!("<tool_call>{{\"name\": {good}"), "<tool_call>{\"name\": ", &["f({})"]);
     check(Hermes, &format!("<tool_call>{good}"), "<tool_call>", &["f({})"]);
 }
 

@@ -91,13 +91,13 @@ async fn where_nothing_is_put_back_arguments_keep_placeholders_and_the_next_turn
     let mut called = Message::new(Role::Assistant, "");
     called.calls =
         vec![ToolCall { id: id.clone(), name: name.clone(), arguments: Zeroizing::new(arguments) }];
-    let mut result = Message::new(Role::Tool, &format!("Dossier van {BSN}: mail nieuw@ziggo.nl"));
+    let mut result = Message::new(Role::Tool, &format!("Gevonden: BSN {BSN}, mail nieuw@ziggo.nl"));
     result.answers = Some(Answered { id, name });
     request.input = Input::Chat(vec![Message::new(Role::User, &format!("BSN {BSN}")), called, result]);
     answer(&house, "strict", request).await;
     let prompt = given(&house);
     assert!(prompt.contains(r#""arguments": {"bsn": "⟦BSN_1⟧"}"#), "{prompt}");
-    assert!(prompt.contains("Dossier van ⟦BSN_1⟧: mail ⟦E-MAIL_1⟧"), "{prompt}");
+    assert!(prompt.contains("Gevonden: BSN ⟦BSN_1⟧, mail ⟦E-MAIL_1⟧"), "{prompt}");
     house.stop_and_verify().await;
 }
 

@@ -121,7 +121,13 @@ const ROWS: &[Row] = &[
         |v| tool("", "f", json!({"type": "object", "properties": {"a": {"description": v}}})),
         Rewritten,
     ),
-    ("the name of a tool", CHAT, |v| tool("", v, json!({})), NotOffered),
+    ("a name that no tool can have", CHAT, |v| tool("", &format!("{v}."), json!({})), NotOffered),
+    (
+        "the name of a tool",
+        CHAT,
+        |v| tool(v, "NL91ABNA0417164300", json!({})),
+        Refused("/tools/0/function/name"),
+    ),
     (
         "the name of a parameter",
         CHAT,
