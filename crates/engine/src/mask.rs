@@ -99,7 +99,14 @@ fn allows(row: &[u32], id: u32) -> bool {
 /// The thread beside the engine's own. It is there from the first constrained step on.
 #[derive(Default)]
 pub(crate) struct MaskWorker {
-    channel: Option<(Sender<(Vec<Masked>, usize)>, Receiver<Vec<Masked>>)>,
+    channels: Option<Channels>,
+}
+
+/// The way to the thread and back.
+struct Channels {
+    /// What to compute, and the words of a row.
+    work: Sender<(Vec<Masked>, usize)>,
+    done: Receiver<Vec<Masked>>,
 }
 
 impl MaskWorker {
@@ -108,9 +115,9 @@ impl MaskWorker {
     /// # Errors
     /// `Thread` when the system gives none.
     pub(crate) fn start(&mut self, work: Vec<Masked>, vocab_len: usize) -> Result<(), Error> {
-        if self.channel.is_none() {
+        if self.channels.is_none() {
             let (sender, inbox) = channel::<(Vec<Masked>, usize)>();
-            let (outbox, receiver) = channel();
+            let (outbox, done) = channel();
             let serve = move || {
                 for (mut work, words) in inbox {
                     work.iter_mut().for_each(|masked| masked.compute(words));
@@ -121,10 +128,10 @@ impl MaskWorker {
             };
             let builder = std::thread::Builder::new().name("masks".to_owned());
             builder.spawn(serve).map_err(Error::Thread)?;
-            self.channel = Some((sender, receiver));
+            self.channels = Some(Channels { work: sender, done });
         }
-        let sent = self.channel.as_ref().map(|(sender, _)| sender.send((work, vocab_len.div_ceil(32))));
-        sent.transpose().map(|_| ()).map_err(|_| gone())
+        let channels = self.channels.as_ref().ok_or_else(gone)?;
+        channels.work.send((work, vocab_len.div_ceil(32))).map_err(|_| gone())
     }
 
     /// Waits for what was started.
@@ -132,8 +139,8 @@ impl MaskWorker {
     /// # Errors
     /// `Fault` when the thread is gone, which it never is while the engine runs.
     pub(crate) fn finish(&mut self) -> Result<Vec<Masked>, Error> {
-        let (_, receiver) = self.channel.as_ref().ok_or_else(gone)?;
-        receiver.recv().map_err(|_| gone())
+        let channels = self.channels.as_ref().ok_or_else(gone)?;
+        channels.done.recv().map_err(|_| gone())
     }
 }
 

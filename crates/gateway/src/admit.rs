@@ -51,10 +51,7 @@ struct Durable;
 /// Encodes what was cleared, takes a place and a quota, and writes the intent.
 pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Admitted, Refusal> {
     let record = cleared.entered().record.clone();
-    let held = match constraint::compile(gateway, &mut cleared).await {
-        Ok(held) => held,
-        Err(refusal) => return Err(bounded(gateway, record, "constraint-unusable", refusal).await),
-    };
+    let held = constraint::compile(gateway, &mut cleared).await?;
     let prompts = match encode(cleared) {
         Ok(prompts) => prompts,
         Err(refusal) => return Err(bounded(gateway, record, "request-does-not-fit", refusal).await),

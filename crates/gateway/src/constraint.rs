@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use engine::{MaskFault, TokenMask};
+use provenance::Stage;
 use tokenizer::{Grammar, GrammarState, Tokenizer};
 
 use crate::clear::Cleared;
+use crate::deny;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::request::{Constrained, Constraint};
@@ -25,22 +27,40 @@ impl Held {
     }
 }
 
-/// Takes the request's constraint and makes it ready, off the threads that serve.
+/// Takes the request's constraint and makes it ready, off the threads that serve. One that cannot be held is refused, and
+/// the refusal is sealed.
 pub(crate) async fn compile(gateway: &Gateway, cleared: &mut Cleared) -> Result<Option<Held>, Refusal> {
+    let held = match wanted(cleared) {
+        Ok(None) => return Ok(None),
+        Ok(Some(constrained)) => ready(gateway, cleared, constrained).await,
+        Err(refusal) => Err(refusal),
+    };
+    match held {
+        Ok(held) => Ok(Some(held)),
+        Err(refusal) => {
+            let record = cleared.entered().record.clone();
+            Err(deny::seal_refusal(gateway, record, Stage::Submit, "constraint-unusable", refusal).await)
+        }
+    }
+}
+
+/// What the caller asks, or the call that the choice among tools forces: not both.
+fn wanted(cleared: &mut Cleared) -> Result<Option<Constrained>, Refusal> {
     let asked = cleared.take_constraint();
     let offered = cleared.tools().is_some_and(Tools::offered);
-    if let Some(Constrained { field, .. }) = asked.as_ref().filter(|_| offered) {
-        return Err(Refusal::Invalid {
-            field: (*field).to_owned(),
+    match asked {
+        None => forced(cleared),
+        Some(Constrained { field, .. }) if offered => Err(Refusal::Invalid {
+            field: field.to_owned(),
             reason: "cannot hold an answer that may be a call of a tool; send tool_choice \"none\" with it, or leave out the tools"
                 .to_owned(),
-        });
+        }),
+        asked => Ok(asked),
     }
-    let Some(Constrained { field, constraint }) =
-        asked.map_or_else(|| forced(cleared), |asked| Ok(Some(asked)))?
-    else {
-        return Ok(None);
-    };
+}
+
+async fn ready(gateway: &Gateway, cleared: &Cleared, constrained: Constrained) -> Result<Held, Refusal> {
+    let Constrained { field, constraint } = constrained;
     if cleared.entered().request.params.ignore_eos {
         return Err(Refusal::Invalid {
             field: "ignore_eos".to_owned(),
@@ -55,7 +75,7 @@ pub(crate) async fn compile(gateway: &Gateway, cleared: &mut Cleared) -> Result<
         reason: error.to_string(),
     };
     let state = gateway.blocking(move || state(&tokenizer, &constraint).map_err(invalid)).await?;
-    Ok(Some(Held { state, json }))
+    Ok(Held { state, json })
 }
 
 /// The call that the request's choice among tools forces.

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::allow::Allowed;
+use crate::allow::{self, Allowed};
 use crate::detect::{self, Cut, Depth, Detector, Plan};
 use crate::leaf::{Leaf, within};
 use crate::names::{Known, Span};
@@ -348,7 +348,8 @@ impl<'r> Work<'r> {
             return Err(Error::TooManyFindings { limit });
         }
         let profile = &self.redactor.profile;
-        let (listed, scored) = self.redactor.allowed.part(text, scored)?;
+        let (listed, mut scored) = self.redactor.allowed.part(text, scored)?;
+        allow::pass_inside(&listed, &mut scored, profile);
         if let Some(seen) = &mut self.seen {
             let allowed = |rule| KindRule { action: Action::Allow, ..rule };
             seen.extend(scored.iter().map(|s| Seen::new(s, profile.rule(s.kind))));

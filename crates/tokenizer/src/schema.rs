@@ -345,13 +345,11 @@ fn pattern(value: &Value, place: &Place) -> Result<(), Error> {
 
 /// Steps of a place that an error may show: names are the caller's own, so only plain short ones are repeated.
 fn wrong(place: &[String], what: impl Into<String>) -> Error {
-    let plain = |step: &String| {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-$.".contains(&b);
-        if step.len() <= 40 && step.bytes().all(plain) {
-            step.clone()
-        } else {
-            "(unprintable name)".to_owned()
-        }
+    let index = |step: &String| step.len() <= 4 && step.bytes().all(|b| b.is_ascii_digit());
+    let word = |step: &String| step.bytes().all(|b| b.is_ascii_alphabetic() || b"_-$".contains(&b));
+    let plain = |step: &String| match index(step) || (step.len() <= 40 && word(step)) {
+        true => step.clone(),
+        false => "(unprintable name)".to_owned(),
     };
     let pointer = place.iter().map(|step| format!("/{}", plain(step))).collect();
     Error::Schema { pointer, what: what.into() }

@@ -1,4 +1,4 @@
-"""Reads answers, one JSON object a line with `schema`, `text` and `finish`; says how many fit their schema.
+"""Reads answers, one JSON object a line with `schema`, `text` and `finish`; says how many fit their schema, and how many were cut off.
 
 What the server masked is no longer what the model was held to: of an answer with a mask only that it is JSON is asked.
 """
@@ -8,13 +8,14 @@ import sys
 
 from jsonschema import Draft202012Validator
 
-valid, masked = 0, 0
+valid, masked, cut = 0, 0, 0
 for line in sys.stdin:
     answer = json.loads(line)
     text, schema = answer["text"], answer["schema"]
     try:
         value = json.loads(text)
     except ValueError:
+        cut += answer["finish"] == "length"
         print(f"{answer['ask']}: no JSON ({answer['finish']}): {text}")
         continue
     checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -24,4 +25,4 @@ for line in sys.stdin:
         print(f"{answer['ask']}: {errors}: {text}")
     else:
         valid += 1
-print(f"valid {valid}, of which masked {masked}")
+print(json.dumps({"valid": valid, "masked": masked, "cut": cut}))

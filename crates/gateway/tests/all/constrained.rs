@@ -107,7 +107,7 @@ async fn masked_json_stays_json_and_bears_no_mark() {
 #[tokio::test]
 async fn a_restored_value_is_escaped_where_the_answer_is_json() {
     let custom = "[[custom]]\nid = \"bijnaam\"\nlabel = \"BIJNAAM\"\ndescription = \"A name in quotes\"\n\
-                  pattern = 'bijnaam \"[a-z]+\"'\nexamples = ['de bijnaam \"lange\"']\n";
+                  pattern = 'bijnaam \"[a-z]{1,8}\"'\nexamples = ['de bijnaam \"lange\"']\n";
     let profile = ("redaction_profile = \"default\"", "redaction_profile = \"quoted\"");
     let said = "{\"naam\": \"⟦BIJNAAM_1⟧, zo heet hij\"}";
     let house = House::builder()
