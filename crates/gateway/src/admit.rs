@@ -17,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::tools::Tools;
 
 /// A request that the log knows of. Whatever happens now, the guard seals an outcome.
 pub(crate) struct Admitted {
@@ -106,11 +107,7 @@ pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Adm
         held,
         choices_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
-        tools: request
-            .tools
-            .as_ref()
-            .filter(|tools| tools.offered())
-            .map(|tools| (tools.names().into(), tools.parallel)),
+        tools: request.tools.as_ref().and_then(Tools::callable),
         stop: request.stop,
         restore: entered.use_case.restore_placeholders,
         visible_mark: entered.use_case.visible_mark,

@@ -64,15 +64,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     let mut streams = Vec::new();
     let mut choices = Vec::new();
     let mut refused = None;
-    let reader = admitted.tools.clone().map(|(names, parallel)| CallReader {
-        format: admitted.serving.tool_format(),
-        names,
-        parallel,
-        redactor: Arc::clone(&redactor),
-        vault: Arc::clone(&admitted.vault),
-        policy: policy.clone(),
-        receipt_id: admitted.open.id().to_hex(),
-    });
+    let reader = reader(&admitted, &policy);
     'submit: for (prompt, &max_tokens) in admitted.token_ids.iter().zip(&admitted.max_tokens) {
         for _ in 0..admitted.choices_each {
             let mut sampling = admitted.sampling.clone();
@@ -133,6 +125,19 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
         busy,
         ended: false,
         _place: admitted.place,
+    })
+}
+
+/// What reads calls of tools, where the model may make any.
+fn reader(admitted: &Admitted, policy: &RestorePolicy) -> Option<CallReader> {
+    admitted.tools.clone().map(|(names, parallel)| CallReader {
+        format: admitted.serving.tool_format(),
+        names,
+        parallel,
+        redactor: Arc::clone(&admitted.redactor),
+        vault: Arc::clone(&admitted.vault),
+        policy: policy.clone(),
+        receipt_id: admitted.open.id().to_hex(),
     })
 }
 

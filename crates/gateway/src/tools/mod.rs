@@ -9,6 +9,8 @@ mod grammar;
 mod output;
 mod parser;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -73,9 +75,9 @@ impl Tools {
         Self { list, texts, names, choice, parallel }
     }
 
-    /// The names of the functions.
-    pub(crate) fn names(&self) -> &[String] {
-        &self.names
+    /// What calls are read by, where the model may make any: names, and whether there may be several.
+    pub(crate) fn callable(&self) -> Option<(Arc<[String]>, bool)> {
+        self.offered().then(|| (self.names.as_slice().into(), self.parallel))
     }
 
     /// Whether the model may call one.
@@ -146,7 +148,7 @@ mod tests {
         let mut texts: Vec<&str> = tools.texts().collect();
         texts.sort_unstable();
         assert_eq!(texts, ["Wat.", "Zoekt."]);
-        assert_eq!(tools.names(), ["zoek"]);
+        assert_eq!(*tools.callable().unwrap().0, ["zoek".to_owned()]);
         assert_eq!(tools.list(), list);
         let new: Vec<_> = tools.texts().map(|text| Zeroizing::new(text.to_uppercase())).collect();
         tools.set_texts(&mut new.into_iter());
