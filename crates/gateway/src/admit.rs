@@ -17,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::tools::Tools;
 
 /// A request that the log knows of. Whatever happens now, the guard seals an outcome.
 pub(crate) struct Admitted {
@@ -33,8 +34,10 @@ pub(crate) struct Admitted {
     pub(crate) restore: bool,
     pub(crate) visible_mark: Option<String>,
     pub(crate) redactor: Arc<redact::Redactor>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) serving: Arc<Serving>,
+    /// Names of the tools that may be called, and whether several may in one answer.
+    pub(crate) tools: Option<(Arc<[String]>, bool)>,
     pub(crate) use_case: String,
     pub(crate) demo: bool,
     pub(crate) allowance: Allowance,
@@ -104,11 +107,12 @@ pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Adm
         held,
         choices_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
+        tools: request.tools.as_ref().and_then(Tools::callable),
         stop: request.stop,
         restore: entered.use_case.restore_placeholders,
         visible_mark: entered.use_case.visible_mark,
         redactor: entered.redactor,
-        vault,
+        vault: Arc::new(vault),
         serving: entered.serving,
         use_case: entered.use_case.id,
         demo,

@@ -12,6 +12,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::request::{Constrained, Input};
 use crate::strip::Redacted;
+use crate::tools::Tools;
 
 /// A request that may be given to the model.
 pub(crate) struct Cleared {
@@ -33,6 +34,11 @@ impl Cleared {
     /// The texts, once; an empty prompt list stays behind.
     pub(crate) fn take_input(&mut self) -> Input {
         std::mem::replace(&mut self.entered.request.input, Input::Text(Vec::new()))
+    }
+
+    /// What the request says of tools.
+    pub(crate) fn tools(&self) -> Option<&Tools> {
+        self.entered.request.tools.as_ref()
     }
 
     /// What the answer must be, once.

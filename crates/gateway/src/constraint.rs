@@ -11,6 +11,7 @@ use crate::deny;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::request::{Constrained, Constraint};
+use crate::tools::{CallGrammar, Tools, grammar};
 
 /// A constraint that is ready.
 pub(crate) struct Held {
@@ -29,13 +30,32 @@ impl Held {
 /// Takes the request's constraint and makes it ready, off the threads that serve. One that cannot be held is refused, and
 /// the refusal is sealed.
 pub(crate) async fn compile(gateway: &Gateway, cleared: &mut Cleared) -> Result<Option<Held>, Refusal> {
-    let Some(constrained) = cleared.take_constraint() else { return Ok(None) };
-    match ready(gateway, cleared, constrained).await {
+    let held = match wanted(cleared) {
+        Ok(None) => return Ok(None),
+        Ok(Some(constrained)) => ready(gateway, cleared, constrained).await,
+        Err(refusal) => Err(refusal),
+    };
+    match held {
         Ok(held) => Ok(Some(held)),
         Err(refusal) => {
             let record = cleared.entered().record.clone();
             Err(deny::seal_refusal(gateway, record, Stage::Submit, "constraint-unusable", refusal).await)
         }
+    }
+}
+
+/// What the caller asks, or the call that the choice among tools forces: not both.
+fn wanted(cleared: &mut Cleared) -> Result<Option<Constrained>, Refusal> {
+    let asked = cleared.take_constraint();
+    let offered = cleared.tools().is_some_and(Tools::offered);
+    match asked {
+        None => forced(cleared),
+        Some(Constrained { field, .. }) if offered => Err(Refusal::Invalid {
+            field: field.to_owned(),
+            reason: "cannot hold an answer that may be a call of a tool; send tool_choice \"none\" with it, or leave out the tools"
+                .to_owned(),
+        }),
+        asked => Ok(asked),
     }
 }
 
@@ -56,6 +76,22 @@ async fn ready(gateway: &Gateway, cleared: &Cleared, constrained: Constrained) -
     };
     let state = gateway.blocking(move || state(&tokenizer, &constraint).map_err(invalid)).await?;
     Ok(Held { state, json })
+}
+
+/// The call that the request's choice among tools forces.
+fn forced(cleared: &Cleared) -> Result<Option<Constrained>, Refusal> {
+    let Some(tools) = cleared.tools() else { return Ok(None) };
+    let serving = &cleared.entered().serving;
+    let template = serving.template.as_ref().map_or("", tokenizer::ChatTemplate::source);
+    let invalid = |(field, error): (String, tokenizer::Error)| Refusal::Invalid {
+        field,
+        reason: format!("{error}; a call that is required is held to it, one by choice (auto) is not"),
+    };
+    let made = grammar(tools, template, &serving.tokenizer).map_err(invalid)?;
+    Ok(made.map(|CallGrammar { text, control }| Constrained {
+        field: "tools",
+        constraint: Constraint::TrustedLark { text, control },
+    }))
 }
 
 fn state(tokenizer: &Tokenizer, constraint: &Constraint) -> Result<GrammarState, tokenizer::Error> {

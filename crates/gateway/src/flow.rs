@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::admit::Admitted;
 use crate::allowance::Allowance;
 use crate::answer::{AnswerEvent, Usage};
-use crate::choice::{Choice, Ending, Fault, Progress};
+use crate::choice::{Choice, Ending, Fault, Progress, Shown};
 use crate::constraint::Held;
 use crate::encode::choice_seed;
 use crate::energy::{Meter, Reading};
@@ -26,6 +26,7 @@ use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::record;
 use crate::refusal::{Bound, Refusal};
+use crate::tools::{CallReader, Called};
 
 /// An answer being made. See [`Answer::next`].
 pub struct Answer {
@@ -63,6 +64,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     let mut streams = Vec::new();
     let mut choices = Vec::new();
     let mut refused = None;
+    let reader = reader(&admitted, &policy);
     'submit: for (prompt, &max_tokens) in admitted.token_ids.iter().zip(&admitted.max_tokens) {
         for _ in 0..admitted.choices_each {
             let mut sampling = admitted.sampling.clone();
@@ -91,6 +93,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 admitted.vault.restorer(&policy),
                 admitted.stop.clone(),
                 ending(&admitted),
+                reader.as_ref().map(|reader| reader.choice(choices.len())),
             ));
         }
     }
@@ -122,6 +125,19 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
         busy,
         ended: false,
         _place: admitted.place,
+    })
+}
+
+/// What reads calls of tools, where the model may make any.
+fn reader(admitted: &Admitted, policy: &RestorePolicy) -> Option<CallReader> {
+    admitted.tools.clone().map(|(names, parallel)| CallReader {
+        format: admitted.serving.tool_format(),
+        names,
+        parallel,
+        redactor: Arc::clone(&admitted.redactor),
+        vault: Arc::clone(&admitted.vault),
+        policy: policy.clone(),
+        receipt_id: admitted.open.id().to_hex(),
     })
 }
 
@@ -259,9 +275,9 @@ impl Answer {
             self.first_token_ms = Some(ms_since(self.started));
         }
         match progress {
-            Progress::Text(text) => self.show(at, text),
-            Progress::End(text, reason) => {
-                self.show(at, text);
+            Progress::More(shown) => self.show(at, shown),
+            Progress::End(shown, reason) => {
+                self.show(at, shown);
                 self.ready.push_back(AnswerEvent::Finished { choice: at, reason });
                 self.close(at);
             }
@@ -269,9 +285,16 @@ impl Answer {
         }
     }
 
-    fn show(&mut self, choice: usize, text: String) {
-        if !text.is_empty() {
-            self.ready.push_back(AnswerEvent::Delta { choice, text });
+    fn show(&mut self, choice: usize, shown: Vec<Shown>) {
+        for shown in shown {
+            match shown {
+                Shown::Text(text) => self.ready.push_back(AnswerEvent::Delta { choice, text }),
+                Shown::Call(Called { index, id, name, arguments }) => {
+                    self.ready.push_back(AnswerEvent::ToolCall { choice, index, id, name });
+                    let text = arguments.as_str().to_owned();
+                    self.ready.push_back(AnswerEvent::Arguments { choice, index, text });
+                }
+            }
         }
     }
 
@@ -329,7 +352,7 @@ impl Answer {
 
     fn outcome(&self, status: Status, reason: Option<EndReason>) -> OutcomeFacts {
         let mut counts: BTreeMap<redact::Kind, u32> = BTreeMap::new();
-        for (&kind, &count) in self.choices.iter().flat_map(Choice::screened) {
+        for (kind, count) in self.choices.iter().flat_map(Choice::screened) {
             let total = counts.entry(kind).or_default();
             *total = total.saturating_add(count);
         }

@@ -7,6 +7,7 @@ mod admit;
 mod allowance;
 mod answer;
 mod caller;
+mod chat_texts;
 mod choice;
 mod clear;
 mod constraint;
@@ -33,6 +34,7 @@ mod serving;
 mod stop;
 mod strip;
 mod token;
+mod tools;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -56,9 +58,11 @@ pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
 pub use request::{
-    Constrained, Constraint, GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace,
+    Answered, Constrained, Constraint, GenerationRequest, Input, Message, Origin, Params, Role, Scanned,
+    Trace,
 };
 pub use serving::{ModelCard, Serving};
+pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

@@ -4,6 +4,7 @@ use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::endpoint::EndpointId;
+use crate::tools::{ToolCall, Tools};
 
 /// Who wrote a chat message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Role {
     User,
     /// An earlier answer.
     Assistant,
+    /// The result of a call that an earlier answer made.
+    Tool,
 }
 
 impl Role {
@@ -25,6 +28,7 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
@@ -37,6 +41,28 @@ pub struct Message {
     pub content: Zeroizing<String>,
     /// Bytes of `content` at which its parts begin, but the first: a number may have been split over them.
     pub parts: Vec<usize>,
+    /// The calls that an earlier answer made.
+    pub calls: Vec<ToolCall>,
+    /// What it is the result of; `None` for every role but `Tool`.
+    pub answers: Option<Answered>,
+}
+
+impl Message {
+    /// One that is text alone.
+    #[must_use]
+    pub fn new(role: Role, text: &str) -> Self {
+        let content = Zeroizing::new(text.to_owned());
+        Self { role, content, parts: Vec::new(), calls: Vec::new(), answers: None }
+    }
+}
+
+/// The call that a result belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The call's id.
+    pub id: String,
+    /// The tool that was called.
+    pub name: String,
 }
 
 /// What the model is to continue.
@@ -156,7 +182,9 @@ pub struct GenerationRequest {
     pub input: Input,
     /// What the answer must be; none leaves it free. Its strings and keys are among `scanned`.
     pub constraint: Option<Constrained>,
-    /// Stop strings: scanned, matched on what the caller is shown, never given to the model.
+    /// Tools that the model may call; chats only.
+    pub tools: Option<Tools>,
+    /// Stop strings: scanned, matched on what the caller is shown, never given to the model. Not looked for in calls.
     pub stop: Vec<Zeroizing<String>>,
     /// Every other string and key of the body.
     pub scanned: Vec<Scanned>,
@@ -173,6 +201,7 @@ pub struct GenerationRequest {
 impl Zeroize for Message {
     fn zeroize(&mut self) {
         self.content.zeroize();
+        self.calls.iter_mut().for_each(|call| call.arguments.zeroize());
     }
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::generate::Generate;
 use crate::refusal::Refusal;
+use crate::tools::ToolFormat;
 
 /// A model as loaded and verified, ready to serve.
 pub struct Serving {
@@ -59,10 +60,16 @@ impl Serving {
         }
     }
 
-    /// A conversation as token ids, opening the assistant's turn.
+    /// How the model is told of tools and calls them.
+    pub(crate) fn tool_format(&self) -> ToolFormat {
+        ToolFormat::of(self.template.as_ref().map_or("", ChatTemplate::source))
+    }
+
+    /// A conversation as token ids, opening the assistant's turn; `tools` is for templates that know of them.
     pub(crate) fn render(
         &self,
         messages: &[ChatMessage],
+        tools: Option<&serde_json::Value>,
         now_ms: i64,
     ) -> Result<Zeroizing<Vec<u32>>, Refusal> {
         let template = self.template.as_ref().ok_or_else(|| Refusal::Invalid {
@@ -73,8 +80,7 @@ impl Serving {
             .map(|instant| jiff::tz::Offset::UTC.to_datetime(instant))
             .map_err(|_| Refusal::closed("the system clock is outside the calendar"))?;
         let variables = serde_json::Map::new();
-        let input =
-            RenderInput { messages, tools: None, add_generation_prompt: true, variables: &variables, now };
+        let input = RenderInput { messages, tools, add_generation_prompt: true, variables: &variables, now };
         let invalid = |error: tokenizer::Error| Refusal::Invalid {
             field: "messages".into(),
             reason: error.to_string(),

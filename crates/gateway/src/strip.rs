@@ -1,15 +1,16 @@
 //! Entered → Redacted: personal data leaves every text before the model could see it.
 
 use provenance::{RedactionFacts, Stage};
-use redact::{Action, Redaction, Turn, Vault};
+use redact::{Action, Redaction, Vault};
 use zeroize::Zeroizing;
 
+use crate::chat_texts;
 use crate::deny::{self, Verdict};
 use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{Input, Message, Role};
+use crate::request::{GenerationRequest, Input};
 
 /// A request whose texts have been rewritten. What was taken out is in the vault and nowhere else.
 pub(crate) struct Redacted {
@@ -32,17 +33,7 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
     match scan_fixed(&redactor, &entered) {
         Ok(None) => {}
         Ok(Some((pointer, kind))) => {
-            let verdict = Verdict::built_in(
-                Stage::Redact,
-                "personal-data-in-fixed-field",
-                format!(
-                    "{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"
-                ),
-                format!(
-                    "{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"
-                ),
-            );
-            return Err(deny::seal(gateway, entered.record, verdict).await);
+            return Err(deny::seal(gateway, entered.record, in_fixed_field(&pointer, &kind)).await);
         }
         Err(error) => return Err(fail(gateway, entered, &error).await),
     }
@@ -58,6 +49,17 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
     }
     let redaction = match read(&redactor, &entered) {
         Ok(redaction) => redaction,
+        // A key in the arguments of a call.
+        Err(redact::Error::Fixed { input_index, pointer, kind }) => {
+            let place = match &entered.request.input {
+                Input::Chat(messages) => {
+                    chat_texts::pointer(messages, entered.request.tools.as_ref(), input_index)
+                }
+                _ => String::new(),
+            };
+            let verdict = in_fixed_field(&format!("{place}{pointer}"), &kind.to_string());
+            return Err(deny::seal(gateway, entered.record, verdict).await);
+        }
         Err(error) => return Err(fail(gateway, entered, &error).await),
     };
     let mut findings = record::findings(&redaction, &entered.use_case);
@@ -77,8 +79,17 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
         }
     }
     let Redaction { texts, vault, first_placeholder: placeholder, .. } = redaction;
-    replace(&mut entered.request.input, texts);
+    replace(&mut entered.request, texts);
     Ok(Redacted { entered, findings, vault, placeholder, _stripped: Stripped })
+}
+
+fn in_fixed_field(pointer: &str, kind: &str) -> Verdict {
+    Verdict::built_in(
+        Stage::Redact,
+        "personal-data-in-fixed-field",
+        format!("{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"),
+        format!("{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"),
+    )
 }
 
 fn in_token_ids(place: &str, kind: redact::Kind) -> Verdict {
@@ -99,7 +110,7 @@ fn read(redactor: &redact::Redactor, entered: &Entered) -> Result<Redaction, red
     match &entered.request.input {
         Input::Chat(messages) => {
             let restores = entered.use_case.restore_placeholders;
-            let turns: Vec<Turn<'_>> = messages.iter().map(|message| turn(message, restores)).collect();
+            let turns = chat_texts::turns(messages, entered.request.tools.as_ref(), restores);
             redactor.redact_conversation(&turns)
         }
         Input::Text(prompts) => {
@@ -111,16 +122,6 @@ fn read(redactor: &redact::Redactor, entered: &Entered) -> Result<Redaction, red
             redactor.read(&decoded.iter().map(|text| text.as_str()).collect::<Vec<_>>())
         }
     }
-}
-
-fn turn(message: &Message, restores: bool) -> Turn<'_> {
-    let author = match message.role {
-        Role::System => 0,
-        Role::User => 1,
-        Role::Assistant => 2,
-    };
-    let quotes = message.role == Role::Assistant && !restores;
-    Turn { text: &message.content, parts: &message.parts, author, quotes }
 }
 
 /// Token ids are to be text of the vocabulary: no turn is opened or closed by them.
@@ -141,14 +142,9 @@ fn plain_tokens(entered: &Entered) -> Result<(), Refusal> {
     })
 }
 
-fn replace(input: &mut Input, texts: Vec<Zeroizing<String>>) {
-    match input {
-        Input::Chat(messages) => {
-            for (message, text) in messages.iter_mut().zip(texts) {
-                message.content = text;
-                message.parts.clear();
-            }
-        }
+fn replace(request: &mut GenerationRequest, texts: Vec<Zeroizing<String>>) {
+    match &mut request.input {
+        Input::Chat(messages) => chat_texts::replace(messages, request.tools.as_mut(), texts),
         Input::Text(prompts) => *prompts = texts,
         Input::Tokens(_) => {}
     }

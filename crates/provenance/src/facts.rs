@@ -267,7 +267,8 @@ pub enum Finish {
 /// One generated answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChoiceFacts {
-    /// Commitment to the bytes of the text the client was sent.
+    /// Commitment to the bytes of the text the client was sent; for one that called tools, to canonical JSON (RFC 8785) of the
+    /// `content` and `tool_calls` of its message.
     pub client_commit: Commitment,
     /// Commitment to the generated token ids.
     pub token_commit: Commitment,

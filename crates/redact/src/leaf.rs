@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::Input;
+
 /// Where in an input a leaf stands.
 pub(crate) struct Leaf<'a> {
     /// The key it stands under.
@@ -13,6 +15,17 @@ pub(crate) struct Leaf<'a> {
     pub(crate) text_at: Option<usize>,
     /// Its JSON pointer; for CSV, row and column from 1.
     pub(crate) pointer: &'a dyn Fn() -> String,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) const fn text(&self) -> &'a str {
+        let (Self::Text(text)
+        | Self::Json(text)
+        | Self::Data(text)
+        | Self::Csv(text)
+        | Self::Fixed { text, .. }) = self;
+        text
+    }
 }
 
 /// Where the text of a leaf stands in the input, whose raw bytes begin at `start`: where nothing in it is escaped or doubled, a

@@ -27,6 +27,8 @@ pub enum Input<'a> {
     /// JSON text, such as tool-call arguments or a schema: string leaves (and numbers) are rewritten; keys, and
     /// what stands under `enum`, `const`, `required`, `$ref` or `pattern`, are scanned and never rewritten.
     Json(&'a str),
+    /// JSON data, such as the arguments of a tool call: as `Json`, but it is no schema, so that keys alone are fixed.
+    Data(&'a str),
     /// CSV text (RFC 4180; comma, semicolon, tab or bar): fields are rewritten, and the first row speaks for its columns.
     Csv(&'a str),
     /// Text that may not be rewritten, such as a tool's name, and the JSON pointer of where it stands.
@@ -115,7 +117,7 @@ impl Redactor {
     /// # Errors
     /// As [`Redactor::redact`].
     pub fn redact_conversation(&self, turns: &[Turn<'_>]) -> Result<Redaction, Error> {
-        let inputs: Vec<Input<'_>> = turns.iter().map(|turn| Input::Text(turn.text)).collect();
+        let inputs: Vec<Input<'_>> = turns.iter().map(Turn::input).collect();
         Ok(self.strip(&inputs, turns, None)?.finish())
     }
 
@@ -142,11 +144,7 @@ impl Redactor {
         turns: &[Turn<'_>],
         seen: Option<Vec<Seen>>,
     ) -> Result<Work<'r>, Error> {
-        self.check_size(inputs.iter().map(|input| match input {
-            Input::Text(text) | Input::Json(text) | Input::Csv(text) | Input::Fixed { text, .. } => {
-                text.len()
-            }
-        }))?;
+        self.check_size(inputs.iter().map(|input| input.text().len()))?;
         let mut work = Work { seen, ..Work::new(self) };
         work.learn(inputs)?;
         work.asked = questions(turns);
@@ -154,7 +152,8 @@ impl Redactor {
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
-                Input::Json(text) => json::redact(text, index, &mut work)?,
+                Input::Json(text) => json::redact(text, index, true, &mut work)?,
+                Input::Data(text) => json::redact(text, index, false, &mut work)?,
                 Input::Csv(text) => csv::redact(text, index, &mut work)?,
                 Input::Fixed { text, pointer } => {
                     work.fixed(index, text, None, &|| pointer.to_owned())?;
@@ -303,7 +302,7 @@ impl<'r> Work<'r> {
             self.told.push(match input {
                 Input::Text(text) => Some(self.redactor.detector.learn(text, known)?),
                 // Read as a whole, and later leaf by leaf.
-                Input::Json(text) | Input::Csv(text) => {
+                Input::Json(text) | Input::Data(text) | Input::Csv(text) => {
                     self.redactor.detector.learn(text, known)?;
                     None
                 }

@@ -7,7 +7,7 @@ use crate::detect::{Depth, Detector, Scored};
 use crate::finding::Reason;
 use crate::recognizers::because;
 use crate::vault::Secret;
-use crate::{Error, Group, Kind};
+use crate::{Error, Group, Input, Kind};
 use zeroize::Zeroizing;
 
 /// One text of a conversation.
@@ -22,6 +22,15 @@ pub struct Turn<'a> {
     /// It is an earlier answer of the model: a placeholder of this request in it is that, and no look-alike. Only where
     /// values are never put back; elsewhere the model's own words may not come to stand for a value.
     pub quotes: bool,
+    /// It is JSON data, such as the arguments of a tool call: its leaves are rewritten, see [`crate::Input::Data`]. Not read
+    /// joined with other texts.
+    pub data: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn input(&self) -> Input<'a> {
+        if self.data { Input::Data(self.text) } else { Input::Text(self.text) }
+    }
 }
 
 /// How much of the beginning and of the end of a text is read, in bytes: a number, and the words that speak for it.
@@ -243,7 +252,8 @@ fn join(turns: &[Turn<'_>], order: &[usize], between: &str) -> (Zeroizing<String
 
 /// The parts of a text that were sent apart, without the white space around them.
 fn parts<'t>(turn: &'t Turn<'_>) -> impl Iterator<Item = (usize, usize)> + 't {
-    let starts = std::iter::once(0).chain(turn.parts.iter().copied());
+    // A leaf of JSON is cut by its own bytes, not by those of the whole.
+    let starts = (!turn.data).then_some(0).into_iter().chain(turn.parts.iter().copied());
     let ends = turn.parts.iter().copied().chain([turn.text.len()]);
     starts.zip(ends).filter_map(|(start, end)| {
         let part = turn.text.get(start..end)?;

@@ -25,7 +25,7 @@ fn named() -> &'static Redactor {
 }
 
 const fn turn(author: u8, text: &str) -> Turn<'_> {
-    Turn { text, parts: &[], author, quotes: false }
+    Turn { text, parts: &[], author, quotes: false, data: false }
 }
 
 fn stripped(turns: &[Turn<'_>]) -> Vec<String> {
@@ -248,4 +248,36 @@ proptest! {
             prop_assert_eq!(screened(named(), &r, &pieces), screened(named(), &r, &[&text]));
         }
     }
+}
+
+#[test]
+fn json_among_the_turns_is_rewritten_leaf_by_leaf() {
+    let data =
+        Turn { data: true, ..turn(2, r#"{"bsn": 111222333, "pattern": ["jan@ziggo.nl", 1.50], "a": "b"}"#) };
+    let turns = [turn(1, "BSN 111222333"), data, turn(3, "bel jan@ziggo.nl")];
+    let texts: Vec<String> =
+        plain().redact_conversation(&turns).unwrap().texts.iter().map(|t| t.to_string()).collect();
+    assert_eq!(texts[1], r#"{"bsn": "⟦BSN_1⟧", "pattern": ["⟦E-MAIL_1⟧", 1.50], "a": "b"}"#);
+    assert_eq!(texts[2], "bel ⟦E-MAIL_1⟧");
+    // Digits at its edges are not read together with what stands beside it.
+    let halves = [turn(1, "Mijn BSN is 1112"), Turn { data: true, ..turn(1, "[22333]") }];
+    assert_eq!(*plain().redact_conversation(&halves).unwrap().texts[1], "[22333]");
+    let key = Turn { data: true, ..turn(2, r#"{"jan@ziggo.nl": 1}"#) };
+    let Err(redact::Error::Fixed { input_index: 1, pointer, kind: Kind::Email }) =
+        plain().redact_conversation(&[turn(1, "Dag."), key])
+    else {
+        panic!("a key was rewritten or let through");
+    };
+    assert_eq!(pointer, "/{member 0}");
+}
+
+#[test]
+fn the_key_of_a_generated_leaf_speaks_for_it() {
+    let vault = plain().redact_conversation(&[turn(1, "Dag.")]).unwrap().vault;
+    let read = |key: &str| {
+        let mut screen = plain().screen(&vault).under(key);
+        format!("{}{}", screen.push("111222333").unwrap(), screen.finish().unwrap())
+    };
+    assert_eq!(read("bsn"), "⟦BSN⟧");
+    assert_eq!(read("aantal"), "111222333");
 }

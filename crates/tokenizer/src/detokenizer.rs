@@ -52,6 +52,11 @@ impl Detokenizer {
         self.take(certain)
     }
 
+    /// The name of `id`, if it is a control token, which gives no text.
+    pub fn control(&self, id: u32) -> Option<&str> {
+        self.tokenizer.token_text(id).filter(|_| self.tokenizer.is_control(id))
+    }
+
     /// Ends the stream; gives what was held back, as U+FFFD.
     pub fn finish(&mut self) -> Option<String> {
         self.take(self.held.len())

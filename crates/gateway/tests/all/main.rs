@@ -27,6 +27,7 @@ mod shared_quota;
 mod stores;
 mod token_ids;
 mod tokens;
+mod tool_calls;
 
 use gateway::{Denied, Refusal};
 

@@ -28,6 +28,7 @@ pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError
         endpoint: call.endpoint.id,
         model: parsed.model,
         input: parsed.input,
+        tools: parsed.tools,
         constraint: parsed.constraint,
         stop: parsed.stop,
         scanned: body.scanned,

@@ -7,6 +7,7 @@ pub(crate) mod constraint;
 pub(crate) mod fields;
 pub(crate) mod model;
 pub(crate) mod params;
+pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};
 use serde::Serialize;
@@ -16,6 +17,7 @@ pub(crate) fn finish_reason(reason: Finish) -> &'static str {
     match reason {
         Finish::Stop => "stop",
         Finish::Length => "length",
+        Finish::ToolCalls => "tool_calls",
     }
 }
 

@@ -61,6 +61,21 @@ fn in_text(row: &Endpoint, pattern: &str) -> Value {
         "/messages/*/content/*/text" => {
             body["messages"][0]["content"] = json!([{"type": "text", "text": CANARY}]);
         }
+        "/messages/*/tool_calls/*/function/arguments" => {
+            let arguments = json!({"a": CANARY}).to_string();
+            let call =
+                json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}});
+            body["messages"] = json!([{"role": "assistant", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "a", "content": CANARY}]);
+        }
+        "/tools/*/function/description" => {
+            body["tools"] = json!([{"type": "function", "function": {"name": "f", "description": CANARY}}]);
+        }
+        "/tools/*/function/parameters/**/description" => {
+            let parameters = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
+            body["tools"] =
+                json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}]);
+        }
         "/prompt" => body["prompt"] = json!(CANARY),
         "/prompt/*" => body["prompt"] = json!(["Dag.", CANARY]),
         other => panic!("the table has a text field {other} that this test does not know"),
