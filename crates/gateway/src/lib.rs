@@ -11,7 +11,9 @@ mod choice;
 mod clear;
 mod controls;
 mod deny;
+mod embed;
 mod encode;
+mod encoders;
 mod endpoint;
 mod energy;
 mod enter;
@@ -38,6 +40,8 @@ pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::{Caller, Credentials};
+pub use embed::Embedded;
+pub use encoders::{Classifier, Embed, Embedding, Tag};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use energy::Meter;
 pub use flow::Answer;
@@ -53,7 +57,9 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
-pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
+pub use request::{
+    EmbeddingRequest, GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace,
+};
 pub use serving::{ModelCard, Serving};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:

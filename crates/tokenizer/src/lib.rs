@@ -4,6 +4,7 @@
 mod bpe;
 mod chat;
 mod detokenizer;
+mod encoder;
 mod error;
 mod json;
 mod marks;
@@ -17,6 +18,7 @@ mod vocabulary;
 
 pub use chat::{ChatMessage, ROLES, RenderInput, Rendered};
 pub use detokenizer::Detokenizer;
+pub use encoder::{ENCODER_TEXT_BYTES_MAX, Encoded, EncoderTokenizer, Window, windows};
 pub use error::Error;
 pub use jiff::civil::DateTime;
 pub use template::{ChatTemplate, OUTPUT_BYTES_MAX, STEPS_MAX, TEMPLATE_BYTES_MAX};

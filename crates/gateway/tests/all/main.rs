@@ -8,12 +8,15 @@
 )]
 
 mod answers;
+mod classifier;
 mod closed;
 mod controls;
 mod conversations;
 mod denials;
+mod embeddings;
 mod fixed_fields;
 mod informed;
+mod minilm;
 mod places;
 mod privacy;
 mod quota;
