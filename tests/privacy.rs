@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::harness::{MODEL, Place, Server, policy};
+use crate::harness::{MODEL, Place, Server};
 
 const BSN: &str = "111222333";
 const IBAN: &str = "NL91ABNA0417164300";
@@ -47,15 +47,11 @@ fn an_answer_has_its_placeholders_restored_and_the_log_only_counts() {
     place.run(&["log", "verify"]).ok();
 }
 
-/// Where the profile looks for names they are taken out of a message, and the keys and roles of the request are no names;
+/// Names are taken out of a message, and the keys and roles of the request are no names;
 /// what is special about somebody is told as such, and heavier than this use case is authorised for.
 #[test]
-fn a_profile_that_looks_for_names() {
+fn names_and_what_is_special_about_somebody() {
     let Some(place) = Place::new() else { return };
-    let profile = place.policy().join("redaction/default.toml");
-    let text = std::fs::read_to_string(&profile).unwrap();
-    std::fs::write(&profile, format!("names = true\n{text}")).unwrap();
-    policy::sign_again(&place.policy());
     let server = place.serve();
     let key = place.key("pilot-test").secret;
     let say = |text: &str| {

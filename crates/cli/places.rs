@@ -152,10 +152,9 @@ impl Places {
 
     /// The policy, to look at: a profile that names a model refuses every text.
     pub(crate) fn policy(&self) -> anyhow::Result<ActivePolicy> {
-        let registry = self.registry()?;
         self.policy_with(&|profile| {
             if let Some(id) = profile.names_model() {
-                registry.entry(id)?.approved_as(Role::TokenClassifier)?;
+                self.registry()?.entry(id)?.approved_as(Role::TokenClassifier)?;
             }
             Ok(Redactor::for_show(profile)?)
         })

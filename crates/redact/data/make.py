@@ -1,20 +1,25 @@
-"""Writes given-names.txt, surnames.txt and places.txt from Faker's lists (PyPI faker, MIT; data/NOTICE has its licence).
+"""Writes given-names.txt, surnames.txt and places.txt from own-names.txt and the lists of two makers of test data (PyPI faker and
+mimesis, both MIT; data/NOTICE has their licences).
 
-    python -m pip install faker==40.63.0 && python make.py WORDS
+    python -m pip install faker==40.63.0 mimesis==22.2.0 && python make.py WORDS…
 
-and common-words.bloom from WORDS, a list of Dutch words, one a line (OpenTaal's, as Debian's package wdutch has it; BSD; data/NOTICE).
+and common-words.bloom from WORDS, lists of Dutch and English words, one a line (OpenTaal's and SCOWL's, as Debian's packages wdutch
+and wamerican have them; data/NOTICE), and what own-names.txt has under `@common`.
 
 Names in Latin letters of every locale there is: people of all origins write to a Dutch authority. One name a line, sorted, as they
 are written. Deterministic.
 """
 
 import importlib
+import json
 import os
+import pathlib
 import re
 import sys
 import unicodedata
 
 import faker
+import mimesis
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LETTERS = re.compile(r"^[^\W\d_]+(?:['’\- ][^\W\d_]+)*$|^'[st][- ][^\W\d_]+(?:[\- ][^\W\d_]+)*$")
@@ -38,6 +43,23 @@ def people(attributes):
                 continue
             found.update(str(name).strip() for name in names)
     return found
+
+
+def mimesis_people(attribute):
+    """The names of mimesis: lists, or lists by sex."""
+    found = set()
+    for file in sorted(pathlib.Path(mimesis.__file__).parent.glob("datasets/*/person.json")):
+        names = json.loads(file.read_text(encoding="utf-8")).get(attribute, [])
+        for part in names.values() if isinstance(names, dict) else [names]:
+            found.update(name.strip() for name in part)
+    return found
+
+
+def own(section):
+    """The names under `@section` in own-names.txt."""
+    text = pathlib.Path(HERE, "own-names.txt").read_text(encoding="utf-8")
+    lines = text.split("@" + section)[1].split("@")[0].splitlines()
+    return {name for line in lines if not line.startswith("#") for name in line.split()}
 
 
 def write(file, names):
@@ -70,6 +92,8 @@ Dhaka;Colombo;Londen;Parijs;Berlijn;Keulen;Düsseldorf;Hamburg;München;Frankfur
 Lissabon;Porto;Boekarest;Cluj;Sofia;Plovdiv;Boedapest;Praag;Bratislava;Belgrado;Zagreb;Sarajevo;Athene;Thessaloniki;Kopenhagen;Oslo;
 Stockholm;Helsinki;Riga;Vilnius;Tallinn;Dublin;Moskou;Tbilisi;Jerevan;Bakoe;Beiroet;Amman;Caïro;Tunis;Algiers;Tripoli;New York;Toronto;
 Caracas;Bogotá;Lima;Marokko;Turkije;Polen;Suriname;Syrië;Oekraïne;Eritrea;Somalië;Afghanistan;Irak;Iran;Curaçao;Aruba""".replace("\n", "").split(";"))
+given |= mimesis_people("names") | own("given")
+last |= mimesis_people("surnames") | own("surnames")
 write("given-names.txt", given - DUMMIES | {"John", "Jane"})
 write("surnames.txt", last - {"Doe"})
 write("places.txt", places)
@@ -96,10 +120,9 @@ def fnv(word):
 if len(sys.argv) > 1:
     bits = bytearray(1 << (BITS - 3))
     count = 0
-    for line in open(sys.argv[1], encoding="utf-8"):
-        word = unicodedata.normalize("NFC", line.strip())
-        if len(word) < 2 or not word[0].islower():
-            continue
+    lines = (line.strip() for path in sys.argv[1:] for line in open(path, encoding="utf-8"))
+    words = {unicodedata.normalize("NFC", line.removesuffix("'s")) for line in lines}
+    for word in sorted({word for word in words if len(word) > 1 and word[0].islower()} | own("common")):
         count += 1
         h = fnv(word)
         for at in (h, h >> BITS, h >> 42, mix(h)):

@@ -22,7 +22,7 @@ fn main() {
         .filter(|line| line.len() > 3);
     sentences.extend(plain.map(|text| Sentence { text, spans: Vec::new(), label: None }));
     let mut made = Synthesis::new(&templates, &given, &surnames, &places, 20_261_127);
-    sentences.extend((0..90_000).map(|_| made.sentence()));
+    sentences.extend((0..130_000).map(|_| made.sentence()));
     let bytes = train(&sentences, 8, 1, |epoch, loss| println!("epoch {epoch}: loss {loss:.4} a word"));
     fs::write(data.join("names.model"), &bytes).unwrap();
     let tagger = tagger(&bytes).unwrap();

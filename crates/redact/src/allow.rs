@@ -7,7 +7,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::detect::{Depth, Detector, Scored};
-use crate::profile::Key;
+use crate::profile::{Action, Key, Profile};
 use crate::view::View;
 use crate::{Error, Kind};
 
@@ -208,4 +208,24 @@ impl Plain {
     fn origin(&self, at: usize) -> usize {
         self.origin.get(at).map_or(0, |&origin| origin as usize)
     }
+}
+
+/// A name within a number or an address that may pass is no name: it goes with what it is part of. `listed` are findings that
+/// a list lets through, whatever the profile says of their kind.
+pub(crate) fn pass_inside(listed: &[Scored], scored: &mut Vec<Scored>, profile: &Profile) {
+    let passes = |s: &&Scored| profile.rule(s.kind).action == Action::Allow;
+    let said = listed.iter().chain(scored.iter().filter(passes));
+    let said = said.filter(|s| !s.kind.is_told_by_sentences() && s.score >= profile.rule(s.kind).threshold);
+    let mut reach: Vec<(usize, usize)> = said.map(|s| (s.start, s.end)).collect();
+    reach.sort_unstable();
+    let mut farthest = 0;
+    for (_, end) in &mut reach {
+        farthest = farthest.max(*end);
+        *end = farthest;
+    }
+    scored.retain(|s| {
+        let before = reach.partition_point(|&(start, _)| start <= s.start);
+        let end = before.checked_sub(1).and_then(|at| reach.get(at)).map_or(0, |&(_, end)| end);
+        !s.kind.is_told_by_sentences() || end < s.end
+    });
 }

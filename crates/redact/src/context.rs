@@ -14,6 +14,8 @@ pub(crate) const BEFORE_POINTS: i16 = 40;
 pub(crate) const AFTER_POINTS: i16 = 30;
 /// Points when a word of another kind stands nearer than the one that speaks for this kind.
 const OTHER_KIND_POINTS: i16 = -10;
+/// Fewest digits between a cue and a candidate that are a number of their own.
+const NUMBER_DIGITS_MIN: usize = 6;
 /// How far past a cue after the candidate we look for a number that the cue announces.
 const ANNOUNCED_CHARS_MAX: usize = 20;
 
@@ -98,7 +100,7 @@ impl<'a> Spoken<'a> {
         let after = self.hits.get(first..last).unwrap_or_default();
         let head = self.columns.head(self.text, start);
         let (label, celled) = (head.unwrap_or(&self.label), head.is_some());
-        Around { spoken: self, before, after, label, celled, from, end }
+        Around { spoken: self, before, after, label, celled, from, start, end }
     }
 }
 
@@ -112,6 +114,7 @@ pub(crate) struct Around<'a> {
     /// Whether the label is a column's head.
     celled: bool,
     from: usize,
+    start: usize,
     end: usize,
 }
 
@@ -124,7 +127,9 @@ impl Around<'_> {
         if let Some(word) = labelled().filter(|_| self.celled) {
             return (signed(word, kind, BEFORE_POINTS), Some((word, "as key")), false);
         }
-        let before = self.before.iter().rev().copied().filter(|h| h.start as usize >= self.from);
+        let speaks = |h: &Hit| cues.speaks_for(*h, kind) || !self.spent(h);
+        let before = self.before.iter().rev().copied();
+        let before = before.filter(|h| h.start as usize >= self.from && speaks(h));
         let (word, other) = cues.nearest(kind, before, |h| h.end);
         let foreign = if other { OTHER_KIND_POINTS } else { 0 };
         if let Some(word) = word {
@@ -156,6 +161,13 @@ impl Around<'_> {
             Some(word) => (signed(word, kind, AFTER_POINTS), Some((word, "after")), false),
             None => (0, None, false),
         }
+    }
+
+    /// Whether a number stands between a cue before the candidate and the candidate: what that one is called takes nothing from
+    /// this one.
+    fn spent(&self, hit: &Hit) -> bool {
+        let between = self.spoken.text.get(hit.end as usize..self.start).unwrap_or_default();
+        between.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN
     }
 
     /// Whether another sentence or line begins between the candidate and a cue after it: what that one is about takes nothing from
@@ -273,6 +285,8 @@ mod tests {
         assert_eq!(points("€ #", None), -40);
         assert_eq!(points("# is mijn ordernummer", None), -30);
         assert_eq!(points("#. Mijn order is weg", None), 0, "that is another sentence");
+        assert_eq!(points("order 12345678 of #", None), 0, "that word has its number");
+        assert_eq!(points("order 12 en #", None), -40);
         assert_eq!(points("#", Some("bsn")), 40);
         assert_eq!(points("#", Some("bsnNummer")), 40);
         assert_eq!(points(&format!("BSN {} #", "x ".repeat(20)), None), 0);

@@ -45,6 +45,14 @@ impl Seen {
 }
 
 impl Redactor {
+    /// The findings in one text, allowed kinds too, overlaps merged.
+    ///
+    /// # Errors
+    /// Too large, too many candidates, or a fault.
+    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
+        Ok(self.redact(&[text])?.findings)
+    }
+
     /// What was seen in one text and why, candidates below their threshold too.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::allow::Allowed;
+use crate::allow::{self, Allowed};
 use crate::cuts::{self, Cut, Plan};
 use crate::detect::{Depth, Detector};
 use crate::finder::Reader;
@@ -224,14 +224,6 @@ impl Redactor {
         Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), self.reader.clone(), profile)
     }
 
-    /// The findings in one text, allowed kinds too, overlaps merged.
-    ///
-    /// # Errors
-    /// Too large, too many candidates, or a fault.
-    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
-        Ok(self.redact(&[text])?.findings)
-    }
-
     /// The findings in a text that may not be rewritten, such as a key or a tool's name. Names are not looked for: there is no
     /// sentence around to tell them.
     ///
@@ -355,7 +347,8 @@ impl<'r> Work<'r> {
             return Err(Error::TooManyFindings { limit });
         }
         let profile = &self.redactor.profile;
-        let (listed, scored) = self.redactor.allowed.part(text, scored)?;
+        let (listed, mut scored) = self.redactor.allowed.part(text, scored)?;
+        allow::pass_inside(&listed, &mut scored, profile);
         if let Some(seen) = &mut self.seen {
             let allowed = |rule| KindRule { action: Action::Allow, ..rule };
             seen.extend(scored.iter().map(|s| Seen::new(s, profile.rule(s.kind))));

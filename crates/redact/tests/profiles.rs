@@ -140,6 +140,8 @@ fn listed_values_pass_in_each_spelling_and_others_do_not() {
     for (text, wanted) in [
         ("Bel 020-1234567.", "Bel 020-1234567."),
         ("Bel (020) 123 45 67.", "Bel (020) 123 45 67."),
+        // A name that a listed value holds goes with it.
+        ("Mail jan.de.vries@voorbeeldstad.example.", "Mail jan.de.vries@voorbeeldstad.example."),
         ("Bel +31 20 1234567.", "Bel +31 20 1234567."),
         ("Bel 020-1234568.", "Bel ⟦TELEFOON_1⟧."),
         ("Rekening NL91 ABNA 0417 1643 00.", "Rekening NL91 ABNA 0417 1643 00."),

@@ -206,10 +206,12 @@ mod tests {
             assert!(Scheme::new(&labels).is_err(), "{labels:?}");
         }
         let scheme = Scheme::new(&["O".to_owned(), "PER".to_owned()]).unwrap();
-        let text = Encoded { ids: vec![7].into(), offsets: vec![0..1], words: vec![0] };
+        let text = Encoded { ids: vec![7, 8].into(), offsets: vec![0..1, 1..2], words: vec![0, 1] };
+        let twice = |row: &[f32]| scheme.spans(&text, &[row.to_vec(), row.to_vec()]);
         assert!(scheme.spans(&text, &[]).is_err());
-        assert!(scheme.spans(&text, &[vec![0.1, 0.2, 0.7]]).is_err());
-        assert!(scheme.spans(&text, &[vec![f32::NAN, 0.2]]).is_err());
-        assert!(scheme.spans(&text, &[vec![0.1, 0.9]]).is_ok());
+        assert!(scheme.spans(&text, &[vec![0.1, 0.9]]).is_err());
+        assert!(twice(&[0.1, 0.2, 0.7]).is_err());
+        assert!(twice(&[f32::NAN, 0.2]).is_err());
+        assert!(twice(&[0.1, 0.9]).is_ok());
     }
 }

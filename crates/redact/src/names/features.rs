@@ -44,32 +44,78 @@ pub(crate) fn field_of_label(label: &str) -> u64 {
     hash_lower(if rest.is_empty() { last } else { rest })
 }
 
-/// Whether a segment can hold a name: ordinary words alone cannot, but for those behind "mevrouw" and the like.
-pub(crate) fn can_name(text: &str, segment: &[Token], gazetteer: &Gazetteer) -> bool {
-    segment.iter().enumerate().any(|(at, token)| {
-        let word = text.get(token.start..token.end).unwrap_or_default();
-        let flags = || gazetteer.flags(word, hash_lower(word));
-        match token.shape {
-            // The first word has a capital whatever it is.
-            Shape::Capital if at == 0 => flags() & (COMMON | GIVEN | SURNAME | PLACE) != COMMON,
-            Shape::Capital | Shape::Upper | Shape::Mixed | Shape::Initials | Shape::Letter => true,
-            Shape::Lower => {
-                let flags = flags();
-                flags & (COMMON | PARTICLE) == 0 || flags & (TITLE | GIVEN) != 0
+/// What was seen of the words of one text so far: most words of a text come again.
+pub(crate) struct Looks<'g> {
+    gazetteer: &'g Gazetteer,
+    /// By the low bits of a word's hash; a later word takes an earlier one's place.
+    slots: Vec<Seen>,
+}
+
+/// Most words that are remembered; they fit the nearest cache.
+const LOOKS_MAX: usize = 512;
+
+impl<'g> Looks<'g> {
+    /// For a text of so many bytes.
+    pub(crate) fn new(gazetteer: &'g Gazetteer, bytes: usize) -> Self {
+        let slots = (bytes / 8).clamp(1, LOOKS_MAX).next_power_of_two();
+        Self { gazetteer, slots: vec![EDGE; slots] }
+    }
+
+    fn at(&mut self, word: &str, shape: Shape) -> Seen {
+        match shape {
+            // Numbers count by their length, lines and initials as such.
+            Shape::Digit1
+            | Shape::Digit2
+            | Shape::Digit3
+            | Shape::Digit4
+            | Shape::Digits
+            | Shape::Alphanumeric
+            | Shape::Line
+            | Shape::Initials
+            | Shape::Letter => Seen { word: mix(2_u64.wrapping_add(shape as u64)), shape, ..EDGE },
+            _ => {
+                let hash = hash_lower(word);
+                let slot = usize::try_from(hash).unwrap_or_default() & self.slots.len().wrapping_sub(1);
+                match self.slots.get(slot) {
+                    Some(seen) if seen.word == hash => Seen { shape, ..*seen },
+                    _ => {
+                        let seen = look(word, hash, shape, self.gazetteer);
+                        if let Some(slot) = self.slots.get_mut(slot) {
+                            *slot = seen;
+                        }
+                        seen
+                    }
+                }
             }
-            _ => false,
         }
+    }
+}
+
+/// Whether words can hold a name: ordinary ones alone cannot, but for those behind "mevrouw" and the like.
+fn can_name(seen: &[Seen]) -> bool {
+    seen.iter().enumerate().any(|(at, word)| match word.shape {
+        // The first word has a capital whatever it is.
+        Shape::Capital if at == 0 => word.flags & (COMMON | GIVEN | SURNAME | PLACE) != COMMON,
+        Shape::Capital | Shape::Upper | Shape::Mixed | Shape::Initials | Shape::Letter => true,
+        Shape::Lower => word.flags & (COMMON | PARTICLE) == 0 || word.flags & (TITLE | GIVEN) != 0,
+        _ => false,
     })
 }
 
-/// The features of each token of a segment.
-pub(crate) fn words(text: &str, segment: &[Token], gazetteer: &Gazetteer, label: Option<u64>) -> Vec<Word> {
+/// The features of each token of a segment; `None` where none can be a name. `label` is the key that the text stands under, which
+/// makes a name of any word.
+pub(crate) fn words(
+    text: &str,
+    segment: &[Token],
+    looks: &mut Looks<'_>,
+    label: Option<u64>,
+) -> Option<Vec<Word>> {
     let mut seen = Vec::with_capacity(segment.len());
     let mut field = label.unwrap_or_default();
     let mut last_word = 0;
     for token in segment {
         let word = text.get(token.start..token.end).unwrap_or_default();
-        let mut now = look(word, token.shape, gazetteer);
+        let mut now = looks.at(word, token.shape);
         match (token.shape, word) {
             (Shape::Line, _) => field = label.unwrap_or_default(),
             (Shape::Sign, ":" | "=" | "|" | ";" | "\t") if last_word != 0 => field = last_word,
@@ -79,37 +125,21 @@ pub(crate) fn words(text: &str, segment: &[Token], gazetteer: &Gazetteer, label:
         now.field = field;
         seen.push(now);
     }
+    if label.is_none() && !can_name(&seen) {
+        return None;
+    }
     let at = |index: usize, by: isize| {
         index.checked_add_signed(by).and_then(|index| seen.get(index)).unwrap_or(&EDGE)
     };
-    (0..seen.len())
-        .map(|i| combine([at(i, -3), at(i, -2), at(i, -1), at(i, 0), at(i, 1), at(i, 2), at(i, 3)]))
-        .collect()
+    let words = (0..seen.len())
+        .map(|i| combine([at(i, -3), at(i, -2), at(i, -1), at(i, 0), at(i, 1), at(i, 2), at(i, 3)]));
+    Some(words.collect())
 }
 
-fn look(word: &str, shape: Shape, gazetteer: &Gazetteer) -> Seen {
-    match shape {
-        // Numbers count by their length, lines and initials as such.
-        Shape::Digit1
-        | Shape::Digit2
-        | Shape::Digit3
-        | Shape::Digit4
-        | Shape::Digits
-        | Shape::Alphanumeric
-        | Shape::Line
-        | Shape::Initials
-        | Shape::Letter => {
-            let word = 2_u64.wrapping_add(shape as u64);
-            Seen { word: mix(word), shape, flags: 0, prefix: [0; 2], suffix: [0; 3], field: 0 }
-        }
-        _ => {
-            let hash = hash_lower(word);
-            let flags = if shape == Shape::Sign { 0 } else { gazetteer.flags(word, hash) };
-            let (prefix, suffix) =
-                ([head(word, 2), head(word, 3)], [tail(word, 2), tail(word, 3), tail(word, 4)]);
-            Seen { word: hash, shape, flags, prefix, suffix, field: 0 }
-        }
-    }
+fn look(word: &str, hash: u64, shape: Shape, gazetteer: &Gazetteer) -> Seen {
+    let flags = if shape == Shape::Sign { 0 } else { gazetteer.flags(word, hash) };
+    let (prefix, suffix) = ([head(word, 2), head(word, 3)], [tail(word, 2), tail(word, 3), tail(word, 4)]);
+    Seen { word: hash, shape, flags, prefix, suffix, field: 0 }
 }
 
 /// Hash of the first `n` characters, or of the word.
@@ -132,9 +162,10 @@ fn combine(seen: [&Seen; 7]) -> Word {
     let mut slots = word.iter_mut().zip(1_u64..);
     let mut add = |a: u64, b: u64, c: u64| {
         if let Some((slot, template)) = slots.next() {
+            // Words are mixed already; one multiplication spreads the rest to the high bits (Knuth 1973, 6.4).
             let hash =
-                mix(a ^ b.rotate_left(21) ^ c.rotate_left(42) ^ template.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            // The high bits are as good as the low ones.
+                (a ^ b.rotate_left(21) ^ c.rotate_left(42) ^ template.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                    .wrapping_mul(0xd6e8_feb8_6659_fd93);
             *slot = u32::try_from(hash >> (64 - TABLE_BITS)).unwrap_or_default();
         }
     };

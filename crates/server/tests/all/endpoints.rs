@@ -14,7 +14,7 @@ async fn good(site: &Site, id: EndpointId, path: &str) -> Reply {
             site.post(path, &json!({"model": "tiny", "prompt": ["a", "b"], "n": 2})).await
         }
         EndpointId::Embeddings => {
-            site.post(path, &json!({"model": "tiny-vectors", "input": ["jan belt", "en jan"]})).await
+            site.post(path, &json!({"model": "tiny-vectors", "input": ["en belt", "woont in de"]})).await
         }
         EndpointId::Acknowledge => {
             let sha256 = site.get("/v1/proeftuin/guidance").await.json()["sha256"].clone();

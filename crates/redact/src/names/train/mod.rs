@@ -69,8 +69,10 @@ pub(super) fn look(sentences: &[Sentence], gazetteer: &Gazetteer) -> Vec<Tagged>
     let mut out = Vec::new();
     for sentence in sentences {
         let label = sentence.label.as_deref().map(features::field_of_label);
+        let mut looks = features::Looks::new(gazetteer, sentence.text.len());
         for segment in tokens::segments(&sentence.text, SEGMENT_TOKENS_MAX) {
-            let words = features::words(&sentence.text, &segment, gazetteer, label);
+            // What is never looked at in use is not learnt from either.
+            let Some(words) = features::words(&sentence.text, &segment, &mut looks, label) else { continue };
             let tags =
                 segment.iter().scan(None, |before, token| Some(tag(sentence, token, before))).collect();
             out.push(Tagged { words, tags });
