@@ -118,6 +118,11 @@ impl Detector {
             .collect()
     }
 
+    /// How many bytes at the start of a sentence of a stream, which may not be over, begin no name.
+    pub(crate) fn ordinary(&self, sentence: &str) -> usize {
+        self.names.map_or(0, |names| names.ordinary(sentence))
+    }
+
     /// Identifiers, versions and cues of the recognizers: what the detector digest covers.
     pub(crate) fn canonical(&self) -> String {
         let mut out = String::new();

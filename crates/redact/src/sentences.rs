@@ -1,4 +1,5 @@
-//! Names in a stream: whole sentences are held back, because a name is judged by the sentence around it.
+//! Names in a stream: a sentence is held back from the first word that may begin a name, because a name is judged by the
+//! sentence around it; and all of it where somebody is known of whom something may be said.
 
 use std::sync::Arc;
 
@@ -32,13 +33,15 @@ pub(crate) struct Sentences {
     /// The end of what was passed on, as the model wrote it, and what is held back.
     text: Zeroizing<String>,
     passed: usize,
+    /// Where the sentence that is not over begins; some of it may have been passed on.
+    sentence: usize,
 }
 
 impl Sentences {
     pub(crate) fn new(redactor: &Redactor, prompt: Arc<Contents>) -> Self {
         let (detector, profile, allowed) = redactor.shared();
         let (known, text) = (Known::default(), Zeroizing::new(String::new()));
-        Self { detector, profile, allowed, prompt, known, text, passed: 0 }
+        Self { detector, profile, allowed, prompt, known, text, passed: 0, sentence: 0 }
     }
 
     /// Bytes held back now.
@@ -56,28 +59,46 @@ impl Sentences {
         grow(&mut self.text, piece.len());
         self.text.push_str(piece);
         let mut out = String::new();
-        while let Some(length) = self.text.get(self.passed..).and_then(|held| sentence(held, last)) {
-            let end = self.passed.saturating_add(length);
+        while let Some(length) = self.text.get(self.sentence..).and_then(|held| sentence(held, last)) {
+            let end = self.sentence.saturating_add(length);
             self.judge(end, &mut out, masked)?;
-            self.passed = end;
+            (self.passed, self.sentence) = (end, end);
             self.forget();
         }
+        let free = self.free(self.text.len());
+        if free > self.passed {
+            out.push_str(self.text.get(self.passed..free).ok_or(Error::Internal("sentence offset"))?);
+            self.passed = free;
+        }
         Ok(out)
+    }
+
+    /// Whether somebody is known, so that what is said may be of them.
+    fn identified(&self) -> bool {
+        self.prompt.tokens.values().any(|e| e.kind.is_some_and(Kind::identifies))
+    }
+
+    /// Up to where the sentence that goes until `end`, or further, can be passed on whatever follows.
+    fn free(&self, end: usize) -> usize {
+        if self.identified() || !self.known.is_empty() {
+            return self.sentence;
+        }
+        let sentence = self.text.get(self.sentence..end).unwrap_or_default();
+        self.sentence.saturating_add(self.detector.ordinary(sentence))
     }
 
     fn judge(&mut self, end: usize, out: &mut String, masked: &mut dyn FnMut(Kind)) -> Result<(), Error> {
         let fault = || Error::Internal("sentence offset");
         let read = self.text.get(..end).ok_or_else(fault)?;
         let limit = self.profile.limits().findings_max;
-        let identified = self.prompt.tokens.values().any(|e| e.kind.is_some_and(Kind::identifies));
-        let scored = self.detector.names_in(read, &self.known, identified, limit)?;
+        let scored = self.detector.names_in(read, &self.known, self.identified(), limit)?;
         let (_, scored) = self.allowed.part(read, scored)?;
+        // What may be passed on before the end is not masked at the end, so that the pieces in which a stream comes do not matter.
+        let from = self.free(end).max(self.passed);
         let mut hits: Vec<(usize, usize, Kind)> = scored
             .iter()
-            .filter(|s| s.end > self.passed && self.masks(s, read))
-            .flat_map(|s| {
-                outside_brackets(read, s.start.max(self.passed), s.end).map(|(a, b)| (a, b, s.kind))
-            })
+            .filter(|s| s.end > from && self.masks(s, read))
+            .flat_map(|s| outside_brackets(read, s.start.max(from), s.end).map(|(a, b)| (a, b, s.kind)))
             .collect();
         hits.sort_by_key(|&(start, end, _)| (start, usize::MAX.saturating_sub(end)));
         let mut at = self.passed;
@@ -90,7 +111,7 @@ impl Sentences {
             at = at.max(end);
         }
         out.push_str(read.get(at..).ok_or_else(fault)?);
-        self.detector.learn(read.get(self.passed..).ok_or_else(fault)?, &mut self.known)?;
+        self.detector.learn(read.get(self.sentence..).ok_or_else(fault)?, &mut self.known)?;
         Ok(())
     }
 
@@ -111,6 +132,7 @@ impl Sentences {
         }
         self.text = Zeroizing::new(self.text.get(from..).unwrap_or_default().to_owned());
         self.passed = self.passed.saturating_sub(from);
+        self.sentence = self.passed;
     }
 }
 

@@ -42,6 +42,11 @@ impl Known {
         }
     }
 
+    /// Whether no name was learnt.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.uncommon.is_empty()
+    }
+
     fn has(&self, hash: u64, shape: Shape) -> bool {
         self.uncommon.contains(&hash) || (is_name_word(shape) && self.words.contains(&hash))
     }
@@ -49,7 +54,7 @@ impl Known {
     /// Known words outside of `spans`, written with a capital or no other words; neighbours are one name.
     pub(crate) fn find(&self, text: &str, spans: &[Span]) -> Vec<Span> {
         let mut found: Vec<Span> = Vec::new();
-        if self.words.is_empty() && self.uncommon.is_empty() {
+        if self.is_empty() {
             return found;
         }
         for token in tokens::segments(text, SEGMENT_TOKENS_MAX).flatten() {

@@ -8,6 +8,7 @@ mod crf;
 mod features;
 mod gazetteer;
 mod known;
+mod ordinary;
 mod tokens;
 #[cfg(feature = "train")]
 pub mod train;

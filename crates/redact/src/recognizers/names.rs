@@ -39,6 +39,11 @@ impl Names {
         known.learn(&self.tagger, text, &spans);
         spans
     }
+
+    /// How many bytes at the start of a sentence, which may not be over, begin no name.
+    pub(crate) fn ordinary(&self, sentence: &str) -> usize {
+        self.tagger.ordinary(sentence)
+    }
 }
 
 impl Recognizer for Names {
