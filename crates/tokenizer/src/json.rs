@@ -61,7 +61,7 @@ impl Tokenizer {
             ModelWrapper::BPE(bpe) => bpe.resize_cache(0),
             ModelWrapper::Unigram(unigram) => unigram.resize_cache(0),
             ModelWrapper::WordPiece(_) | ModelWrapper::WordLevel(_) => {
-                return Err(refused("WordPiece and WordLevel models generate nothing".to_owned()));
+                return Err(refused("WordPiece and WordLevel models are not supported".to_owned()));
             }
         }
         start.with_model(model);
