@@ -18,6 +18,7 @@ mod busy;
 mod clients;
 mod command_line;
 mod crash;
+mod encoders;
 mod eval;
 mod evidence;
 mod gate;

@@ -4,6 +4,7 @@
 
 mod args;
 mod commands;
+mod encoders;
 mod office;
 mod places;
 mod process;

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use crate::args::{EngineArgs, Serve};
 use crate::commands::keys::now_ms;
+use crate::encoders::Classifiers;
 use crate::office;
 use crate::places::Places;
 use crate::progress::Bar;
@@ -39,6 +40,9 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &hardening::Report) 
         }
         let mut running = Running::start(places, listener, &serve.engine, serve.max_queued).await?;
         running.load(places, &serve.engine, serve.max_queued).await?;
+        if let Some(id) = &serve.embeddings {
+            running.load_embeddings(places, id, serve.engine.encoder_limit()).await?;
+        }
         announce(&running, serve).await?;
         let reason = wait_for_signal(&mut running).await?;
         tracing::info!(
@@ -87,12 +91,17 @@ impl Running {
             (None, Some(model)) => model.id.clone(),
             (None, None) => bail!("models.toml has no default model; name one with --model"),
         };
-        registry.entry(&model)?.approved()?;
+        registry.entry(&model)?.approved_as(registry::Role::Generation)?;
+        let (named, limit) = (places.clone(), engine.encoder_limit());
+        let classifiers = tokio::task::spawn_blocking(move || Classifiers::of_policy(&named, limit)).await;
+        // What a task panicked with may hold text, so it is not shown.
+        let classifiers = classifiers.map_err(|_| anyhow::anyhow!("loading a model was interrupted"))??;
         let purpose = office::Use {
             places: usize::try_from(engine.max_running.saturating_add(max_queued)).unwrap_or(usize::MAX),
             milliwatts: engine.milliwatts(),
             settings: format!("{engine:?} max_queued={max_queued}"),
             isa: gateway::isa()?,
+            classifiers: Some(classifiers),
         };
         let (gateway, recovery) = office::open(places, purpose).await?;
         if !recovery.aborted.is_empty() {
@@ -165,6 +174,25 @@ impl Running {
         );
         self.gateway.serve(serving).await?;
         Ok(())
+    }
+
+    /// The same for the model of embeddings.
+    async fn load_embeddings(&self, places: &Places, id: &str, limit: Duration) -> anyhow::Result<()> {
+        let (registry, id, store) = (self.registry.clone(), id.to_owned(), places.store.clone());
+        registry.entry(&id)?.approved_as(registry::Role::Embeddings)?;
+        let embedding = tokio::task::spawn_blocking(move || {
+            if !registry.is_fetched(&id, &store) {
+                super::models::fetch(&registry, &id, &store, &FetchOptions::from_env())?;
+            }
+            let now_s = now_ms().div_euclid(1000);
+            let embedding = gateway::Embedding::load(&registry, &id, &store, limit, now_s)?;
+            tracing::info!(model = %id, "model of embeddings verified and loaded");
+            anyhow::Ok(embedding)
+        });
+        // What a task panicked with may hold text, so it is not shown.
+        let embedding =
+            embedding.await.map_err(|_| anyhow::anyhow!("loading the model was interrupted"))??;
+        Ok(self.gateway.serve_embeddings(embedding).await?)
     }
 
     /// Takes nothing new, lets what runs finish for `drain`, and closes the log.

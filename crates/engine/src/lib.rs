@@ -27,7 +27,7 @@ mod step;
 mod stream;
 mod tensors;
 
-pub use encoder::{Encoder, TokenClassifier};
+pub use encoder::{Embedder, Encoder, TokenClassifier};
 pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
 pub use error::{Error, SubmitError};
 pub use kernels::KvType;

@@ -14,6 +14,8 @@ pub enum EndpointId {
     ChatCompletions,
     /// `POST /v1/completions`
     Completions,
+    /// `POST /v1/embeddings`
+    Embeddings,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{model}`
@@ -91,6 +93,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
         caller: CallerClass::KeyHolder,
         text: &["/prompt", "/prompt/*"],
     },
+    Endpoint {
+        id: EndpointId::Embeddings,
+        method: Method::Post,
+        path: "/v1/embeddings",
+        caller: CallerClass::KeyHolder,
+        text: &["/input", "/input/*"],
+    },
     get(EndpointId::Models, "/v1/models", CallerClass::KeyHolder),
     get(EndpointId::Model, "/v1/models/{model}", CallerClass::KeyHolder),
     get(EndpointId::Guidance, "/v1/proeftuin/guidance", CallerClass::KeyHolder),
@@ -158,6 +167,7 @@ impl fmt::Display for EndpointId {
         f.write_str(match self {
             Self::ChatCompletions => "chat",
             Self::Completions => "complete",
+            Self::Embeddings => "embed",
             Self::Models | Self::Model => "list_models",
             Self::Guidance => "read_guidance",
             Self::Acknowledge => "acknowledge_guidance",

@@ -381,6 +381,6 @@ impl Drop for Answer {
     }
 }
 
-fn ms_since(start: Instant) -> u64 {
+pub(crate) fn ms_since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,7 +13,9 @@ mod clear;
 mod constraint;
 mod controls;
 mod deny;
+mod embed;
 mod encode;
+mod encoders;
 mod endpoint;
 mod energy;
 mod enter;
@@ -42,6 +44,8 @@ pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::{Caller, Credentials};
+pub use embed::Embedded;
+pub use encoders::{Classifier, Embed, Embedding, Tag};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use energy::Meter;
 pub use flow::Answer;
@@ -58,8 +62,8 @@ pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
 pub use request::{
-    Answered, Constrained, Constraint, GenerationRequest, Input, Message, Origin, Params, Role, Scanned,
-    Trace,
+    Answered, Constrained, Constraint, EmbeddingRequest, GenerationRequest, Input, Message, Origin, Params,
+    Role, Scanned, Trace,
 };
 pub use serving::{ModelCard, Serving};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};

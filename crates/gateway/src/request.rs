@@ -198,6 +198,24 @@ pub struct GenerationRequest {
     pub origin: Origin,
 }
 
+/// Texts to be made vectors of, in plain values.
+pub struct EmbeddingRequest {
+    /// Requested model id.
+    pub model: String,
+    /// The texts. They are rewritten by redaction, and a placeholder has another vector than what it stands for.
+    pub inputs: Vec<Zeroizing<String>>,
+    /// Numbers in a vector, where the caller says how many it expects.
+    pub dimensions: Option<usize>,
+    /// Every other string and key of the body.
+    pub scanned: Vec<Scanned>,
+    /// What the receipt commits to as the client's input: the body as canonical JSON (RFC 8785).
+    pub client_input: Zeroizing<Vec<u8>>,
+    /// Trace identifiers.
+    pub trace: Trace,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
 impl Zeroize for Message {
     fn zeroize(&mut self) {
         self.content.zeroize();

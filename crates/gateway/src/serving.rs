@@ -32,6 +32,59 @@ pub struct Serving {
     pub loaded_s: i64,
 }
 
+/// What serves a request, as far as the door and redaction are concerned.
+pub(crate) trait Serves: Send + Sync + 'static {
+    /// What the policy judges.
+    fn facts(&self) -> &policy::ModelFacts;
+
+    /// What the log says of it.
+    fn reference(&self) -> &ModelRef;
+
+    /// The instruction set or device the bits come from.
+    fn isa(&self) -> String;
+
+    /// Who vouches for it.
+    fn assurance(&self) -> Assurance;
+
+    /// What tells the text of token ids, where a request may be made of them.
+    fn text_tokenizer(&self) -> Option<&Tokenizer>;
+
+    /// What callers see.
+    fn card(&self) -> ModelCard;
+}
+
+impl Serves for Serving {
+    fn facts(&self) -> &policy::ModelFacts {
+        &self.facts
+    }
+
+    fn reference(&self) -> &ModelRef {
+        &self.reference
+    }
+
+    fn isa(&self) -> String {
+        self.generator.isa()
+    }
+
+    fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    fn text_tokenizer(&self) -> Option<&Tokenizer> {
+        Some(&self.tokenizer)
+    }
+
+    fn card(&self) -> ModelCard {
+        ModelCard {
+            id: self.facts.id.clone(),
+            sha256: self.facts.loaded_sha256.map(hex::encode).unwrap_or_default(),
+            context_tokens: self.generator.context_tokens(),
+            license: self.license.clone(),
+            loaded_s: self.loaded_s,
+        }
+    }
+}
+
 /// A model as callers see it.
 #[derive(Debug, Clone)]
 pub struct ModelCard {
@@ -48,18 +101,6 @@ pub struct ModelCard {
 }
 
 impl Serving {
-    /// What callers see.
-    #[must_use]
-    pub fn card(&self) -> ModelCard {
-        ModelCard {
-            id: self.facts.id.clone(),
-            sha256: self.facts.loaded_sha256.map(hex::encode).unwrap_or_default(),
-            context_tokens: self.generator.context_tokens(),
-            license: self.license.clone(),
-            loaded_s: self.loaded_s,
-        }
-    }
-
     /// How the model is told of tools and calls them.
     pub(crate) fn tool_format(&self) -> ToolFormat {
         ToolFormat::of(self.template.as_ref().map_or("", ChatTemplate::source))

@@ -1,9 +1,9 @@
-//! From scored candidates to what is cut.
+//! From candidates to what is cut.
 
 use crate::detect::Scored;
 use crate::finding::Reason;
 use crate::vault::Secret;
-use crate::{Action, Kind, Profile};
+use crate::{Action, Group, Kind, Profile};
 
 /// A stretch of text to be cut: one candidate, or the union of overlapping ones.
 pub(crate) struct Cut {
@@ -16,6 +16,30 @@ pub(crate) struct Cut {
     pub(crate) reasons: Vec<Reason>,
     /// The canonical value; `None` for a union or a look-alike, whose value is its own text.
     pub(crate) canonical: Option<Secret>,
+    /// Whether a [`crate::Finder`] found it.
+    by_finder: bool,
+}
+
+impl Cut {
+    /// Whether it gives way to what a number or an address says of itself: a model, like a sentence, only makes it likely.
+    fn is_told(&self) -> bool {
+        self.by_finder || self.kind.is_some_and(Kind::is_told_by_sentences)
+    }
+
+    /// Whether it, rather than `other`, names the union of both. A model knows names better than lists do, whatever the scores; of
+    /// what is special about people it knows nothing.
+    fn is_surer(&self, other: &Self) -> bool {
+        let special = |cut: &Self| {
+            cut.kind.is_some_and(|kind| matches!(kind.group(), Group::Special | Group::Criminal))
+        };
+        match (self.by_finder, other.by_finder) {
+            (true, false) if other.is_told() => return !special(other),
+            (false, true) if self.is_told() => return special(self),
+            _ => {}
+        }
+        let rank = |cut: &Self| (cut.score, cut.kind.is_some_and(Kind::is_custom));
+        rank(self) > rank(other)
+    }
 }
 
 /// What is to be done with one text.
@@ -48,7 +72,7 @@ pub(crate) fn plan(
         } else if rule.action == Action::Allow {
             plan.allowed.push(s);
         } else {
-            let Scored { start, end, kind, score, reasons, canonical } = s;
+            let Scored { start, end, kind, score, reasons, canonical, by_finder } = s;
             cuts.push(Cut {
                 start,
                 end,
@@ -57,6 +81,7 @@ pub(crate) fn plan(
                 action: rule.action,
                 reasons,
                 canonical: Some(canonical),
+                by_finder,
             });
         }
     }
@@ -81,8 +106,7 @@ pub(crate) fn plan(
 /// What a sentence tells gives way to what a number or an address says of itself: `Jansen, Kerkstraat 1` is a person and an
 /// address, and a name within an e-mail address is nothing more.
 fn give_way(cuts: Vec<Cut>, text: &str) -> Vec<Cut> {
-    let (told, mut said): (Vec<Cut>, Vec<Cut>) =
-        cuts.into_iter().partition(|cut| cut.kind.is_some_and(Kind::is_told_by_sentences));
+    let (told, mut said): (Vec<Cut>, Vec<Cut>) = cuts.into_iter().partition(Cut::is_told);
     said.sort_by_key(|cut| cut.start);
     // The farthest end so far, so that those which reach a place are found by halving.
     let farthest = |end: &mut usize, cut: &Cut| {
@@ -125,14 +149,14 @@ fn lettered(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
 
 fn look_alike(start: usize, end: usize) -> Cut {
     let (kind, canonical, reasons) = (None, None, Vec::new());
-    Cut { start, end, kind, score: 0, action: Action::Pseudonymise, reasons, canonical }
+    let action = Action::Pseudonymise;
+    Cut { start, end, kind, score: 0, action, reasons, canonical, by_finder: false }
 }
 
-/// Makes `last` the union of both: the kind with the higher score names it, the stricter action governs it.
+/// Makes `last` the union of both: the surer kind names it, the stricter action governs it.
 fn merge(last: &mut Cut, cut: Cut) {
     let same = last.start == cut.start && last.end == cut.end && last.kind == cut.kind;
-    let rank = |score: u8, kind: Option<Kind>| (score, kind.is_some_and(Kind::is_custom));
-    let surer = rank(cut.score, cut.kind) > rank(last.score, last.kind);
+    let surer = cut.is_surer(last);
     if !(same || cut.end <= last.end && !surer && last.kind.is_some()) {
         let keeps_value = cut.start == last.start && cut.end >= last.end;
         last.canonical = if keeps_value { cut.canonical } else { None };
@@ -154,6 +178,7 @@ fn merge(last: &mut Cut, cut: Cut) {
     }
     if renamed {
         last.kind = cut.kind.or(last.kind);
+        last.by_finder = cut.by_finder;
     }
     last.score = last.score.max(cut.score);
     last.end = last.end.max(cut.end);

@@ -1,4 +1,4 @@
-//! From text to scored candidates, and from candidates to what is cut.
+//! From text to scored candidates.
 
 use crate::columns::Columns;
 use crate::context;
@@ -12,7 +12,7 @@ use crate::window::{self, Window};
 use crate::{Error, Kind, Profile, deep, encoded, pairs};
 
 /// The score from which a number identifies somebody, for what else the text says of them.
-const IDENTIFIES: u8 = 60;
+pub(crate) const IDENTIFIES: u8 = 60;
 
 /// Points for a candidate that only shows once the text is decoded: people spell out what is worth hiding.
 const HIDDEN_POINTS: i16 = 12;
@@ -25,6 +25,8 @@ pub(crate) struct Scored {
     pub(crate) score: u8,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) canonical: Secret,
+    /// Whether a [`crate::Finder`] found it, and no recognizer of this crate.
+    pub(crate) by_finder: bool,
 }
 
 /// How far a text is read.
@@ -280,7 +282,7 @@ fn score(candidate: Candidate, scan: &Scan<'_>, start: usize, end: usize) -> Res
     }
     let total: i32 = reasons.iter().map(|r| i32::from(r.points)).sum();
     let score = u8::try_from(total.clamp(0, 100)).map_err(|_| Error::Internal("score"))?;
-    Ok(Scored { start, end, kind, score, reasons, canonical })
+    Ok(Scored { start, end, kind, score, reasons, canonical, by_finder: false })
 }
 
 #[cfg(test)]

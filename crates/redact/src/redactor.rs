@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::allow::{self, Allowed};
 use crate::cuts::{self, Cut, Plan};
 use crate::detect::{Depth, Detector};
+use crate::finder::Reader;
 use crate::leaf::{Leaf, grow, within};
 use crate::names::{self, Known, Span};
 use crate::seams::{Pieces, Turn, questions};
@@ -66,6 +67,8 @@ pub struct Redactor {
     detector: Arc<Detector>,
     profile: Arc<Profile>,
     allowed: Arc<Allowed>,
+    /// What the profile's model of names finds.
+    reader: Option<Arc<Reader>>,
     digest: [u8; 32],
 }
 
@@ -73,14 +76,26 @@ impl Redactor {
     /// Builds the recognizers.
     ///
     /// # Errors
-    /// [`Error::Internal`] if a built-in table cannot be built.
+    /// [`Error::Internal`] if a built-in table cannot be built; [`Error::FinderMissing`] for a profile that names a model.
     pub fn new(profile: Profile) -> Result<Self, Error> {
-        let detector = Detector::new(&profile)?;
-        let allowed = Allowed::new(profile.allow(), &detector)?;
-        Ok(Self::of(Arc::new(detector), Arc::new(allowed), profile))
+        Self::build(profile, None)
     }
 
-    fn of(detector: Arc<Detector>, allowed: Arc<Allowed>, profile: Profile) -> Self {
+    pub(crate) fn build(profile: Profile, reader: Option<Arc<Reader>>) -> Result<Self, Error> {
+        if let Some(model) = profile.names_model().filter(|_| reader.is_none()) {
+            return Err(Error::FinderMissing { model: model.to_owned() });
+        }
+        let detector = Detector::new(&profile)?;
+        let allowed = Allowed::new(profile.allow(), &detector)?;
+        Ok(Self::of(Arc::new(detector), Arc::new(allowed), reader, profile))
+    }
+
+    fn of(
+        detector: Arc<Detector>,
+        allowed: Arc<Allowed>,
+        reader: Option<Arc<Reader>>,
+        profile: Profile,
+    ) -> Self {
         let mut digest = Sha256::new_with_prefix("redact 4\n");
         digest.update(detector.canonical());
         digest.update(profile.canonical());
@@ -88,13 +103,19 @@ impl Redactor {
             // Trained anew or with other lists, the same text may give something else.
             names::DATA.iter().for_each(|sha256| digest.update(sha256));
         }
-        Self { detector, profile: Arc::new(profile), allowed, digest: digest.finalize().into() }
+        reader.iter().for_each(|reader| digest.update(reader.sha256()));
+        Self { detector, profile: Arc::new(profile), allowed, reader, digest: digest.finalize().into() }
     }
 
     /// SHA-256 over the recognizers' identifiers, versions and cues, the model and lists of names, and the profile: what a
     /// result depends on besides the text.
     pub const fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// Whether a model reads each text too, which takes its time.
+    pub const fn has_finder(&self) -> bool {
+        self.reader.is_some()
     }
 
     /// The profile in force.
@@ -200,15 +221,7 @@ impl Redactor {
                 profile.with_rule(kind, KindRule { action, ..rule })
             },
         );
-        Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), profile)
-    }
-
-    /// The findings in one text, allowed kinds too, overlaps merged.
-    ///
-    /// # Errors
-    /// Too large, too many candidates, or a fault.
-    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
-        Ok(self.redact(&[text])?.findings)
+        Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), self.reader.clone(), profile)
     }
 
     /// The findings in a text that may not be rewritten, such as a key or a tool's name. Names are not looked for: there is no
@@ -218,17 +231,9 @@ impl Redactor {
     /// As [`Redactor::scan`].
     pub fn scan_fixed(&self, text: &str) -> Result<Vec<Finding>, Error> {
         self.check_size([text.len()])?;
-        let mut work = Work { known: None, ..Work::new(self) };
+        let mut work = Work { known: None, reader: None, ..Work::new(self) };
         work.text(0, text, None)?;
         Ok(work.finish().findings)
-    }
-
-    /// What was seen in one text and why, candidates below their threshold too.
-    ///
-    /// # Errors
-    /// As [`Redactor::redact`].
-    pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
-        self.explain_inputs(&[Input::Text(text)])
     }
 
     /// What was seen in some inputs and why, candidates below their threshold too.
@@ -264,6 +269,8 @@ pub(crate) struct Work<'r> {
     vault: VaultBuilder,
     /// Names in all the texts; `None` where names are not looked for.
     known: Option<Known>,
+    /// The profile's model of names, unless the text is no sentence.
+    reader: Option<&'r Reader>,
     /// The names that were learnt from each input that is one text.
     told: Vec<Option<Vec<Span>>>,
     /// What only the texts together show.
@@ -292,7 +299,8 @@ impl<'r> Work<'r> {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
         let (told, asked, out) = (Vec::new(), Vec::new(), Partial::default());
-        Self { redactor, vault, known, told, split, asked, candidates: 0, seen: None, out }
+        let reader = redactor.reader.as_deref();
+        Self { redactor, vault, known, reader, told, split, asked, candidates: 0, seen: None, out }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
@@ -332,6 +340,9 @@ impl<'r> Work<'r> {
         let depth = Depth::Whole { names, told };
         let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
         scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
+        if let Some(reader) = self.reader.filter(|_| index.is_some()) {
+            scored.extend(reader.read(text, &self.redactor.profile, &scored)?);
+        }
         let mut look_alikes = placeholder::look_alikes(text);
         if index.is_some_and(|index| self.split.quotes(index)) {
             look_alikes

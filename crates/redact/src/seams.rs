@@ -100,6 +100,7 @@ impl Pieces {
     /// What to add to the candidates of text `index`.
     pub(crate) fn of(&self, index: usize) -> impl Iterator<Item = Scored> + '_ {
         self.by_turn.get(index).into_iter().flatten().map(|piece| Scored {
+            by_finder: false,
             start: piece.start,
             end: piece.end,
             kind: piece.kind,

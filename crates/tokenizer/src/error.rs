@@ -40,6 +40,11 @@ pub enum Error {
         /// Which step gave up.
         what: &'static str,
     },
+    /// An encoder's token does not stand for whole characters of the text.
+    #[error(
+        "a token does not stand for whole characters of its text; nothing can be cut by it: use another tokenizer.json"
+    )]
+    Offsets,
     /// A token id outside the vocabulary.
     #[error("token id {id} is outside the vocabulary of {vocab_len} tokens")]
     TokenId {

@@ -4,6 +4,7 @@
 mod bpe;
 mod chat;
 mod detokenizer;
+mod encoder;
 mod error;
 mod grammar;
 mod json;
@@ -19,6 +20,7 @@ mod vocabulary;
 
 pub use chat::{ChatMessage, ROLES, RenderInput, Rendered};
 pub use detokenizer::Detokenizer;
+pub use encoder::{ENCODER_TEXT_BYTES_MAX, Encoded, EncoderTokenizer, Window, windows};
 pub use error::Error;
 pub use grammar::{CHOICES_MAX, GRAMMAR_BYTES_MAX, Grammar, GrammarState};
 pub use jiff::civil::DateTime;

@@ -8,13 +8,16 @@
 )]
 
 mod answers;
+mod classifier;
 mod closed;
 mod constrained;
 mod controls;
 mod conversations;
 mod denials;
+mod embeddings;
 mod fixed_fields;
 mod informed;
+mod minilm;
 mod places;
 mod privacy;
 mod quota;

@@ -27,6 +27,19 @@ use tokens::Shape;
 /// Most words that are judged together. Longer lines are cut; a name across the cut is found in part at the least.
 const SEGMENT_TOKENS_MAX: usize = 160;
 
+/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
+pub(crate) static DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
+    let files: [&[u8]; 6] = [
+        include_bytes!("../../data/names.model"),
+        include_bytes!("../../data/given-names.txt"),
+        include_bytes!("../../data/surnames.txt"),
+        include_bytes!("../../data/places.txt"),
+        include_bytes!("../../data/common-words.bloom"),
+        include_bytes!("../../data/special.txt"),
+    ];
+    files.map(|file| Sha256::digest(file).into())
+});
+
 /// What a word is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label {
@@ -50,19 +63,6 @@ pub struct Span {
     /// How sure the model is, from 0 to 1: the most probable word's probability of being part of any name.
     pub confidence: f32,
 }
-
-/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
-pub(crate) static DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
-    let files: [&[u8]; 6] = [
-        include_bytes!("../../data/names.model"),
-        include_bytes!("../../data/given-names.txt"),
-        include_bytes!("../../data/surnames.txt"),
-        include_bytes!("../../data/places.txt"),
-        include_bytes!("../../data/common-words.bloom"),
-        include_bytes!("../../data/special.txt"),
-    ];
-    files.map(|file| Sha256::digest(file).into())
-});
 
 /// Finds names.
 pub struct Tagger {

@@ -4,6 +4,7 @@ pub(crate) mod body;
 pub(crate) mod chat;
 pub(crate) mod completion;
 pub(crate) mod constraint;
+pub(crate) mod embeddings;
 pub(crate) mod fields;
 pub(crate) mod model;
 pub(crate) mod params;

@@ -3,6 +3,8 @@
 use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method};
 use serde_json::{Value, json};
 
+use testkit::House;
+
 use crate::http::{Reply, Site, chat};
 
 /// With a digit, so that it is no name of a field: those are told by name.
@@ -43,12 +45,15 @@ const FIELDS: &[&str] = &[
     "suffix",
     "best_of",
     "reasoning_effort",
+    "dimensions",
+    "encoding_format",
     CANARY,
 ];
 
 fn good(row: &Endpoint) -> Value {
     match row.id {
         EndpointId::ChatCompletions => chat("Dag."),
+        EndpointId::Embeddings => json!({"model": "tiny-vectors", "input": "Dag."}),
         _ => json!({"model": "tiny", "prompt": "Dag."}),
     }
 }
@@ -78,6 +83,8 @@ fn in_text(row: &Endpoint, pattern: &str) -> Value {
         }
         "/prompt" => body["prompt"] = json!(CANARY),
         "/prompt/*" => body["prompt"] = json!(["Dag.", CANARY]),
+        "/input" => body["input"] = json!(CANARY),
+        "/input/*" => body["input"] = json!(["Dag.", CANARY]),
         other => panic!("the table has a text field {other} that this test does not know"),
     }
     body
@@ -90,7 +97,7 @@ fn silent(reply: &Reply, place: &str) {
 
 #[tokio::test]
 async fn the_canary_comes_back_nowhere() {
-    let site = Site::saying("Goedendag.").await;
+    let site = Site::start(House::builder().saying("Goedendag.").embeddings()).await;
     let bearer = site.bearer("pilot");
     for row in ENDPOINTS {
         let method = if row.method == Method::Post { "POST" } else { "GET" };

@@ -49,7 +49,7 @@ async fn every_class_of_error() {
     tell("quota", &site.send("POST", CHAT, &[("authorization", &poor)], good.as_bytes()).await);
     tell("personal data in a field", &site.chat(&with("user", json!("BSN 111222333"))).await);
     tell("an unknown model", &site.get("/v1/models/huge").await);
-    tell("an unknown path", &site.get("/v1/embeddings").await);
+    tell("an unknown path", &site.get("/v1/images").await);
     tell("another method", &site.get(CHAT).await);
     let large = vec![b' '; (4 << 20) + 1];
     tell("too large", &site.send("POST", CHAT, &[("authorization", &bearer)], &large).await);
