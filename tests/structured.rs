@@ -24,7 +24,7 @@ fn asked(shared: &Shared, number: usize, case: &Value) -> Value {
     let ask = format!("Give an example, as JSON, of: {}.", case["ask"].as_str().unwrap());
     let mut body = json!({
         "model": MODEL, "messages": [{"role": "user", "content": ask}], "max_tokens": 400, "seed": number,
-        "temperature": if number % 2 == 0 { 0.0 } else { 0.8 },
+        "temperature": if number.is_multiple_of(2) { 0.0 } else { 0.8 },
     });
     match number % 3 {
         0 => body["guided_json"] = case["schema"].clone(),
