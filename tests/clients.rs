@@ -74,13 +74,19 @@ fn against(shared: &Shared, command: &mut Command) {
 
 /// Python with a script of this folder and the official client; `None`, after saying so, where it cannot be had.
 pub fn python_client(script: &str) -> Option<Command> {
-    let Some(packages) = once("python-openai", PYTHON_OPENAI, |dir| pip(PYTHON_OPENAI, dir)) else {
-        println!("skipped: {PYTHON_OPENAI} cannot be installed here");
+    let mut command = python_with("python-openai", PYTHON_OPENAI, &folder("python").join(script))?;
+    command.env_remove("OPENAI_ORG_ID").env("NO_PROXY", "127.0.0.1");
+    Some(command)
+}
+
+/// Python with a script and a package of PyPI's, installed once under `name`; `None`, after saying so, where it cannot be had.
+pub fn python_with(name: &str, requirement: &str, script: &Path) -> Option<Command> {
+    let Some(packages) = once(name, requirement, |dir| pip(requirement, dir)) else {
+        println!("skipped: {requirement} cannot be installed here");
         return None;
     };
     let mut command = Command::new("python3");
-    command.arg(folder("python").join(script)).env("PYTHONPATH", packages);
-    command.env("PYTHONDONTWRITEBYTECODE", "1").env_remove("OPENAI_ORG_ID").env("NO_PROXY", "127.0.0.1");
+    command.arg(script).env("PYTHONPATH", packages).env("PYTHONDONTWRITEBYTECODE", "1");
     Some(command)
 }
 

@@ -13,7 +13,7 @@ const LEAKAGE: &str = "name = \"leakage\"\nseed = 3\n[leakage]\nprompts = 4\nmax
     [min]\nanswered = 4\nplanted = 16\n[max]\nleaked = 0\nunreplaced = 0\n";
 const REFUSAL: &str = "name = \"gate-refusal\"\nseed = 1\n[gate-refusal]\ncases = [\"missing-key\", \"unknown-key\", \
     \"malformed-key\", \"other-model\", \"unknown-field\", \"broken-json\", \"no-messages\", \"over-size\", \"over-context\", \
-    \"too-many-choices\", \"tools\", \"stored-conversation\", \"unknown-endpoint\", \"identifier-in-fixed-field\", \
+    \"too-many-choices\", \"unknown-tool\", \"stored-conversation\", \"unknown-endpoint\", \"identifier-in-fixed-field\", \
     \"special-tokens-stay-text\", \"revoked-key\", \"ended-window\"]\n\
     [min]\nheld = 17\ncontrol_answered = 1\n[max]\nlet_through = 0\nother_rule = 0\n";
 const TEXT: &str = "The garden lies behind the house. In spring the tulips come up, first the red ones and then the \

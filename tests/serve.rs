@@ -96,7 +96,7 @@ fn what_is_not_in_the_endpoint_table_does_not_exist() {
     for (method, path, status) in [
         ("GET", "/", 404),
         ("GET", "/v1/", 404),
-        ("POST", "/v1/embeddings", 404),
+        ("POST", "/v1/images", 404),
         ("GET", "/v1/chat/completions", 405),
         ("DELETE", "/v1/models", 405),
     ] {

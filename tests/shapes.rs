@@ -149,12 +149,11 @@ fn models_list_and_one() {
 fn what_is_not_offered_is_refused_by_name() {
     let shared = shared();
     let Some(Shared { server, key, .. }) = shared.as_deref() else { return };
-    let tool = json!([{"type": "function", "function": {"name": "f", "parameters": {}}}]);
     for (name, more) in [
-        ("tools", json!({"tools": tool})),
+        ("functions", json!({"functions": [{"name": "f"}]})),
         ("temprature", json!({"temprature": 0.5})),
         ("logprobs", json!({"logprobs": true})),
-        ("response_format", json!({"response_format": {"type": "json_object"}})),
+        ("response_format.type", json!({"response_format": {"type": "yaml"}})),
         ("store", json!({"store": true})),
         ("temperature", json!({"temperature": 3})),
         ("n", json!({"n": 0})),
@@ -163,7 +162,7 @@ fn what_is_not_offered_is_refused_by_name() {
         ("stop", json!({"stop": [""]})),
         ("stream_options", json!({"stream_options": {"include_usage": true}})),
         ("messages", json!({"messages": []})),
-        ("messages[0].role", json!({"messages": [{"role": "tool", "content": "x"}]})),
+        ("messages[0].tool_call_id", json!({"messages": [{"role": "tool", "content": "x"}]})),
         ("messages[0].name", json!({"messages": [{"role": "user", "content": "x", "name": "jan"}]})),
     ] {
         let reply = server.chat(key, &question(more));

@@ -148,6 +148,9 @@ pub struct Serve {
     /// Refuse to start where a protection that `doctor` shows does not hold
     #[arg(long, env = "PROEFTUIN_REQUIRE_HARDENING")]
     pub require_hardening: bool,
+    /// Model of models.toml that answers /v1/embeddings (role = "embeddings") [default: none]
+    #[arg(long, env = "PROEFTUIN_EMBEDDINGS", value_name = "ID")]
+    pub embeddings: Option<String>,
     /// Engine settings.
     #[command(flatten, next_help_heading = "Engine")]
     pub engine: EngineArgs,
@@ -210,9 +213,19 @@ pub struct EngineArgs {
     /// cannot be read [default: 10 a thread, between a server's core and a desktop's]
     #[arg(long, env = "PROEFTUIN_WATTS", value_name = "WATTS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub watts: Option<u32>,
+    /// Longest that an encoder may take, in seconds: the model of names (names_model of a redaction profile) over one text, the
+    /// model of embeddings over one request. Then the request is refused
+    #[arg(long, env = "PROEFTUIN_ENCODER_LIMIT_S", value_name = "S", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub encoder_limit_s: u32,
 }
 
 impl EngineArgs {
+    /// How long an encoder may take.
+    pub fn encoder_limit(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.encoder_limit_s.into())
+    }
+
     /// The stated power, in milliwatts.
     pub fn milliwatts(&self) -> u64 {
         let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);

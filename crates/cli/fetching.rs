@@ -1,37 +1,41 @@
-//! Fetching a model in a process of its own, so that the server can give up the network before it has a thread.
+//! Fetching models in a process of its own, so that the server can give up the network before it has a thread.
 
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
 
 use crate::places::Places;
 
-/// A running `models fetch`.
-pub(crate) struct Fetching {
-    child: Child,
-    model: String,
-}
+/// A running `models fetch` for each of some models.
+pub(crate) struct Fetching(Vec<(String, Child)>);
 
 impl Fetching {
-    /// Starts to fetch `model` into the store. What goes wrong is said by that process itself, on standard error.
-    pub(crate) fn start(places: &Places, model: &str) -> anyhow::Result<Self> {
-        let program = std::env::current_exe().context("the program's own file")?;
-        let mut command = Command::new(program);
-        command.args(["models", "fetch", model, "--until-parent-ends", "--store"]).arg(&places.store);
-        if let Some(models) = places.models_file() {
-            command.arg("--models").arg(models);
-        }
-        // Its report would be taken for the server's.
-        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-        let child = command.spawn().context("the process that fetches the model could not be started")?;
-        Ok(Self { child, model: model.to_owned() })
+    /// Starts to fetch `models` into the store. What goes wrong is said by those processes themselves, on standard error.
+    pub(crate) fn start(places: &Places, models: Vec<String>) -> anyhow::Result<Self> {
+        let start = |model: String| {
+            let program = std::env::current_exe().context("the program's own file")?;
+            let mut command = Command::new(program);
+            command.args(["models", "fetch", &model, "--until-parent-ends", "--store"]).arg(&places.store);
+            if let Some(file) = places.models_file() {
+                command.arg("--models").arg(file);
+            }
+            // Its report would be taken for the server's.
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            let child = command
+                .spawn()
+                .with_context(|| format!("{model}: no process could be started to fetch it"))?;
+            Ok((model, child))
+        };
+        models.into_iter().map(start).collect::<anyhow::Result<_>>().map(Self)
     }
 
-    /// Waits for its end.
-    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
-        let status = self.child.wait().context("waiting for the process that fetches the model")?;
-        if !status.success() {
-            bail!("{} could not be fetched (see above)", self.model);
+    /// Waits for their end.
+    pub(crate) fn finish(self) -> anyhow::Result<()> {
+        for (model, mut child) in self.0 {
+            let status = child.wait().context("waiting for the process that fetches a model")?;
+            if !status.success() {
+                bail!("{model} could not be fetched (see above)");
+            }
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 mod args;
 mod broker;
 mod commands;
+mod encoders;
 mod fetching;
 mod office;
 mod places;

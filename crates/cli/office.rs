@@ -8,6 +8,7 @@ use ledger::{Faults, Ledger};
 use provenance::{Clock, Configuration, Digest, KeyRing, Log, LogOptions, Name, Recovery};
 use sha2::{Digest as _, Sha256};
 
+use crate::encoders::Classifiers;
 use crate::places::Places;
 
 /// What the open state folder is to do.
@@ -20,12 +21,15 @@ pub(crate) struct Use {
     pub(crate) settings: String,
     /// The tier the engine will run on; `none` where nothing is generated.
     pub(crate) isa: String,
+    /// The models that redaction profiles name; `None` where nothing is read.
+    pub(crate) classifiers: Option<Classifiers>,
 }
 
 /// Opens everything and says that it did. Fails when another process holds the log.
 pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gateway, Recovery)> {
     // Before the state folder is made, so that a policy that cannot be used leaves nothing behind.
-    let policy = places.policy()?;
+    let classifiers = purpose.classifiers;
+    let policy = policy(places, classifiers.as_ref())?;
     make_private(&places.state)?;
     remember(places, &policy)?;
     let (log, recovery) =
@@ -39,7 +43,7 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         ring: KeyRing::open(&places.state.join("subject-keys.json"))?,
         ledger: Ledger::open_with(places.state.join("ledger.sqlite"), store, Faults::default())?,
         policy,
-        policy_source: policy_source(places),
+        policy_source: policy_source(places, classifiers.clone()),
         meter: Meter::open(purpose.milliwatts),
         places: purpose.places,
         configuration: Configuration {
@@ -51,7 +55,11 @@ pub(crate) async fn open(places: &Places, purpose: Use) -> anyhow::Result<(Gatew
         clock: Clock::system_with(steady_ms),
         log_dir: places.log(),
     };
-    Ok((Gateway::start(parts).await?, recovery))
+    let gateway = Gateway::start(parts).await?;
+    if let Some(classifiers) = classifiers {
+        classifiers.seal(&gateway).await?;
+    }
+    Ok((gateway, recovery))
 }
 
 /// Remembers the roster that a policy comes into force with.
@@ -59,10 +67,17 @@ fn remember(places: &Places, policy: &ActivePolicy) -> anyhow::Result<()> {
     policy.roster_version().map_or(Ok(()), |version| places.remember_roster(version))
 }
 
-fn policy_source(places: &Places) -> PolicySource {
+fn policy(places: &Places, classifiers: Option<&Classifiers>) -> anyhow::Result<ActivePolicy> {
+    match classifiers {
+        Some(classifiers) => places.policy_with(&|profile| classifiers.redactor(profile)),
+        None => places.policy(),
+    }
+}
+
+fn policy_source(places: &Places, classifiers: Option<Classifiers>) -> PolicySource {
     let places = places.clone();
     let read = move || {
-        let policy = places.policy()?;
+        let policy = policy(&places, classifiers.as_ref())?;
         remember(&places, &policy)?;
         anyhow::Ok(policy)
     };

@@ -9,7 +9,7 @@ use gateway::ActivePolicy;
 use ledger::{Connect, QuotaStore};
 use policy::{PolicyFiles, PolicySet, TrustRoot};
 use redact::{Profile, Redactor};
-use registry::Registry;
+use registry::{Registry, Role};
 
 use crate::args;
 use crate::broker::Broker;
@@ -179,10 +179,20 @@ impl Places {
         self.state.join("roster.seen")
     }
 
-    /// The policy that is to be in force, and that its roster was served with.
+    /// The policy, to look at: a profile that names a model refuses every text.
     pub(crate) fn policy(&self) -> anyhow::Result<ActivePolicy> {
+        self.policy_with(&|profile| {
+            if let Some(id) = profile.names_model() {
+                self.registry()?.entry(id)?.approved_as(Role::TokenClassifier)?;
+            }
+            Ok(Redactor::for_show(profile)?)
+        })
+    }
+
+    /// The policy that is to be in force, and that its roster was served with.
+    pub(crate) fn policy_with(&self, redactor: Make<'_>) -> anyhow::Result<ActivePolicy> {
         let files = self.policy_files()?;
-        let redactors = redactors(&files)?;
+        let redactors = redactors(&files, redactor)?;
         let root = self.trust_root()?.map(|(root, _)| root);
         let set = PolicySet::load_trusting(&files, root.as_ref()).context("the policy cannot be used")?;
         ActivePolicy::new(set, redactors).map_err(anyhow::Error::msg)
@@ -199,17 +209,25 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::rename(&temporary, path).with_context(|| path.display().to_string())
 }
 
+/// Makes a redactor of a profile, with the model that it names.
+pub(crate) type Make<'a> = &'a dyn Fn(Profile) -> anyhow::Result<Redactor>;
+
 /// Every `redaction/NAME.toml` of the policy, by name.
-pub(crate) fn redactors(files: &PolicyFiles) -> anyhow::Result<BTreeMap<String, Arc<Redactor>>> {
-    let profiles = files.iter().filter_map(|(path, text)| {
+pub(crate) fn profiles(files: &PolicyFiles) -> impl Iterator<Item = (&str, anyhow::Result<Profile>)> {
+    let texts = files.iter().filter_map(|(path, text)| {
         // What lies in a folder below, such as `tests/`, is no profile.
         let name = path.strip_prefix("redaction/")?.strip_suffix(".toml")?;
         (!name.contains('/')).then_some((name, path, text))
     });
-    profiles
-        .map(|(name, path, text)| {
-            let profile = Profile::from_toml(text).with_context(|| format!("policy/{path}"))?;
-            Ok((name.to_owned(), Arc::new(Redactor::new(profile)?)))
+    texts.map(|(name, path, text)| (name, Profile::from_toml(text).with_context(|| format!("policy/{path}"))))
+}
+
+/// A redactor for each of them.
+fn redactors(files: &PolicyFiles, make: Make<'_>) -> anyhow::Result<BTreeMap<String, Arc<Redactor>>> {
+    profiles(files)
+        .map(|(name, profile)| {
+            let redactor = make(profile?).with_context(|| format!("policy/redaction/{name}.toml"))?;
+            Ok((name.to_owned(), Arc::new(redactor)))
         })
         .collect()
 }

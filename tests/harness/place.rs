@@ -44,6 +44,20 @@ impl Place {
         Self { store: dir.path().join("store"), dir, models: None, informed: AtomicBool::new(false) }
     }
 
+    /// The same place with a model store of its own, that has what the shared one has.
+    pub fn with_own_store(mut self) -> Self {
+        let own = self.root().join("store");
+        let model = own.join(super::MODEL);
+        std::fs::create_dir_all(&model).expect("a folder");
+        for entry in std::fs::read_dir(self.store.join(super::MODEL)).expect("the shared store") {
+            let from = entry.expect("an entry").path();
+            let to = model.join(from.file_name().expect("a name"));
+            std::fs::hard_link(&from, &to).expect("a link on one disk");
+        }
+        self.store = own;
+        self
+    }
+
     /// Where everything of this place lies.
     pub fn root(&self) -> &Path {
         self.dir.path()

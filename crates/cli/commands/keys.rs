@@ -48,6 +48,7 @@ pub(crate) fn administer(places: &Places, command: AdminCommand) -> anyhow::Resu
             milliwatts: 0,
             settings: "administration".to_owned(),
             isa: "none".to_owned(),
+            classifiers: None,
         };
         let (gateway, _) = office::open(places, purpose).await?;
         let outcome = gateway.administer(command, rustix::process::getuid().as_raw()).await;

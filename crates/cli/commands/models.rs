@@ -144,6 +144,7 @@ fn show(places: &Places, id: Option<&str>, tensors: bool) -> anyhow::Result<Exit
     let model = registry.entry(&id)?;
     println!("id             {}", model.id);
     println!("status         {}", model.status.name());
+    println!("role           {}", model.role.name());
     println!("default        {}", if model.is_default { "yes" } else { "no" });
     if let Some(text) = &model.description {
         println!("description    {text}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use gateway::{AdminOutcome, EngineSettings, Gateway};
 use hardening::{Measure, Report, Standing};
-use registry::{FetchOptions, Registry};
+use registry::{FetchOptions, Registry, Role};
 use server::AdminSocket;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use crate::args::{EngineArgs, Serve};
 use crate::commands::keys::now_ms;
+use crate::encoders::Classifiers;
 use crate::fetching::Fetching;
 use crate::places::Places;
 use crate::progress::Bar;
@@ -46,7 +47,10 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         let mut running = Running::start(places, listener, &serve.engine, serve.max_queued, report).await?;
-        running.load(places, &serve.engine, serve.max_queued, fetching).await?;
+        running.load(places, &serve.engine, serve.max_queued, Some(fetching)).await?;
+        if let Some(id) = &serve.embeddings {
+            running.load_embeddings(places, id, serve.engine.encoder_limit()).await?;
+        }
         let mut signals = Signals::new()?;
         announce(&running, serve).await?;
         let reason = wait_for_signal(&mut running, &mut signals).await?;
@@ -73,8 +77,8 @@ fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     Ok(listener)
 }
 
-/// Makes what must exist before the process is confined, and starts to fetch the model where it is not here.
-fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Option<Fetching>> {
+/// Makes what must exist before the process is confined, and starts to fetch models that are not here.
+fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Fetching> {
     let registry = places.registry()?;
     let model = model(&registry, &serve.engine)?;
     if !places.state.is_dir() {
@@ -82,8 +86,17 @@ fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Option<Fetching>> {
         places.policy()?;
         office::make_private(&places.state)?;
     }
-    let here = registry.is_fetched(&model, &places.store);
-    if here { Ok(None) } else { Fetching::start(places, &model).map(Some) }
+    let missing = |id: &String| !registry.is_fetched(id, &places.store);
+    // These are needed before the first answer of any kind, so they are waited for here.
+    for id in Classifiers::named(places)?.into_iter().filter(missing) {
+        registry.entry(&id)?.approved_as(Role::TokenClassifier)?;
+        Fetching::start(places, vec![id])?.finish()?;
+    }
+    if let Some(id) = &serve.embeddings {
+        registry.entry(id)?.approved_as(Role::Embeddings)?;
+    }
+    let later = [Some(model), serve.embeddings.clone()].into_iter().flatten().filter(missing);
+    Fetching::start(places, later.collect())
 }
 
 /// The model that is to be served, if it is approved.
@@ -93,7 +106,7 @@ fn model(registry: &Registry, engine: &EngineArgs) -> anyhow::Result<String> {
         (None, Some(model)) => model.id.clone(),
         (None, None) => bail!("models.toml has no default model; name one with --model"),
     };
-    registry.entry(&model)?.approved()?;
+    registry.entry(&model)?.approved_as(Role::Generation)?;
     Ok(model)
 }
 
@@ -137,12 +150,17 @@ impl Running {
     ) -> anyhow::Result<Self> {
         let registry = places.registry()?;
         let model = model(&registry, engine)?;
+        let (named, limit) = (places.clone(), engine.encoder_limit());
+        let classifiers = tokio::task::spawn_blocking(move || Classifiers::of_policy(&named, limit)).await;
+        // What a task panicked with may hold text, so it is not shown.
+        let classifiers = classifiers.map_err(|_| anyhow::anyhow!("loading a model was interrupted"))??;
         let purpose = office::Use {
             places: usize::try_from(engine.max_running.saturating_add(max_queued)).unwrap_or(usize::MAX),
             milliwatts: engine.milliwatts(),
             // What held of the hardening is part of what ran.
             settings: format!("{engine:?} max_queued={max_queued} hardening={}", standings(&hardened)),
             isa: gateway::isa()?,
+            classifiers: Some(classifiers),
         };
         let (gateway, recovery) = office::open(places, purpose).await?;
         if !recovery.aborted.is_empty() {
@@ -190,7 +208,8 @@ impl Running {
         let (serving, report) = tokio::task::spawn_blocking(move || {
             if let Some(fetching) = fetching {
                 fetching.finish()?;
-            } else if !registry.is_fetched(&id, &store) {
+            }
+            if !registry.is_fetched(&id, &store) {
                 super::models::fetch(&registry, &id, &store, &FetchOptions::from_env())?;
             }
             let bar = Bar::new("loading");
@@ -230,6 +249,25 @@ impl Running {
         let report = self.hardened.clone().with([line]);
         self.gateway.process_found(process::found(&report, &[self.address], reaches_elsewhere));
         Ok(())
+    }
+
+    /// The same for the model of embeddings.
+    async fn load_embeddings(&self, places: &Places, id: &str, limit: Duration) -> anyhow::Result<()> {
+        let (registry, id, store) = (self.registry.clone(), id.to_owned(), places.store.clone());
+        registry.entry(&id)?.approved_as(Role::Embeddings)?;
+        let embedding = tokio::task::spawn_blocking(move || {
+            if !registry.is_fetched(&id, &store) {
+                super::models::fetch(&registry, &id, &store, &FetchOptions::from_env())?;
+            }
+            let now_s = now_ms().div_euclid(1000);
+            let embedding = gateway::Embedding::load(&registry, &id, &store, limit, now_s)?;
+            tracing::info!(model = %id, "model of embeddings verified and loaded");
+            anyhow::Ok(embedding)
+        });
+        // What a task panicked with may hold text, so it is not shown.
+        let embedding =
+            embedding.await.map_err(|_| anyhow::anyhow!("loading the model was interrupted"))??;
+        Ok(self.gateway.serve_embeddings(embedding).await?)
     }
 
     /// Takes nothing new, lets what runs finish for `drain`, and closes the log.

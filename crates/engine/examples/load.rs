@@ -53,6 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cache_salt: [0; 32],
         tenant: [0; 32],
         draft_tokens_max: None,
+        mask: None,
         busy: Default::default(),
     })?;
     while !matches!(stream.blocking_next(), None | Some(TokenEvent::Token { .. })) {}

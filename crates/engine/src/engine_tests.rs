@@ -4,7 +4,7 @@ use crate::model::{Batch, CausalLm, Model};
 use crate::*;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-const VOCAB: usize = 16;
+pub(crate) const VOCAB: usize = 16;
 
 /// The next token is the number of the last row's token plus one; a gate lets steps through one at a time.
 struct ScriptedLm {
@@ -13,7 +13,7 @@ struct ScriptedLm {
     batches: Sender<Vec<usize>>,
 }
 
-enum Step {
+pub(crate) enum Step {
     Go,
     Panic,
     Fault,
@@ -57,13 +57,13 @@ impl CausalLm for ScriptedLm {
     }
 }
 
-struct Rig {
-    engine: Engine,
+pub(crate) struct Rig {
+    pub(crate) engine: Engine,
     gate: Sender<Step>,
     batches: Receiver<Vec<usize>>,
 }
 
-fn rig(gated: bool, change: impl Fn(&mut EngineOptions)) -> Rig {
+pub(crate) fn rig(gated: bool, change: impl Fn(&mut EngineOptions)) -> Rig {
     let ((gate, gate_end), (batches_end, batches)) = (channel(), channel());
     let gate_end = gated.then_some(gate_end);
     let lm = ScriptedLm { logits: Vec::new(), gate: gate_end, batches: batches_end };
@@ -72,7 +72,7 @@ fn rig(gated: bool, change: impl Fn(&mut EngineOptions)) -> Rig {
     Rig { engine: start(Model { lm: Box::new(lm) }, options).unwrap(), gate, batches }
 }
 
-fn request(first: u32, max_tokens: u32) -> SequenceRequest {
+pub(crate) fn request(first: u32, max_tokens: u32) -> SequenceRequest {
     SequenceRequest {
         prompt: vec![first].into(),
         sampling: SamplingParams::default(),
@@ -81,19 +81,20 @@ fn request(first: u32, max_tokens: u32) -> SequenceRequest {
         cache_salt: [0; 32],
         tenant: [0; 32],
         draft_tokens_max: None,
+        mask: None,
         busy: Default::default(),
     }
 }
 
-fn events(mut stream: TokenStream) -> Vec<TokenEvent> {
+pub(crate) fn events(mut stream: TokenStream) -> Vec<TokenEvent> {
     std::iter::from_fn(|| stream.blocking_next()).collect()
 }
 
-fn token(id: u32) -> TokenEvent {
+pub(crate) fn token(id: u32) -> TokenEvent {
     TokenEvent::Token { id }
 }
 
-fn finished(reason: FinishReason) -> TokenEvent {
+pub(crate) fn finished(reason: FinishReason) -> TokenEvent {
     TokenEvent::Finished(reason)
 }
 

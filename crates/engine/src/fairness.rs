@@ -160,6 +160,7 @@ mod tests {
             cache_salt: [0; 32],
             tenant: [tenant; 32],
             draft_tokens_max: None,
+            mask: None,
             busy: Default::default(),
         };
         Sequence::new(id, request, 0, tokio::sync::mpsc::channel(2).0)

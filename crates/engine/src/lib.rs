@@ -11,6 +11,9 @@ mod error;
 mod fairness;
 mod layers;
 mod load;
+mod mask;
+#[cfg(test)]
+mod mask_tests;
 mod model;
 mod model_runner;
 mod models;
@@ -24,11 +27,12 @@ mod step;
 mod stream;
 mod tensors;
 
-pub use encoder::{Encoder, TokenClassifier};
+pub use encoder::{Embedder, Encoder, TokenClassifier};
 pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
 pub use error::{Error, SubmitError};
 pub use kernels::KvType;
 pub use load::{Device, LoadOptions, LoadReport, Loaded, isa, load};
+pub use mask::{MaskFault, TokenMask};
 pub use model::Model;
 pub use request::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 pub use stream::TokenStream;

@@ -1,6 +1,6 @@
 //! What may be asked of the engine, and what comes back.
 
-use crate::SubmitError;
+use crate::{SubmitError, TokenMask};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
@@ -23,6 +23,8 @@ pub struct SequenceRequest {
     pub tenant: [u8; 32],
     /// At most this many tokens are guessed in a step, where that is less than `EngineOptions::speculation`. Changes no answer.
     pub draft_tokens_max: Option<usize>,
+    /// What the answer may become; `None` leaves every token free. It is asked on the engine's own threads.
+    pub mask: Option<Box<dyn TokenMask>>,
     /// Counts the time that is computed for the sequence.
     pub busy: BusyTime,
 }
@@ -56,7 +58,7 @@ impl std::fmt::Debug for SequenceRequest {
 
 /// How the next token is chosen from the logits. `Default` is greedy.
 ///
-/// The order is fixed: logit bias, repetition, presence and frequency penalties, temperature, top-k, top-p, min-p, draw.
+/// The order is fixed: logit bias, repetition, presence and frequency penalties, the request's mask, temperature, top-k, top-p, min-p, draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SamplingParams {
     /// 0 is greedy (the largest logit, the lowest id among equals); otherwise logits are divided by it. 0 to 100.
@@ -147,8 +149,12 @@ pub enum FinishReason {
     StopToken(u32),
     /// `max_tokens` were generated.
     Length,
+    /// The request's mask lets nothing follow the last token.
+    Complete,
     /// The request was withdrawn, or the engine stopped before it could begin.
     Aborted,
+    /// The request's mask could not be computed any more; other sequences go on.
+    MaskFailed,
     /// The engine met a fault.
     Failed,
 }

@@ -41,15 +41,24 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     /// The id for the sequence's next position; `None` when a logit is not a number or none is finite, which is a fault.
-    pub(crate) fn sample(&mut self, logits: &[f32], sequence: &Sequence) -> Option<u32> {
+    /// Where there are `allowed` words, only ids whose bits are set in them are drawn.
+    pub(crate) fn sample(
+        &mut self,
+        logits: &[f32],
+        sequence: &Sequence,
+        allowed: Option<&[u32]>,
+    ) -> Option<u32> {
         let params = &sequence.sampling;
-        if params.logit_bias.is_empty() && !params.penalizes() {
+        if params.logit_bias.is_empty() && !params.penalizes() && allowed.is_none() {
             return self.choose(logits, sequence);
         }
         let mut changed = std::mem::take(&mut self.changed);
         changed.clear();
         changed.extend_from_slice(logits);
         change(&mut changed, sequence);
+        if let Some(allowed) = allowed {
+            forbid(&mut changed, allowed);
+        }
         let chosen = self.choose(&changed, sequence);
         self.changed = changed;
         chosen
@@ -171,6 +180,18 @@ fn change(logits: &mut [f32], sequence: &Sequence) {
     }
 }
 
+/// Makes ids whose bit is not set impossible. What is not a number stays so, to be found.
+fn forbid(logits: &mut [f32], allowed: &[u32]) {
+    for (word, logits) in allowed.iter().zip(logits.chunks_mut(32)) {
+        if *word == u32::MAX {
+            continue;
+        }
+        for (bit, logit) in logits.iter_mut().enumerate() {
+            *logit += if word >> bit & 1 == 1 { 0.0 } else { f32::NEG_INFINITY };
+        }
+    }
+}
+
 /// The largest of some logits; `None` when one is not a number. In lanes, so that it compiles to vector instructions.
 fn largest(block: &[f32]) -> Option<f32> {
     let (lanes, rest) = block.as_chunks::<16>();
@@ -253,6 +274,7 @@ mod tests {
             cache_salt: [0; 32],
             tenant: [0; 32],
             draft_tokens_max: None,
+            mask: None,
             busy: Default::default(),
         };
         let mut sequence = Sequence::new(0, request, 0, sender);
@@ -331,7 +353,7 @@ mod tests {
             let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let first = logits.iter().position(|logit| *logit == max).map(|id| id as u32);
             let sequence = sequence(vec![0], SamplingParams::default(), &[]);
-            prop_assert_eq!(Sampler::default().sample(&logits, &sequence), first);
+            prop_assert_eq!(Sampler::default().sample(&logits, &sequence, None), first);
         }
     }
 
@@ -347,7 +369,7 @@ mod tests {
         let sequence = sequence(vec![0, 1], params, &[2, 2, 3]);
         let mut logits = [4.0, -4.0, 4.0, 4.0, 4.0, 4.0];
         change(&mut logits, &sequence);
-        assert_eq!(Sampler::default().sample(&[4.0, -4.0, 4.0, 4.0, 4.0, 4.0], &sequence), Some(5));
+        assert_eq!(Sampler::default().sample(&[4.0, -4.0, 4.0, 4.0, 4.0, 4.0], &sequence, None), Some(5));
         // Prompt: divided or multiplied. Answer: also minus presence, minus frequency a time. Bias adds up.
         assert_eq!(logits, [2.0, -8.0, 2.0 - 0.5 - 0.5, 2.0 - 0.5 - 0.25, 2.0, 4.0]);
     }
@@ -357,13 +379,13 @@ mod tests {
         let greedy = sequence(vec![0], SamplingParams::default(), &[]);
         let hot = sequence(vec![0], SamplingParams { temperature: 1.0, ..SamplingParams::default() }, &[]);
         for logits in [[0.0, f32::NAN], [f32::INFINITY, 0.0], [f32::NEG_INFINITY; 2]] {
-            assert_eq!(Sampler::default().sample(&logits, &greedy), None);
-            assert_eq!(Sampler::default().sample(&logits, &hot), None);
+            assert_eq!(Sampler::default().sample(&logits, &greedy, None), None);
+            assert_eq!(Sampler::default().sample(&logits, &hot, None), None);
         }
         for at in 0..600 {
             let mut logits = [1.0; 600];
             logits[at] = f32::NAN;
-            assert_eq!(Sampler::default().sample(&logits, &greedy), None);
+            assert_eq!(Sampler::default().sample(&logits, &greedy, None), None);
         }
     }
 

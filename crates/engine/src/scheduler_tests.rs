@@ -75,6 +75,7 @@ fn submit(scheduler: &mut Scheduler, id: usize, case: &Case) -> Receiver<TokenEv
         cache_salt: [case.salt; 32],
         tenant: [case.salt; 32],
         draft_tokens_max: None,
+        mask: None,
         busy: Default::default(),
     };
     scheduler.submit(Sequence::new(id as u64, request, case.speculation, sender));

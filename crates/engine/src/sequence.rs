@@ -2,7 +2,8 @@
 
 use crate::block_manager::{PAGE_TOKENS, PageId};
 use crate::draft::Drafter;
-use crate::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+use crate::mask::contained;
+use crate::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent, TokenMask};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -54,6 +55,8 @@ pub(crate) struct Sequence {
     pub(crate) answer_counts: BTreeMap<u32, u32>,
     /// Guesses what comes next.
     drafter: Drafter,
+    /// What may come next, where that is constrained; with the masks' thread while the model runs.
+    pub(crate) mask: Option<Box<dyn TokenMask>>,
     pub(crate) busy: BusyTime,
     /// When it first ran; a preempted sequence does not count as queued.
     pub(crate) started_at: Option<Instant>,
@@ -93,6 +96,7 @@ impl Sequence {
             prompt_ids,
             answer_counts: BTreeMap::new(),
             drafter: Drafter::new(speculation),
+            mask: request.mask,
             busy: request.busy,
             started_at: None,
             events,
@@ -123,6 +127,11 @@ impl Sequence {
     /// The tokens from position `start` on, those proposed included.
     pub(crate) fn tokens_to_compute(&self, start: usize) -> impl Iterator<Item = u32> {
         self.tokens.iter().chain(self.drafter.draft()).skip(start).copied()
+    }
+
+    /// The tokens proposed.
+    pub(crate) fn draft(&self) -> &[u32] {
+        self.drafter.draft()
     }
 
     /// Guesses up to `limit` tokens, never so many that the answer would grow too long; gives how many.
@@ -206,12 +215,22 @@ impl Sequence {
         if self.stop_token_ids.contains(&id) {
             return Ok(Some(FinishReason::StopToken(id)));
         }
+        let complete = match &mut self.mask {
+            None => false,
+            Some(mask) => match contained(|| mask.accept(id)) {
+                Ok(complete) => complete,
+                Err(_) => return Ok(Some(FinishReason::MaskFailed)),
+            },
+        };
         self.tokens.push(id);
         if self.sampling.penalizes() {
             *self.answer_counts.entry(id).or_insert(0) += 1;
         }
         // The channel has room for every token of the answer and the last word.
         self.events.try_send(TokenEvent::Token { id }).map_err(|_| ())?;
+        if complete {
+            return Ok(Some(FinishReason::Complete));
+        }
         Ok((self.len() - self.prompt_len >= self.max_tokens).then_some(FinishReason::Length))
     }
 

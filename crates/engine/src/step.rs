@@ -1,11 +1,12 @@
 //! The one verb: `step()` = schedule, run, sample.
 
-use crate::Error;
 use crate::engine::{EngineCommand, Shared};
+use crate::mask::{MaskWorker, Masked};
 use crate::model::{Batch, BatchSlice, Model};
 use crate::sampler::Sampler;
 use crate::scheduler::{Scheduler, Slice};
-use crate::sequence::{Outcome, Sequence};
+use crate::sequence::Outcome;
+use crate::{Error, FinishReason};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -15,13 +16,14 @@ pub(crate) struct Stepper {
     model: Model,
     pub(crate) scheduler: Scheduler,
     sampler: Sampler,
+    masks: MaskWorker,
     shared: Arc<Shared>,
 }
 
 impl Stepper {
     /// Nothing has run yet.
     pub(crate) fn new(model: Model, scheduler: Scheduler, shared: Arc<Shared>) -> Self {
-        Stepper { model, scheduler, sampler: Sampler::default(), shared }
+        Stepper { model, scheduler, sampler: Sampler::default(), masks: MaskWorker::default(), shared }
     }
 
     /// Carries out a command; true when it was the one to stop.
@@ -50,19 +52,25 @@ impl Stepper {
         let batch = self.batch(&slices);
         self.clean()?;
         let vocab_len = self.model.vocab_len();
+        let work = self.masks_wanted(&slices, &batch);
+        let constrained = !work.is_empty();
+        if constrained {
+            self.masks.start(work, vocab_len)?;
+        }
         let logits = self.model.lm.forward(&batch)?;
+        let masks = if constrained { self.masks.finish()? } else { Vec::new() };
         let wanted: usize = batch.slices.iter().map(|slice| slice.logits).sum();
         if logits.len() != wanted * vocab_len {
             return Err(Error::Fault("the model returned other logits than were asked for".to_owned()));
         }
         let mut rows = logits.chunks_exact(vocab_len);
+        let mut masks = masks.into_iter().peekable();
         let mut ended = Vec::new();
         let mut total = Outcome::default();
         for (slice, part) in slices.iter().zip(&batch.slices) {
             let own: Vec<&[f32]> = rows.by_ref().take(part.logits).collect();
-            let sampler = &mut self.sampler;
-            let draw = |row: usize, sequence: &Sequence| sampler.sample(own.get(row)?, sequence);
-            let outcome = self.scheduler.advance(*slice, draw);
+            let masked = masks.next_if(|masked| masked.index == slice.index);
+            let outcome = draw(&mut self.scheduler, &mut self.sampler, *slice, &own, masked);
             total.generated += outcome.generated;
             total.drafted += outcome.drafted;
             total.accepted += outcome.accepted;
@@ -83,6 +91,17 @@ impl Stepper {
             self.scheduler.finish(index, reason);
         }
         self.clean()
+    }
+
+    /// Takes the grammars of the sequences that draw in this step, in the order of their slices.
+    fn masks_wanted(&mut self, slices: &[Slice], batch: &Batch) -> Vec<Masked> {
+        let drawing = slices.iter().zip(&batch.slices).filter(|(_, part)| part.logits > 0);
+        let masked = drawing.filter_map(|(slice, _)| {
+            let sequence = self.scheduler.running.get_mut(slice.index)?;
+            let mask = sequence.mask.take()?;
+            Some(Masked::new(slice.index, mask, sequence.draft().to_vec().into()))
+        });
+        masked.collect()
     }
 
     /// Gives each sequence its part of the step's time, by rows.
@@ -138,4 +157,32 @@ impl Stepper {
         shared.running.store(scheduler.running.len(), Relaxed);
         Ok(())
     }
+}
+
+/// Draws from the logits of a slice, within its masks where it has any; gives the grammar back to its sequence.
+fn draw(
+    scheduler: &mut Scheduler,
+    sampler: &mut Sampler,
+    slice: Slice,
+    logits: &[&[f32]],
+    masked: Option<Masked>,
+) -> Outcome {
+    let Some(Masked { state, rows, .. }) = masked else {
+        return scheduler.advance(slice, |row, sequence| sampler.sample(logits.get(row)?, sequence, None));
+    };
+    if let Some(sequence) = scheduler.running.get_mut(slice.index) {
+        sequence.mask = Some(state);
+    }
+    let mut gave_up = false;
+    let mut outcome = scheduler.advance(slice, |row, sequence| {
+        let Some(allowed) = rows.get(row).filter(|row| row.iter().any(|word| *word != 0)) else {
+            gave_up = true;
+            return None;
+        };
+        sampler.sample(logits.get(row)?, sequence, Some(allowed))
+    });
+    if gave_up {
+        outcome.ended = Some(FinishReason::MaskFailed);
+    }
+    outcome
 }

@@ -177,6 +177,7 @@ impl EngineBench {
             cache_salt,
             tenant: [0; 32],
             draft_tokens_max: Some(draft_tokens as usize),
+            mask: None,
             busy: Default::default(),
         };
         self.engine.submit(request).map_err(|source| Error::Submit { name: name.to_owned(), source })

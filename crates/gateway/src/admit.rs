@@ -9,13 +9,15 @@ use zeroize::Zeroizing;
 
 use crate::allowance::{self, Allowance, Taker};
 use crate::clear::Cleared;
+use crate::constraint::{self, Held};
 use crate::deny::{self, Verdict};
 use crate::encode::{Prompts, encode};
-use crate::enter::QUOTA_STORE_FAILED;
+use crate::enter::{Entered, QUOTA_STORE_FAILED};
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::tools::Tools;
 
 /// A request that the log knows of. Whatever happens now, the guard seals an outcome.
 pub(crate) struct Admitted {
@@ -24,14 +26,18 @@ pub(crate) struct Admitted {
     pub(crate) token_ids: Vec<Zeroizing<Vec<u32>>>,
     pub(crate) max_tokens: Vec<u32>,
     pub(crate) sampling: engine::SamplingParams,
+    /// What every choice is held to.
+    pub(crate) held: Option<Held>,
     pub(crate) choices_each: usize,
     pub(crate) ignore_eos: bool,
     pub(crate) stop: Vec<Zeroizing<String>>,
     pub(crate) restore: bool,
     pub(crate) visible_mark: Option<String>,
     pub(crate) redactor: Arc<redact::Redactor>,
-    pub(crate) vault: Vault,
+    pub(crate) vault: Arc<Vault>,
     pub(crate) serving: Arc<Serving>,
+    /// Names of the tools that may be called, and whether several may in one answer.
+    pub(crate) tools: Option<(Arc<[String]>, bool)>,
     pub(crate) use_case: String,
     pub(crate) demo: bool,
     pub(crate) allowance: Allowance,
@@ -44,8 +50,9 @@ pub(crate) struct Admitted {
 struct Durable;
 
 /// Encodes what was cleared, takes a place and a quota, and writes the intent.
-pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitted, Refusal> {
+pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Admitted, Refusal> {
     let record = cleared.entered().record.clone();
+    let held = constraint::compile(gateway, &mut cleared).await?;
     let prompts = match encode(cleared) {
         Ok(prompts) => prompts,
         Err(refusal) => return Err(bounded(gateway, record, "request-does-not-fit", refusal).await),
@@ -62,7 +69,8 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
         }
         Err(refusal) => return Err(bounded(gateway, record, "too-many-choices", refusal).await),
     };
-    let (mut allowance, tokens_reserved) = reserve(gateway, &prompts).await?;
+    let tokens_reserved = tokens(&prompts);
+    let mut allowance = reserve(gateway, prompts.cleared.entered(), tokens_reserved).await?;
     let Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, .. } = prompts;
     let (entered, vault) = cleared.into_parts();
     let (mut facts, key, request) = (entered.record, entered.key, entered.request);
@@ -80,30 +88,23 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
     let demo = facts.demo;
     // From the first poll on, the log's queue has the intent: a caller that goes away now has begun.
     allowance.begin();
-    let open = match gateway.log().admit(Intent { request: facts, prev_config_event: None }).await {
-        Ok(open) => open,
-        Err(error) => {
-            // A log that closed on the way may have the intent or not; one that refused it has not.
-            match error {
-                provenance::Error::LogClosed { .. } => allowance.leave(),
-                _ => allowance.cancel(),
-            }
-            return Err(Refusal::closed(error));
-        }
-    };
+    let admitted = gateway.log().admit(Intent { request: facts, prev_config_event: None }).await;
+    let (open, allowance) = opened(admitted, allowance)?;
     Ok(Admitted {
         open,
         key,
         token_ids,
         max_tokens,
         sampling,
+        held,
         choices_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
+        tools: request.tools.as_ref().and_then(Tools::callable),
         stop: request.stop,
         restore: entered.use_case.restore_placeholders,
         visible_mark: entered.use_case.visible_mark,
         redactor: entered.redactor,
-        vault,
+        vault: Arc::new(vault),
         serving: entered.serving,
         use_case: entered.use_case.id,
         demo,
@@ -114,12 +115,30 @@ pub(crate) async fn admit(gateway: &Gateway, cleared: Cleared) -> Result<Admitte
     })
 }
 
-fn count(number: usize) -> u32 {
+/// The open request with its allowance, or what becomes of that: a log that closed on the way may have the intent or not; one
+/// that refused it has not.
+pub(crate) fn opened(
+    admitted: Result<OpenRequest, provenance::Error>,
+    allowance: Allowance,
+) -> Result<(OpenRequest, Allowance), Refusal> {
+    match admitted {
+        Ok(open) => Ok((open, allowance)),
+        Err(error) => {
+            match error {
+                provenance::Error::LogClosed { .. } => allowance.leave(),
+                _ => allowance.cancel(),
+            }
+            Err(Refusal::closed(error))
+        }
+    }
+}
+
+pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Seals a refusal by a bound of the engine.
-async fn bounded(
+pub(crate) async fn bounded(
     gateway: &Gateway,
     record: provenance::RequestFacts,
     rule: &str,
@@ -128,14 +147,20 @@ async fn bounded(
     deny::seal_refusal(gateway, record, Stage::Submit, rule, refusal).await
 }
 
-/// Reserves what the request can take at most, in the minute and day it came in, or seals the denial. Gives the
-/// number of tokens too.
-async fn reserve(gateway: &Gateway, prompts: &Prompts) -> Result<(Allowance, u64), Refusal> {
-    let entered = prompts.cleared.entered();
-    let each = entered.request.params.n;
-    let tokens = prompts.token_ids.iter().zip(&prompts.max_tokens).fold(0_u64, |sum, (ids, &max)| {
+/// What the request can take at most.
+fn tokens(prompts: &Prompts) -> u64 {
+    let each = prompts.cleared.entered().request.params.n;
+    prompts.token_ids.iter().zip(&prompts.max_tokens).fold(0_u64, |sum, (ids, &max)| {
         sum.saturating_add(ids.len() as u64).saturating_add(u64::from(max).saturating_mul(each.into()))
-    });
+    })
+}
+
+/// Reserves so much, in the minute and day the request came in, or seals the denial.
+pub(crate) async fn reserve<S>(
+    gateway: &Gateway,
+    entered: &Entered<S>,
+    tokens: u64,
+) -> Result<Allowance, Refusal> {
     let (ledger, use_case, now_ms) = (gateway.ledger().clone(), entered.use_case.clone(), entered.now_ms);
     let (key_id, user) = (entered.entry.principal.key_id.clone(), entered.record.actor_pseudonym);
     let outcome = gateway
@@ -146,7 +171,7 @@ async fn reserve(gateway: &Gateway, prompts: &Prompts) -> Result<(Allowance, u64
         .await;
     let record = entered.record.clone();
     match outcome {
-        Ok(Ok(allowance)) => Ok((allowance, tokens)),
+        Ok(Ok(allowance)) => Ok(allowance),
         Ok(Err(exceeded)) => {
             Err(deny::seal(gateway, record, Verdict::exceeded(Stage::Clear, &exceeded)).await)
         }

@@ -9,6 +9,8 @@ pub enum Finish {
     Stop,
     /// The token limit.
     Length,
+    /// The model called a tool.
+    ToolCalls,
 }
 
 /// One thing that happens while an answer is made.
@@ -18,6 +20,26 @@ pub enum AnswerEvent {
         /// Which choice, from 0.
         choice: usize,
         /// The text; never empty.
+        text: String,
+    },
+    /// A choice calls a tool. What follows of the call are [`AnswerEvent::Arguments`].
+    ToolCall {
+        /// Which choice.
+        choice: usize,
+        /// Which call of the choice, from 0.
+        index: usize,
+        /// What a result will refer to; the same when the answer is replayed under its receipt.
+        id: String,
+        /// The tool: one of those offered.
+        name: String,
+    },
+    /// Arguments of a call: all pieces together are a JSON object.
+    Arguments {
+        /// Which choice.
+        choice: usize,
+        /// Which call.
+        index: usize,
+        /// The piece; never empty.
         text: String,
     },
     /// A choice ended.

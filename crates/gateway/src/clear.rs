@@ -10,18 +10,20 @@ use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::Input;
+use crate::request::{Constrained, Input};
+use crate::serving::Serving;
 use crate::strip::Redacted;
+use crate::tools::Tools;
 
 /// A request that may be given to the model.
-pub(crate) struct Cleared {
-    entered: Entered,
+pub(crate) struct Cleared<S = Serving> {
+    entered: Entered<S>,
     vault: Vault,
     placeholder: Option<String>,
 }
 
-impl Cleared {
-    pub(crate) fn entered(&self) -> &Entered {
+impl<S> Cleared<S> {
+    pub(crate) fn entered(&self) -> &Entered<S> {
         &self.entered
     }
 
@@ -35,13 +37,23 @@ impl Cleared {
         std::mem::replace(&mut self.entered.request.input, Input::Text(Vec::new()))
     }
 
-    pub(crate) fn into_parts(self) -> (Entered, Vault) {
+    /// What the request says of tools.
+    pub(crate) fn tools(&self) -> Option<&Tools> {
+        self.entered.request.tools.as_ref()
+    }
+
+    /// What the answer must be, once.
+    pub(crate) fn take_constraint(&mut self) -> Option<Constrained> {
+        self.entered.request.constraint.take()
+    }
+
+    pub(crate) fn into_parts(self) -> (Entered<S>, Vault) {
         (self.entered, self.vault)
     }
 }
 
 /// Judges findings, and the door once more with the clock of now. A denial is sealed.
-pub(crate) async fn clear(gateway: &Gateway, redacted: Redacted) -> Result<Cleared, Refusal> {
+pub(crate) async fn clear<S>(gateway: &Gateway, redacted: Redacted<S>) -> Result<Cleared<S>, Refusal> {
     let Redacted { mut entered, findings, vault, placeholder, .. } = redacted;
     entered.entry.now_ms = match gateway.moment() {
         Ok(now_ms) => now_ms,

@@ -9,6 +9,7 @@ use crate::notice;
 use crate::refusal::{Bound, Refusal};
 use crate::request::{Input, Params, Role};
 use crate::serving::Serving;
+use crate::tools::{ToolFormat, Tools, section};
 
 /// Token ids of every prompt, and how many choices each gets. Batches and `n` are one type.
 pub(crate) struct Prompts {
@@ -32,15 +33,9 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
     let input = cleared.take_input();
     let (token_ids, rendered_at_ms) = match input {
         Input::Chat(messages) => {
-            let mut messages: Vec<ChatMessage> = messages
-                .into_iter()
-                .map(|message| ChatMessage {
-                    role: message.role.as_str().to_owned(),
-                    content: message.content.as_str().to_owned(),
-                    extra: serde_json::Map::new(),
-                })
-                .collect();
-            let ids = render(&serving, &mut messages, cleared.placeholder(), rendered_at_ms);
+            let mut messages = serving.tool_format().messages(messages);
+            let tools = cleared.tools().filter(|tools| tools.offered());
+            let ids = render(&serving, &mut messages, tools, cleared.placeholder(), rendered_at_ms);
             wipe(messages);
             (vec![ids?], Some(rendered_at_ms))
         }
@@ -60,23 +55,30 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
     Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
 }
 
-/// Renders a conversation, with a word on placeholders where it holds any.
+/// Renders a conversation, with a word on placeholders where it holds any, and on tools where the template has none.
 fn render(
     serving: &Serving,
     messages: &mut Vec<ChatMessage>,
+    tools: Option<&Tools>,
     placeholder: Option<&str>,
     now_ms: i64,
 ) -> Result<Zeroizing<Vec<u32>>, Refusal> {
-    let Some(placeholder) = placeholder else { return serving.render(messages, now_ms) };
-    let notice = notice::text(messages, placeholder);
+    let in_words = serving.tool_format() == ToolFormat::Plain;
+    let list = tools.filter(|_| !in_words).map(Tools::list);
+    let tools = tools.filter(|_| in_words).map(|tools| section(tools, messages));
+    let notice = placeholder.map(|placeholder| notice::text(messages, placeholder));
+    let notice = [tools, notice].into_iter().flatten().collect::<Vec<_>>().join("\n\n");
+    if notice.is_empty() {
+        return serving.render(messages, list.as_ref(), now_ms);
+    }
     let instructed = messages.first().is_some_and(|first| first.role == Role::System.as_str());
     notice::in_instructions(messages, &notice);
-    match serving.render(messages, now_ms) {
+    match serving.render(messages, list.as_ref(), now_ms) {
         // Some templates know no instructions of an application.
         Err(_) if !instructed => {
             messages.remove(0);
             notice::in_first_message(messages, &notice);
-            serving.render(messages, now_ms)
+            serving.render(messages, list.as_ref(), now_ms)
         }
         rendered => rendered,
     }

@@ -14,6 +14,8 @@ pub enum EndpointId {
     ChatCompletions,
     /// `POST /v1/completions`
     Completions,
+    /// `POST /v1/embeddings`
+    Embeddings,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{model}`
@@ -63,7 +65,8 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Who may call it.
     pub caller: CallerClass,
-    /// Body fields that reach the model, as JSON pointers (RFC 6901) in which `*` stands for any index. They
+    /// Body fields that reach the model, as JSON pointers (RFC 6901) in which `*` stands for any index and
+    /// `**` for any steps but those to values of a JSON schema. They
     /// are rewritten by redaction; every other string and key of the body is scanned and never rewritten.
     pub text: &'static [&'static str],
 }
@@ -75,7 +78,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
         method: Method::Post,
         path: "/v1/chat/completions",
         caller: CallerClass::KeyHolder,
-        text: &["/messages/*/content", "/messages/*/content/*/text"],
+        text: &[
+            "/messages/*/content",
+            "/messages/*/content/*/text",
+            "/messages/*/tool_calls/*/function/arguments",
+            "/tools/*/function/description",
+            "/tools/*/function/parameters/**/description",
+        ],
     },
     Endpoint {
         id: EndpointId::Completions,
@@ -83,6 +92,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/v1/completions",
         caller: CallerClass::KeyHolder,
         text: &["/prompt", "/prompt/*"],
+    },
+    Endpoint {
+        id: EndpointId::Embeddings,
+        method: Method::Post,
+        path: "/v1/embeddings",
+        caller: CallerClass::KeyHolder,
+        text: &["/input", "/input/*"],
     },
     get(EndpointId::Models, "/v1/models", CallerClass::KeyHolder),
     get(EndpointId::Model, "/v1/models/{model}", CallerClass::KeyHolder),
@@ -118,7 +134,23 @@ pub fn endpoint(id: EndpointId) -> Option<&'static Endpoint> {
     ENDPOINTS.iter().find(|row| row.id == id)
 }
 
+/// Keys of a JSON schema whose values are compared with arguments.
+const SCHEMA_VALUES: &[&str] = &["enum", "const", "default", "examples"];
+
 fn matches(pattern: &str, pointer: &str) -> bool {
+    if let Some((head, tail)) = pattern.split_once("/**/") {
+        // Where the steps end that `head` and `tail` take up.
+        let (from, to) = (head.matches('/').count(), tail.matches('/').count().saturating_add(1));
+        let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+        let Some(between) = steps.get(from..steps.len().saturating_sub(to).max(from)) else { return false };
+        let values = between.iter().any(|step| SCHEMA_VALUES.contains(step));
+        let ends = steps.len().saturating_sub(to);
+        let part = |range: &[&str]| range.iter().map(|step| format!("/{step}")).collect::<String>();
+        return ends >= from
+            && !values
+            && steps.get(..from).is_some_and(|steps| matches(head, &part(steps)))
+            && steps.get(ends..).is_some_and(|steps| matches(&format!("/{tail}"), &part(steps)));
+    }
     let (mut wanted, mut given) = (pattern.split('/'), pointer.split('/'));
     loop {
         match (wanted.next(), given.next()) {
@@ -135,6 +167,7 @@ impl fmt::Display for EndpointId {
         f.write_str(match self {
             Self::ChatCompletions => "chat",
             Self::Completions => "complete",
+            Self::Embeddings => "embed",
             Self::Models | Self::Model => "list_models",
             Self::Guidance => "read_guidance",
             Self::Acknowledge => "acknowledge_guidance",
@@ -159,6 +192,19 @@ mod tests {
         assert!(!chat.is_text("/messages/0/content/0"));
         assert!(!chat.is_text("/messages/0/name"));
         assert!(!chat.is_text(""));
+        assert!(chat.is_text("/messages/1/tool_calls/0/function/arguments"));
+        assert!(!chat.is_text("/messages/1/tool_calls/0/function/name"));
+        assert!(chat.is_text("/tools/0/function/description"));
+        let parameter = "/tools/0/function/parameters";
+        assert!(chat.is_text(&format!("{parameter}/description")));
+        assert!(chat.is_text(&format!("{parameter}/properties/a/items/properties/enum_/description")));
+        for fixed in
+            ["/properties/a/enum/0", "/properties/a/enum/0/description", "/default/description", "/title", ""]
+        {
+            assert!(!chat.is_text(&format!("{parameter}{fixed}")), "{fixed}");
+        }
+        assert!(!chat.is_text("/tools/0/function/strict/description"));
+        assert!(!chat.is_text("/tools/description"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::informed;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::request::{GenerationRequest, Input};
-use crate::serving::Serving;
+use crate::serving::{Serves, Serving};
 
 /// The rule of a request that the ledger failed.
 pub(crate) const QUOTA_STORE_FAILED: &str = "quota-store-failed";
@@ -30,7 +30,7 @@ pub(crate) struct Inbound {
 }
 
 /// A request that was let in.
-pub(crate) struct Entered {
+pub(crate) struct Entered<S = Serving> {
     pub(crate) request: GenerationRequest,
     /// What the log will say of the request, filled in as it is learned.
     pub(crate) record: RequestFacts,
@@ -39,7 +39,7 @@ pub(crate) struct Entered {
     pub(crate) use_case: UseCase,
     pub(crate) policy: Arc<ActivePolicy>,
     pub(crate) redactor: Arc<redact::Redactor>,
-    pub(crate) serving: Arc<Serving>,
+    pub(crate) serving: Arc<S>,
     pub(crate) started: Instant,
     pub(crate) now_ms: i64,
     _let_in: LetIn,
@@ -49,9 +49,12 @@ pub(crate) struct Entered {
 struct LetIn;
 
 /// Judges the request as it stands at the door. A denial is durable in the log before it is returned.
-pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered, Refusal> {
+pub(crate) async fn enter<S: Serves>(
+    gateway: &Gateway,
+    serving: Arc<S>,
+    inbound: Inbound,
+) -> Result<Entered<S>, Refusal> {
     let Inbound { caller, request } = inbound;
-    let serving = gateway.serving()?;
     let policy = gateway.policy();
     let clock = gateway.moment();
     let now_ms = clock.as_ref().copied().unwrap_or_else(|jumped| jumped.expected_ms);
@@ -62,12 +65,12 @@ pub(crate) async fn enter(gateway: &Gateway, inbound: Inbound) -> Result<Entered
         let why = Refusal::closed(jumped);
         return Err(deny::seal_refusal(gateway, record, Stage::Enter, "clock-jumped", why).await);
     }
-    let known = request.model == serving.facts.id;
-    let model = if known { serving.facts.clone() } else { ModelFacts::unknown(request.model.clone()) };
+    let known = request.model == serving.facts().id;
+    let model = if known { serving.facts().clone() } else { ModelFacts::unknown(request.model.clone()) };
     if known {
-        record.model = Some(serving.reference.clone());
+        record.model = Some(serving.reference().clone());
     }
-    record.engine = Some(record::engine(gateway, &serving)?);
+    record.engine = Some(record::engine(gateway, serving.as_ref())?);
     record.input = Some(record::input(&key, &request.client_input));
     let Stored { quota, exceeded, known } = match stored(gateway, &policy, &record, &request, &caller, now_ms)
         .await
@@ -150,6 +153,7 @@ pub(crate) fn action(endpoint: EndpointId) -> policy::Action {
     match endpoint {
         EndpointId::ChatCompletions => policy::Action::Chat,
         EndpointId::Completions => policy::Action::Complete,
+        EndpointId::Embeddings => policy::Action::Embed,
         _ => policy::Action::ListModels,
     }
 }

@@ -18,13 +18,15 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::admit::Admitted;
 use crate::allowance::Allowance;
 use crate::answer::{AnswerEvent, Usage};
-use crate::choice::{Choice, Fault, Progress};
+use crate::choice::{Choice, Ending, Fault, Progress, Shown};
+use crate::constraint::Held;
 use crate::encode::choice_seed;
 use crate::energy::{Meter, Reading};
 use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::record;
 use crate::refusal::{Bound, Refusal};
+use crate::tools::{CallReader, Called};
 
 /// An answer being made. See [`Answer::next`].
 pub struct Answer {
@@ -62,6 +64,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     let mut streams = Vec::new();
     let mut choices = Vec::new();
     let mut refused = None;
+    let reader = reader(&admitted, &policy);
     'submit: for (prompt, &max_tokens) in admitted.token_ids.iter().zip(&admitted.max_tokens) {
         for _ in 0..admitted.choices_each {
             let mut sampling = admitted.sampling.clone();
@@ -74,6 +77,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 cache_salt: gateway.cache_salt(&admitted.use_case),
                 tenant: gateway.tenant(&admitted.use_case),
                 draft_tokens_max: None,
+                mask: admitted.held.as_ref().map(Held::mask),
                 busy: busy.clone(),
             };
             match admitted.serving.generator.submit(request) {
@@ -88,7 +92,8 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 redactor.screen(&admitted.vault),
                 admitted.vault.restorer(&policy),
                 admitted.stop.clone(),
-                admitted.visible_mark.clone(),
+                ending(&admitted),
+                reader.as_ref().map(|reader| reader.choice(choices.len())),
             ));
         }
     }
@@ -123,12 +128,36 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     })
 }
 
+/// What reads calls of tools, where the model may make any.
+fn reader(admitted: &Admitted, policy: &RestorePolicy) -> Option<CallReader> {
+    admitted.tools.clone().map(|(names, parallel)| CallReader {
+        format: admitted.serving.tool_format(),
+        names,
+        parallel,
+        redactor: Arc::clone(&admitted.redactor),
+        vault: Arc::clone(&admitted.vault),
+        policy: policy.clone(),
+        receipt_id: admitted.open.id().to_hex(),
+    })
+}
+
 /// Whatever follows a prompt goes on where it ended: the tokenizer knows whether its last token wants a space after it.
 fn detokenizer(admitted: &Admitted, prompt: &[u32]) -> Detokenizer {
     let tokenizer = admitted.serving.tokenizer.clone();
     match prompt.last() {
+        // The grammar has seen the very bytes that the tokens add.
+        _ if admitted.held.is_some() => Detokenizer::verbatim(tokenizer),
         Some(&last) => Detokenizer::following(tokenizer, last),
         None => Detokenizer::new(tokenizer),
+    }
+}
+
+/// What a choice's text ends with. An answer that a program reads has no room for a mark; the response has its own.
+fn ending(admitted: &Admitted) -> Ending {
+    match &admitted.held {
+        None => Ending::Text(admitted.visible_mark.clone()),
+        Some(held) if held.json => Ending::Json,
+        Some(_) => Ending::Text(None),
     }
 }
 
@@ -246,9 +275,9 @@ impl Answer {
             self.first_token_ms = Some(ms_since(self.started));
         }
         match progress {
-            Progress::Text(text) => self.show(at, text),
-            Progress::End(text, reason) => {
-                self.show(at, text);
+            Progress::More(shown) => self.show(at, shown),
+            Progress::End(shown, reason) => {
+                self.show(at, shown);
                 self.ready.push_back(AnswerEvent::Finished { choice: at, reason });
                 self.close(at);
             }
@@ -256,9 +285,16 @@ impl Answer {
         }
     }
 
-    fn show(&mut self, choice: usize, text: String) {
-        if !text.is_empty() {
-            self.ready.push_back(AnswerEvent::Delta { choice, text });
+    fn show(&mut self, choice: usize, shown: Vec<Shown>) {
+        for shown in shown {
+            match shown {
+                Shown::Text(text) => self.ready.push_back(AnswerEvent::Delta { choice, text }),
+                Shown::Call(Called { index, id, name, arguments }) => {
+                    self.ready.push_back(AnswerEvent::ToolCall { choice, index, id, name });
+                    let text = arguments.as_str().to_owned();
+                    self.ready.push_back(AnswerEvent::Arguments { choice, index, text });
+                }
+            }
         }
     }
 
@@ -276,6 +312,10 @@ impl Answer {
             Fault::Engine => {
                 (EndReason::Engine, "the engine failed or was stopped; the answer is incomplete")
             }
+            Fault::Grammar => (
+                EndReason::Engine,
+                "the answer could not be held to its schema or grammar any further; make that simpler",
+            ),
             Fault::Screen => {
                 (EndReason::Screen, "the answer could not be screened for personal data and was stopped")
             }
@@ -312,7 +352,7 @@ impl Answer {
 
     fn outcome(&self, status: Status, reason: Option<EndReason>) -> OutcomeFacts {
         let mut counts: BTreeMap<redact::Kind, u32> = BTreeMap::new();
-        for (&kind, &count) in self.choices.iter().flat_map(Choice::screened) {
+        for (kind, count) in self.choices.iter().flat_map(Choice::screened) {
             let total = counts.entry(kind).or_default();
             *total = total.saturating_add(count);
         }
@@ -341,6 +381,6 @@ impl Drop for Answer {
     }
 }
 
-fn ms_since(start: Instant) -> u64 {
+pub(crate) fn ms_since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

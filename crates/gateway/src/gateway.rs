@@ -18,18 +18,21 @@ use crate::admit::admit;
 use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
 use crate::controls::{self, Seen};
+use crate::deny;
+use crate::embed::{self, Embedded};
+use crate::encoders::{Classifier, Embedding};
 use crate::endpoint::EndpointId;
 use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
 use crate::informed;
+use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{GenerationRequest, Origin, Trace};
-use crate::serving::{ModelCard, Serving, name};
+use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
+use crate::serving::{ModelCard, Serves as _, Serving, name};
 use crate::strip::strip;
 use crate::watch::{Jumped, Watch};
-use crate::{deny, record};
 
 /// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
 pub struct Parts {
@@ -63,6 +66,7 @@ pub struct Gateway {
     policy: RwLock<Arc<ActivePolicy>>,
     policy_source: Arc<PolicySource>,
     serving: OnceLock<Arc<Serving>>,
+    embedding: OnceLock<Arc<Embedding>>,
     /// Held while quotas are counted again, and while serving begins: a request in between would be forgotten.
     counting: Mutex<()>,
     places: Arc<Semaphore>,
@@ -94,6 +98,7 @@ impl Gateway {
             policy: RwLock::new(Arc::new(parts.policy)),
             policy_source: Arc::new(parts.policy_source),
             serving: OnceLock::new(),
+            embedding: OnceLock::new(),
             counting: Mutex::new(()),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
@@ -140,6 +145,17 @@ impl Gateway {
         self.serving.set(Arc::new(serving)).map_err(|_| Refusal::closed("a model is served already"))
     }
 
+    /// Seals that the model of a redaction profile was loaded, and from which files.
+    ///
+    /// # Errors
+    /// When the log does not take it.
+    pub async fn classifier_loaded(&self, classifier: &Classifier) -> Result<(), Refusal> {
+        match classifier.loaded() {
+            Some(loaded) => self.append(Leaf::ModelLoaded(loaded.clone())).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// Finds who calls. What is missing or wrong is counted; a key that was revoked or has expired is sealed, and so is a
     /// person whose token holds and opens nothing.
     ///
@@ -161,11 +177,42 @@ impl Gateway {
     /// Whatever stage refuses, sealed.
     pub async fn generate(&self, caller: Caller, request: GenerationRequest) -> Result<Answer, Refusal> {
         self.ready()?;
-        let entered = enter(self, Inbound { caller, request }).await?;
+        let entered = enter(self, self.serving()?, Inbound { caller, request }).await?;
         let redacted = strip(self, entered).await?;
         let cleared = clear(self, redacted).await?;
         let admitted = admit(self, cleared).await?;
         flow::submit(self, admitted).await
+    }
+
+    /// The same path for texts that are made vectors: enter, strip, clear, embed.
+    ///
+    /// # Errors
+    /// Whatever stage refuses, sealed.
+    pub async fn embed(&self, caller: Caller, request: EmbeddingRequest) -> Result<Embedded, Refusal> {
+        self.open_gate()?;
+        let Some(embedding) = self.embedding.get().cloned() else {
+            let (policy, now_ms) = (self.policy(), self.now_ms());
+            let endpoint = EndpointId::Embeddings;
+            let (facts, _) = record::begin(self, &policy, &caller, endpoint, &request.trace, now_ms)?;
+            let none = Refusal::UnknownModel { model: request.model };
+            let stage = provenance::Stage::Enter;
+            return Err(deny::seal_refusal(self, facts, stage, "no-embeddings-model", none).await);
+        };
+        let (dimensions, request) = request.into_parts();
+        let entered = enter(self, embedding, Inbound { caller, request }).await?;
+        let redacted = strip(self, entered).await?;
+        let cleared = clear(self, redacted).await?;
+        embed::embed(self, cleared, dimensions).await
+    }
+
+    /// Begins to serve a model of embeddings, once. That it was loaded, and from which files, is sealed first.
+    ///
+    /// # Errors
+    /// When the log does not take it, or one is served already.
+    pub async fn serve_embeddings(&self, embedding: Embedding) -> Result<(), Refusal> {
+        self.append(Leaf::ModelLoaded(embedding.loaded().clone())).await?;
+        let set = self.embedding.set(Arc::new(embedding));
+        set.map_err(|_| Refusal::closed("a model of embeddings is served already"))
     }
 
     /// The models that the caller's use case may use, judged by the policy.
@@ -214,8 +261,9 @@ impl Gateway {
             return Err(deny::seal(self, facts, verdict).await);
         }
         let use_case = policy.use_case(&caller.principal.use_case);
-        let allowed = use_case.is_some_and(|record| record.models.contains(&serving.facts.id));
-        Ok(if allowed { vec![serving.card()] } else { Vec::new() })
+        let cards = [Some(serving.card()), self.embedding.get().map(|embedding| embedding.card())];
+        let allowed = |card: &ModelCard| use_case.is_some_and(|record| record.models.contains(&card.id));
+        Ok(cards.into_iter().flatten().filter(allowed).collect())
     }
 
     /// Whether requests are served.

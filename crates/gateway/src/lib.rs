@@ -7,11 +7,15 @@ mod admit;
 mod allowance;
 mod answer;
 mod caller;
+mod chat_texts;
 mod choice;
 mod clear;
+mod constraint;
 mod controls;
 mod deny;
+mod embed;
 mod encode;
+mod encoders;
 mod endpoint;
 mod energy;
 mod enter;
@@ -19,6 +23,7 @@ mod flow;
 mod gateway;
 mod generate;
 mod informed;
+mod json_text;
 mod load;
 mod model_facts;
 mod notice;
@@ -31,6 +36,7 @@ mod serving;
 mod stop;
 mod strip;
 mod token;
+mod tools;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -38,6 +44,8 @@ pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{AnswerEvent, Finish, Usage};
 pub use caller::{Caller, Credentials};
+pub use embed::Embedded;
+pub use encoders::{Classifier, Embed, Embedding, Tag};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 pub use energy::Meter;
 pub use flow::Answer;
@@ -53,8 +61,12 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
-pub use request::{GenerationRequest, Input, Message, Origin, Params, Role, Scanned, Trace};
+pub use request::{
+    Answered, Constrained, Constraint, EmbeddingRequest, GenerationRequest, Input, Message, Origin, Params,
+    Role, Scanned, Trace,
+};
 pub use serving::{ModelCard, Serving};
+pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

@@ -108,7 +108,7 @@ pub fn load(
     now_s: i64,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(Serving, LoadReport), LoadError> {
-    let model = registry.entry(id)?.approved()?;
+    let model = registry.entry(id)?.approved_as(registry::Role::Generation)?;
     let files = registry.pinned(id, store)?;
     let start = Instant::now();
     let loaded = engine::load(&files, &settings.load_options(), progress)?;

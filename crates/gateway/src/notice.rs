@@ -56,7 +56,7 @@ fn append(message: &mut ChatMessage, notice: &str) {
 }
 
 /// Dutch where it cannot be told.
-fn is_english(messages: &[ChatMessage]) -> bool {
+pub(crate) fn is_english(messages: &[ChatMessage]) -> bool {
     let words = messages.iter().flat_map(|message| message.content.split(|c: char| !c.is_alphabetic()));
     let (mut dutch, mut english) = (0_u32, 0_u32);
     for word in words.filter(|word| !word.is_empty()).take(WORDS_MAX) {

@@ -14,7 +14,7 @@ use crate::endpoint::EndpointId;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::request::{Params, Trace};
-use crate::serving::{Serving, name};
+use crate::serving::{Serves, name};
 use engine::SamplingParams;
 
 /// The record of a request that has just come in, and the key of its commitments.
@@ -85,13 +85,13 @@ pub(crate) fn reference(use_case: &policy::UseCase) -> Result<UseCaseRef, Refusa
 }
 
 /// The engine as the log names it.
-pub(crate) fn engine(gateway: &Gateway, serving: &Serving) -> Result<EngineRef, Refusal> {
+pub(crate) fn engine(gateway: &Gateway, serving: &impl Serves) -> Result<EngineRef, Refusal> {
     let Configuration { build_sha256, config_sha256, .. } = gateway.configuration();
     Ok(EngineRef {
         build_sha256: *build_sha256,
         config_sha256: *config_sha256,
-        isa: name(&serving.generator.isa())?,
-        assurance: serving.assurance,
+        isa: name(&serving.isa())?,
+        assurance: serving.assurance(),
     })
 }
 

@@ -183,6 +183,22 @@ pub enum Refusal {
         /// Whose bound it is.
         bound: Bound,
     },
+    /// Texts to embed do not fit. Nothing is ever cut silently.
+    #[error(
+        "{} {tokens} tokens, more than {bound} of {tokens_max}; {}",
+        index.map_or_else(|| "input has".to_owned(), |index| format!("input[{index}] has")),
+        if index.is_some() { "shorten it, or cut it into parts" } else { "send fewer texts at once" }
+    )]
+    TextTooLong {
+        /// Which text, from 0; `None` for all of them together.
+        index: Option<usize>,
+        /// Its tokens, after redaction, the two that frame it counted.
+        tokens: usize,
+        /// How many fit.
+        tokens_max: usize,
+        /// Whose bound it is.
+        bound: Bound,
+    },
     /// The queue is full.
     #[error("the server is busy; try again in {retry_after_s} s")]
     Busy {

@@ -1,8 +1,10 @@
 //! What a caller asks, in plain values: the server makes it from the wire, the gateway's stages consume it.
 
+use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::endpoint::EndpointId;
+use crate::tools::{ToolCall, Tools};
 
 /// Who wrote a chat message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Role {
     User,
     /// An earlier answer.
     Assistant,
+    /// The result of a call that an earlier answer made.
+    Tool,
 }
 
 impl Role {
@@ -24,6 +28,7 @@ impl Role {
             Self::System => "system",
             Self::User => "user",
             Self::Assistant => "assistant",
+            Self::Tool => "tool",
         }
     }
 }
@@ -36,6 +41,28 @@ pub struct Message {
     pub content: Zeroizing<String>,
     /// Bytes of `content` at which its parts begin, but the first: a number may have been split over them.
     pub parts: Vec<usize>,
+    /// The calls that an earlier answer made.
+    pub calls: Vec<ToolCall>,
+    /// What it is the result of; `None` for every role but `Tool`.
+    pub answers: Option<Answered>,
+}
+
+impl Message {
+    /// One that is text alone.
+    #[must_use]
+    pub fn new(role: Role, text: &str) -> Self {
+        let content = Zeroizing::new(text.to_owned());
+        Self { role, content, parts: Vec::new(), calls: Vec::new(), answers: None }
+    }
+}
+
+/// The call that a result belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The call's id.
+    pub id: String,
+    /// The tool that was called.
+    pub name: String,
 }
 
 /// What the model is to continue.
@@ -86,6 +113,44 @@ pub struct Params {
     pub ignore_eos: bool,
 }
 
+/// What the text of an answer must be, from its first character to its last.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON by this schema. A keyword that cannot be enforced refuses the request.
+    JsonSchema(Value),
+    /// A match of this regular expression.
+    Regex(String),
+    /// One of these texts.
+    Choice(Vec<String>),
+    /// A caller's grammar, in Lark.
+    Lark(String),
+    /// A grammar that this house made, in Lark.
+    TrustedLark {
+        /// The grammar; `tokenizer::schema_in_lark` writes a schema into it.
+        text: String,
+        /// Control tokens that it may use, by their names in the vocabulary; those that the model lacks are left out.
+        control: Vec<String>,
+    },
+}
+
+impl Constraint {
+    /// Whether every answer is one JSON value.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Self::JsonObject | Self::JsonSchema(_))
+    }
+}
+
+/// A constraint and who asks for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constrained {
+    /// The field of the body, for errors: `response_format.json_schema.schema`.
+    pub field: &'static str,
+    /// What it asks for.
+    pub constraint: Constraint,
+}
+
 /// W3C Trace Context identifiers of a request, for correlation with the caller's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
@@ -115,7 +180,11 @@ pub struct GenerationRequest {
     pub model: String,
     /// What to continue.
     pub input: Input,
-    /// Stop strings: scanned, matched on what the caller is shown, never given to the model.
+    /// What the answer must be; none leaves it free. Its strings and keys are among `scanned`.
+    pub constraint: Option<Constrained>,
+    /// Tools that the model may call; chats only.
+    pub tools: Option<Tools>,
+    /// Stop strings: scanned, matched on what the caller is shown, never given to the model. Not looked for in calls.
     pub stop: Vec<Zeroizing<String>>,
     /// Every other string and key of the body.
     pub scanned: Vec<Scanned>,
@@ -129,9 +198,28 @@ pub struct GenerationRequest {
     pub origin: Origin,
 }
 
+/// Texts to be made vectors of, in plain values.
+pub struct EmbeddingRequest {
+    /// Requested model id.
+    pub model: String,
+    /// The texts. They are rewritten by redaction, and a placeholder has another vector than what it stands for.
+    pub inputs: Vec<Zeroizing<String>>,
+    /// Numbers in a vector, where the caller says how many it expects.
+    pub dimensions: Option<usize>,
+    /// Every other string and key of the body.
+    pub scanned: Vec<Scanned>,
+    /// What the receipt commits to as the client's input: the body as canonical JSON (RFC 8785).
+    pub client_input: Zeroizing<Vec<u8>>,
+    /// Trace identifiers.
+    pub trace: Trace,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
 impl Zeroize for Message {
     fn zeroize(&mut self) {
         self.content.zeroize();
+        self.calls.iter_mut().for_each(|call| call.arguments.zeroize());
     }
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::generate::Generate;
 use crate::refusal::Refusal;
+use crate::tools::ToolFormat;
 
 /// A model as loaded and verified, ready to serve.
 pub struct Serving {
@@ -31,6 +32,59 @@ pub struct Serving {
     pub loaded_s: i64,
 }
 
+/// What serves a request, as far as the door and redaction are concerned.
+pub(crate) trait Serves: Send + Sync + 'static {
+    /// What the policy judges.
+    fn facts(&self) -> &policy::ModelFacts;
+
+    /// What the log says of it.
+    fn reference(&self) -> &ModelRef;
+
+    /// The instruction set or device the bits come from.
+    fn isa(&self) -> String;
+
+    /// Who vouches for it.
+    fn assurance(&self) -> Assurance;
+
+    /// What tells the text of token ids, where a request may be made of them.
+    fn text_tokenizer(&self) -> Option<&Tokenizer>;
+
+    /// What callers see.
+    fn card(&self) -> ModelCard;
+}
+
+impl Serves for Serving {
+    fn facts(&self) -> &policy::ModelFacts {
+        &self.facts
+    }
+
+    fn reference(&self) -> &ModelRef {
+        &self.reference
+    }
+
+    fn isa(&self) -> String {
+        self.generator.isa()
+    }
+
+    fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    fn text_tokenizer(&self) -> Option<&Tokenizer> {
+        Some(&self.tokenizer)
+    }
+
+    fn card(&self) -> ModelCard {
+        ModelCard {
+            id: self.facts.id.clone(),
+            sha256: self.facts.loaded_sha256.map(hex::encode).unwrap_or_default(),
+            context_tokens: self.generator.context_tokens(),
+            license: self.license.clone(),
+            loaded_s: self.loaded_s,
+        }
+    }
+}
+
 /// A model as callers see it.
 #[derive(Debug, Clone)]
 pub struct ModelCard {
@@ -47,22 +101,16 @@ pub struct ModelCard {
 }
 
 impl Serving {
-    /// What callers see.
-    #[must_use]
-    pub fn card(&self) -> ModelCard {
-        ModelCard {
-            id: self.facts.id.clone(),
-            sha256: self.facts.loaded_sha256.map(hex::encode).unwrap_or_default(),
-            context_tokens: self.generator.context_tokens(),
-            license: self.license.clone(),
-            loaded_s: self.loaded_s,
-        }
+    /// How the model is told of tools and calls them.
+    pub(crate) fn tool_format(&self) -> ToolFormat {
+        ToolFormat::of(self.template.as_ref().map_or("", ChatTemplate::source))
     }
 
-    /// A conversation as token ids, opening the assistant's turn.
+    /// A conversation as token ids, opening the assistant's turn; `tools` is for templates that know of them.
     pub(crate) fn render(
         &self,
         messages: &[ChatMessage],
+        tools: Option<&serde_json::Value>,
         now_ms: i64,
     ) -> Result<Zeroizing<Vec<u32>>, Refusal> {
         let template = self.template.as_ref().ok_or_else(|| Refusal::Invalid {
@@ -73,8 +121,7 @@ impl Serving {
             .map(|instant| jiff::tz::Offset::UTC.to_datetime(instant))
             .map_err(|_| Refusal::closed("the system clock is outside the calendar"))?;
         let variables = serde_json::Map::new();
-        let input =
-            RenderInput { messages, tools: None, add_generation_prompt: true, variables: &variables, now };
+        let input = RenderInput { messages, tools, add_generation_prompt: true, variables: &variables, now };
         let invalid = |error: tokenizer::Error| Refusal::Invalid {
             field: "messages".into(),
             reason: error.to_string(),

@@ -54,7 +54,7 @@ fn first_completed(text: &str, stops: &[Zeroizing<String>]) -> Option<(usize, us
 }
 
 /// Bytes at the end of `text` that are a proper prefix of `stop`.
-fn live_prefix(text: &str, stop: &str) -> usize {
+pub(crate) fn live_prefix(text: &str, stop: &str) -> usize {
     stop.char_indices()
         .map(|(at, _)| at)
         .rev()

@@ -1,19 +1,22 @@
 //! Entered → Redacted: personal data leaves every text before the model could see it.
 
-use provenance::{RedactionFacts, Stage};
-use redact::{Action, Redaction, Turn, Vault};
+use provenance::{RedactionFacts, RequestFacts, Stage};
+use redact::{Action, Redaction, Vault};
 use zeroize::Zeroizing;
 
+use crate::chat_texts;
 use crate::deny::{self, Verdict};
+use crate::endpoint::EndpointId;
 use crate::enter::Entered;
 use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{Input, Message, Role};
+use crate::request::{GenerationRequest, Input};
+use crate::serving::{Serves, Serving};
 
 /// A request whose texts have been rewritten. What was taken out is in the vault and nowhere else.
-pub(crate) struct Redacted {
-    pub(crate) entered: Entered,
+pub(crate) struct Redacted<S = Serving> {
+    pub(crate) entered: Entered<S>,
     pub(crate) findings: policy::FindingFacts,
     pub(crate) vault: Vault,
     /// What stands for the first thing that was cut, if anything was.
@@ -26,23 +29,16 @@ struct Stripped;
 
 /// Rewrites the texts that reach the model and scans every other string. A detector that fails, or personal data
 /// where nothing may be rewritten, ends the request; both are sealed.
-pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Redacted, Refusal> {
+pub(crate) async fn strip<S: Serves>(
+    gateway: &Gateway,
+    mut entered: Entered<S>,
+) -> Result<Redacted<S>, Refusal> {
     let redactor = std::sync::Arc::clone(&entered.redactor);
     entered.record.redaction = Some(record::redaction(redactor.digest()));
     match scan_fixed(&redactor, &entered) {
         Ok(None) => {}
         Ok(Some((pointer, kind))) => {
-            let verdict = Verdict::built_in(
-                Stage::Redact,
-                "personal-data-in-fixed-field",
-                format!(
-                    "{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"
-                ),
-                format!(
-                    "{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"
-                ),
-            );
-            return Err(deny::seal(gateway, entered.record, verdict).await);
+            return Err(deny::seal(gateway, entered.record, in_fixed_field(&pointer, &kind)).await);
         }
         Err(error) => return Err(fail(gateway, entered, &error).await),
     }
@@ -56,8 +52,20 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
         )
         .await);
     }
-    let redaction = match read(&redactor, &entered) {
+    let (mut entered, read) = read(gateway, entered).await?;
+    let redaction = match read {
         Ok(redaction) => redaction,
+        // A key in the arguments of a call.
+        Err(redact::Error::Fixed { input_index, pointer, kind }) => {
+            let place = match &entered.request.input {
+                Input::Chat(messages) => {
+                    chat_texts::pointer(messages, entered.request.tools.as_ref(), input_index)
+                }
+                _ => String::new(),
+            };
+            let verdict = in_fixed_field(&format!("{place}{pointer}"), &kind.to_string());
+            return Err(deny::seal(gateway, entered.record, verdict).await);
+        }
         Err(error) => return Err(fail(gateway, entered, &error).await),
     };
     let mut findings = record::findings(&redaction, &entered.use_case);
@@ -77,8 +85,17 @@ pub(crate) async fn strip(gateway: &Gateway, mut entered: Entered) -> Result<Red
         }
     }
     let Redaction { texts, vault, first_placeholder: placeholder, .. } = redaction;
-    replace(&mut entered.request.input, texts);
+    replace(&mut entered.request, texts);
     Ok(Redacted { entered, findings, vault, placeholder, _stripped: Stripped })
+}
+
+fn in_fixed_field(pointer: &str, kind: &str) -> Verdict {
+    Verdict::built_in(
+        Stage::Redact,
+        "personal-data-in-fixed-field",
+        format!("{pointer} holds personal data ({kind}) and cannot be rewritten; remove it from the request"),
+        format!("{pointer} bevat persoonsgegevens ({kind}) en kan niet worden herschreven; verwijder ze"),
+    )
 }
 
 fn in_token_ids(place: &str, kind: redact::Kind) -> Verdict {
@@ -94,39 +111,81 @@ fn in_token_ids(place: &str, kind: redact::Kind) -> Verdict {
     )
 }
 
-/// Reads the texts of the input, and strips them where they can be rewritten.
-fn read(redactor: &redact::Redactor, entered: &Entered) -> Result<Redaction, redact::Error> {
+/// Reads the texts of the input, and strips them where they can be rewritten. Where a model reads them too, that is on a thread
+/// that may wait for it. One that does not come back ends the request, sealed.
+async fn read<S: Serves>(
+    gateway: &Gateway,
+    entered: Entered<S>,
+) -> Result<(Entered<S>, Result<Redaction, redact::Error>), Refusal> {
+    let redactor = std::sync::Arc::clone(&entered.redactor);
+    if !redactor.has_finder() {
+        let read = texts(&redactor, &entered);
+        return Ok((entered, read));
+    }
+    let record = entered.record.clone();
+    let work = move || {
+        let read = texts(&redactor, &entered);
+        Ok((entered, read))
+    };
+    match gateway.blocking(work).await {
+        Ok(done) => Ok(done),
+        Err(_) => Err(seal_failed(gateway, record, "reading the text was interrupted".to_owned()).await),
+    }
+}
+
+fn texts<S: Serves>(redactor: &redact::Redactor, entered: &Entered<S>) -> Result<Redaction, redact::Error> {
     match &entered.request.input {
         Input::Chat(messages) => {
             let restores = entered.use_case.restore_placeholders;
-            let turns: Vec<Turn<'_>> = messages.iter().map(|message| turn(message, restores)).collect();
+            let turns = chat_texts::turns(messages, entered.request.tools.as_ref(), restores);
             redactor.redact_conversation(&turns)
         }
+        Input::Text(texts) if entered.request.endpoint == EndpointId::Embeddings => each(redactor, texts),
         Input::Text(prompts) => {
             redactor.redact(&prompts.iter().map(|prompt| prompt.as_str()).collect::<Vec<_>>())
         }
         Input::Tokens(prompts) => {
-            let decoded = prompts.iter().map(|ids| Zeroizing::new(entered.serving.tokenizer.decode(ids)));
+            let tokenizer = entered.serving.text_tokenizer();
+            let tokenizer = tokenizer.ok_or(redact::Error::Internal("token ids without a tokenizer"))?;
+            let decoded = prompts.iter().map(|ids| Zeroizing::new(tokenizer.decode(ids)));
             let decoded: Vec<Zeroizing<String>> = decoded.collect();
             redactor.read(&decoded.iter().map(|text| text.as_str()).collect::<Vec<_>>())
         }
     }
 }
 
-fn turn(message: &Message, restores: bool) -> Turn<'_> {
-    let author = match message.role {
-        Role::System => 0,
-        Role::User => 1,
-        Role::Assistant => 2,
-    };
-    let quotes = message.role == Role::Assistant && !restores;
-    Turn { text: &message.content, parts: &message.parts, author, quotes }
+/// Strips each text as if it were alone, so that its vector is its own: placeholders are numbered from 1 in each, whatever stands
+/// beside it in the request. The vaults are of no use, as nothing is put back.
+fn each(redactor: &redact::Redactor, texts: &[Zeroizing<String>]) -> Result<Redaction, redact::Error> {
+    let mut all = redactor.redact(&[])?;
+    for (index, text) in texts.iter().enumerate() {
+        let one = redactor.redact(&[text.as_str()])?;
+        all.texts.extend(one.texts);
+        all.findings
+            .extend(one.findings.into_iter().map(|found| redact::Finding { text_index: index, ..found }));
+        all.look_alikes = all.look_alikes.saturating_add(one.look_alikes);
+        all.first_placeholder = all.first_placeholder.or(one.first_placeholder);
+        let counts = [
+            (&mut all.counts, one.counts),
+            (&mut all.refused, one.refused),
+            (&mut all.unresolved, one.unresolved),
+        ];
+        for (sum, counts) in counts {
+            for (kind, count) in counts {
+                let total = sum.entry(kind).or_default();
+                *total = total.saturating_add(count);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// Token ids are to be text of the vocabulary: no turn is opened or closed by them.
-fn plain_tokens(entered: &Entered) -> Result<(), Refusal> {
+fn plain_tokens<S: Serves>(entered: &Entered<S>) -> Result<(), Refusal> {
     let Input::Tokens(prompts) = &entered.request.input else { return Ok(()) };
-    let tokenizer = &entered.serving.tokenizer;
+    let Some(tokenizer) = entered.serving.text_tokenizer() else {
+        return Err(Refusal::Invalid { field: "input".to_owned(), reason: "must be text".to_owned() });
+    };
     let opening = |at: usize, id: u32| at == 0 && tokenizer.bos() == Some(id);
     let text = |(at, &id): (usize, &u32)| {
         (id as usize) < tokenizer.vocab_len() && (opening(at, id) || !tokenizer.is_control(id))
@@ -141,23 +200,18 @@ fn plain_tokens(entered: &Entered) -> Result<(), Refusal> {
     })
 }
 
-fn replace(input: &mut Input, texts: Vec<Zeroizing<String>>) {
-    match input {
-        Input::Chat(messages) => {
-            for (message, text) in messages.iter_mut().zip(texts) {
-                message.content = text;
-                message.parts.clear();
-            }
-        }
+fn replace(request: &mut GenerationRequest, texts: Vec<Zeroizing<String>>) {
+    match &mut request.input {
+        Input::Chat(messages) => chat_texts::replace(messages, request.tools.as_mut(), texts),
         Input::Text(prompts) => *prompts = texts,
         Input::Tokens(_) => {}
     }
 }
 
 /// The first finding in a string that may not be rewritten: its pointer and kind.
-fn scan_fixed(
+fn scan_fixed<S>(
     redactor: &redact::Redactor,
-    entered: &Entered,
+    entered: &Entered<S>,
 ) -> Result<Option<(String, String)>, redact::Error> {
     let stops = entered.request.stop.iter().map(|text| ("/stop", text));
     let fixed = entered.request.scanned.iter().map(|field| (field.pointer.as_str(), &field.text));
@@ -170,15 +224,19 @@ fn scan_fixed(
 }
 
 /// Detection failed: nothing is passed on.
-async fn fail(gateway: &Gateway, mut entered: Entered, error: &redact::Error) -> Refusal {
-    if let Some(RedactionFacts { failed, .. }) = &mut entered.record.redaction {
+async fn fail<S>(gateway: &Gateway, entered: Entered<S>, error: &redact::Error) -> Refusal {
+    seal_failed(gateway, entered.record, error.to_string()).await
+}
+
+async fn seal_failed(gateway: &Gateway, mut record: RequestFacts, why: String) -> Refusal {
+    if let Some(RedactionFacts { failed, .. }) = &mut record.redaction {
         *failed = true;
     }
     let verdict = Verdict::built_in(
         Stage::Redact,
         "redaction-failed",
-        error.to_string(),
+        why,
         "de tekst kon niet volledig op persoonsgegevens worden onderzocht; er is niets aan het model gegeven",
     );
-    deny::seal(gateway, entered.record, verdict).await
+    deny::seal(gateway, record, verdict).await
 }

@@ -101,6 +101,8 @@ pub enum Action {
     Chat,
     /// Text completion: generates.
     Complete,
+    /// Texts to vectors: takes a model and a quota as what generates does.
+    Embed,
     /// Listing models: generates nothing.
     ListModels,
 }
@@ -112,14 +114,15 @@ impl Action {
         match self {
             Self::Chat => "chat",
             Self::Complete => "complete",
+            Self::Embed => "embed",
             Self::ListModels => "list_models",
         }
     }
 
-    /// Whether tokens are generated, so that a model and a quota come into it.
+    /// Whether a model reads what is sent, so that the model and a quota come into it.
     #[must_use]
     pub fn generates(self) -> bool {
-        matches!(self, Self::Chat | Self::Complete)
+        matches!(self, Self::Chat | Self::Complete | Self::Embed)
     }
 }
 

@@ -385,7 +385,7 @@ impl PolicySet {
             live: Live::default(),
             informed: Informed::Known(known),
         };
-        for action in [Action::Chat, Action::Complete, Action::ListModels] {
+        for action in [Action::Chat, Action::Complete, Action::Embed, Action::ListModels] {
             let entry = EntryRequest { action, ..entry.clone() };
             let context = self.names.entry_context(&entry, &judged);
             self.probe_one(&entry, action.name(), context).map_err(misfit)?;

@@ -63,7 +63,7 @@ impl PolicySet {
         let entry = |action| entry(asker, action, model, now_ms);
         let (mut actions, mut data) = (BTreeSet::new(), BTreeSet::new());
         let (mut at_the_door, mut refused) = (Vec::new(), Vec::new());
-        for action in [Action::Chat, Action::Complete] {
+        for action in [Action::Chat, Action::Complete, Action::Embed] {
             match self.enter(&entry(action)) {
                 Decision::Permit(_) => {
                     actions.insert(action.name());
@@ -289,6 +289,8 @@ impl Words {
         match (name, self.dutch) {
             ("chat", true) => "chatten",
             ("chat", false) => "chat",
+            ("embed", true) => "tekst in vectoren laten omzetten",
+            ("embed", false) => "embed text",
             (_, true) => "tekst laten aanvullen",
             (_, false) => "complete text",
         }

@@ -189,6 +189,7 @@ impl PolicySet {
         let action = match facts.ask {
             Ask::Chat | Ask::Clear => Action::Chat,
             Ask::Complete => Action::Complete,
+            Ask::Embed => Action::Embed,
             Ask::ListModels => Action::ListModels,
         };
         let entry = EntryRequest {

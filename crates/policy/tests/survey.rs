@@ -36,7 +36,7 @@ fn a_pilot_and_the_demo() {
     let Ability::May { actions, data, refused } = of("letters", Some("officer"), false, "open-model") else {
         panic!("the officer may not");
     };
-    assert_eq!(actions.iter().copied().collect::<Vec<_>>(), ["chat", "complete"]);
+    assert_eq!(actions.iter().copied().collect::<Vec<_>>(), ["chat", "complete", "embed"]);
     let classes = [DataClass::None, DataClass::Personal, DataClass::Identifier];
     assert_eq!(data.iter().copied().collect::<Vec<_>>(), classes);
     assert_eq!(refused[0].rule, "data-class-too-high");

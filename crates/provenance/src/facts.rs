@@ -15,6 +15,8 @@ use crate::{
 pub const LIST_MAX: usize = 32;
 /// Most choices of one outcome (OpenAI's `n`, or a batch of prompts).
 pub const CHOICES_MAX: usize = 128;
+/// The action whose requests generate nothing: their texts become vectors.
+const EMBED: &str = "embed";
 
 /// The approved use case a request was made for, as it stood at that moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -235,7 +237,7 @@ pub struct RequestFacts {
     /// The engine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineRef>,
-    /// Sampling.
+    /// Sampling; none where texts are embedded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampling: Option<SamplingFacts>,
     /// Redaction.
@@ -267,7 +269,8 @@ pub enum Finish {
 /// One generated answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChoiceFacts {
-    /// Commitment to the bytes of the text the client was sent.
+    /// Commitment to the bytes of the text the client was sent; for one that called tools, to canonical JSON (RFC 8785) of the
+    /// `content` and `tool_calls` of its message.
     pub client_commit: Commitment,
     /// Commitment to the generated token ids.
     pub token_commit: Commitment,
@@ -406,7 +409,8 @@ impl RequestFacts {
             require("use_case", self.use_case.is_some())?;
             require("model", self.model.is_some())?;
             require("engine", self.engine.is_some())?;
-            require("sampling", self.sampling.is_some())?;
+            // Nothing is drawn where texts are embedded.
+            require("sampling", self.sampling.is_some() || self.action.as_str() == EMBED)?;
             require("redaction", self.redaction.is_some())?;
             require("in.token_commit", self.input.as_ref().is_some_and(|i| i.token_commit.is_some()))?;
         }

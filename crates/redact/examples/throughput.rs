@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let lines: Vec<&str> = prompt.split_inclusive('\n').collect();
         let texts: Vec<String> =
             lines.chunks(lines.len().div_ceil(turns)).map(|lines| lines.concat()).collect();
-        let turn = |text| Turn { text, parts: &[], author: 1, quotes: false };
+        let turn = |text| Turn { text, parts: &[], author: 1, quotes: false, data: false };
         let said: Vec<Turn<'_>> = texts.iter().map(|text| turn(text.as_str())).collect();
         let (start, rounds) = (Instant::now(), 1000_u32);
         let before = spent(start);

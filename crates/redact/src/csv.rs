@@ -6,8 +6,8 @@ use csv::{ByteRecord, ReaderBuilder};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::leaf::{Leaf, verbatim};
-use crate::redactor::{Work, grow};
+use crate::leaf::{Leaf, grow, verbatim};
+use crate::redactor::Work;
 
 /// Rewrites the fields of `text`. The first row is read as any other; what it says of a column counts as a word before each field of
 /// it, unless it is itself personal data.

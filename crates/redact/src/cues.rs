@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use crate::blocks::{blocks, load_small, places};
 use crate::catalogue::{Entry, entries};
 use crate::kind::KindSet;
-use crate::spelled::numeral_words;
+use crate::number_words::{numeral_words, round_words};
 use crate::{Error, Kind};
 
 /// Characters of context on either side of a candidate.
@@ -17,10 +17,10 @@ pub const CONTEXT_CHARS: usize = 40;
 /// The cues of all kinds. A cue begins at a word boundary, ends at one unless written with `*`, and ignores ASCII case.
 pub(crate) struct Cues {
     words: Vec<Word>,
-    /// The words of three bytes and more by a hash of the first three, one bucket after another, and where each bucket begins.
+    /// The words of four bytes and more by a hash of the first four, one bucket after another, and where each bucket begins.
     long: Vec<Opening>,
     buckets: Vec<u16>,
-    /// Those of one or two bytes by the first.
+    /// Those of one to three bytes by the first.
     short: Vec<Vec<Opening>>,
 }
 
@@ -36,9 +36,9 @@ struct Opening {
 /// Buckets of words, a power of two.
 const BUCKETS: usize = 1 << 13;
 
-/// The bucket of the three lowest bytes.
+/// The bucket of the four lowest bytes.
 const fn bucket(bytes: u64) -> usize {
-    ((bytes & 0xFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 51) as usize
+    ((bytes & 0xFFFF_FFFF).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 51) as usize
 }
 
 pub(crate) struct Word {
@@ -90,10 +90,12 @@ impl Cues {
                 negative,
             })
             .collect();
-        words.extend(numeral_words().into_iter().map(|(word, digits)| Word {
-            text: word,
+        let numerals = numeral_words().into_iter().map(|numeral| (numeral, false));
+        let numerals = numerals.chain(round_words().into_iter().map(|numeral| (numeral, true)));
+        words.extend(numerals.map(|((text, digits), open_end)| Word {
+            text,
             numeral: Some(digits),
-            open_end: false,
+            open_end,
             positive: KindSet::default(),
             negative: KindSet::default(),
         }));
@@ -110,7 +112,7 @@ impl Cues {
             let known = u32::try_from(text.len().saturating_mul(8)).map_err(|_| fault())?;
             let mask = 1_u64.checked_shl(known).map_or(u64::MAX, |bit| bit.wrapping_sub(1));
             let opening = Opening { bytes: load_small(text) & mask, mask, word: number };
-            if text.len() < 3 {
+            if text.len() < 4 {
                 short.get_mut(first).ok_or_else(fault)?.push(opening);
             } else {
                 long.push(opening);
@@ -240,12 +242,34 @@ fn spellings(word: &str) -> Vec<String> {
         all.push(format!("{stem}nr*"));
         all.push(format!("{} nr*", stem.trim_end_matches([' ', '-'])));
     }
+    all.extend(typed(word));
     // As a key: `date_of_birth`, `dateOfBirth`.
     if word.contains(' ') {
         all.push(word.replace(' ', "_"));
         all.push(word.replace(' ', ""));
     }
     all
+}
+
+/// Words for numbers that are often typed in haste: with one letter left out, or two in the wrong order.
+fn typed(word: &str) -> Vec<String> {
+    const HASTY: &[&str] =
+        &["kenteken*", "postcode*", "telefoon*", "geboorte*", "burgerservice*", "paspoort*"];
+    if !HASTY.contains(&word) {
+        return Vec::new();
+    }
+    let letters: Vec<char> = word.chars().collect();
+    let inner = 1..letters.len().saturating_sub(1);
+    let without = inner
+        .clone()
+        .map(|at| letters.iter().enumerate().filter(|&(n, _)| n != at).map(|(_, c)| *c).collect::<String>());
+    let swapped = inner.filter_map(|at| {
+        let mut other = letters.clone();
+        let next = at.checked_add(1).filter(|&next| next < letters.len().saturating_sub(1))?;
+        other.swap(at, next);
+        Some(other.into_iter().collect())
+    });
+    without.chain(swapped).collect()
 }
 
 /// Whether a match is a word of its own. A capital after a small letter begins a word, as in `clientBsn`.

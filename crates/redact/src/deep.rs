@@ -8,18 +8,8 @@ use zeroize::Zeroizing;
 use crate::recognizers::Scan;
 use crate::spelled::numerals;
 use crate::view::{Edit, fold_into};
+use crate::{apart, disguised};
 
-/// Fewest characters set apart, and fewest digits among them.
-const SINGLES_MIN: usize = 5;
-const SINGLE_DIGITS_MIN: usize = 3;
-/// Characters set apart that may come before the first digit, and before an `@`.
-const SINGLES_BEFORE_MAX: usize = 4;
-const NAME_BEFORE_MAX: usize = 40;
-/// Fewest characters of an address that is set apart.
-const NAME_MEMBERS_MIN: usize = 6;
-/// Longest number in which letters stand for digits, with its signs, and its letters and digits.
-const LOOKALIKE_BYTES_MAX: usize = 20;
-const LOOKALIKE_MEMBERS: std::ops::RangeInclusive<usize> = 8..=14;
 /// Longest thing between brackets that may stand for a sign.
 const SIGN_BYTES_MAX: usize = 16;
 
@@ -28,9 +18,15 @@ pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     codes(scan, &mut edits);
     numerals(scan, &mut edits);
-    singles(scan, &mut edits);
-    letters_for_digits(scan, &mut edits);
-    edits.sort_by_key(|edit| edit.start);
+    apart::singles(scan, &mut edits);
+    apart::letters(scan, &mut edits);
+    apart::groups(scan, &mut edits);
+    disguised::digits(scan, &mut edits);
+    disguised::short_numbers(scan, &mut edits);
+    disguised::words(scan, &mut edits);
+    broken_lines(scan, &mut edits);
+    // Of changes that begin together the longest says most.
+    edits.sort_by_key(|edit| (edit.start, std::cmp::Reverse(edit.end)));
     let mut end = 0;
     edits.retain(|edit| {
         let free = edit.start >= end && edit.with.len() <= edit.end.saturating_sub(edit.start);
@@ -57,15 +53,20 @@ fn codes(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
             continue;
         }
         let found = match byte {
-            b'%' => percent(rest),
-            b'&' => entity(rest),
+            b'%' => percent(rest).map(|found| again(found, rest, "%", percent)),
+            b'&' => entity(rest).map(|found| again(found, rest, "&", entity)),
             b'\\' => escape(rest),
-            _ => bracketed(rest).map(|(length, with)| (length, with.to_owned())),
+            b'~' | b'#' => other_sign(scan, at, byte),
+            b'-' => hyphen(scan, at),
+            b'$' => None,
+            _ => bracketed(rest)
+                .map(|(length, with)| (length, with.to_owned()))
+                .or_else(|| between(scan, at, rest)),
         };
         let Some((length, with)) = found else { continue };
         let mut end = at.saturating_add(length);
         let mut start = at;
-        if matches!(byte, b'(' | b'[' | b'{' | b'<') {
+        if matches!(byte, b'(' | b'[' | b'{' | b'<') && matches!(with.as_str(), "@" | "." | "-") {
             // `jan (at) ziggo`: the spaces belong to the sign.
             let space = |i: usize| text.as_bytes().get(i) == Some(&b' ');
             start = if at.checked_sub(1).is_some_and(space) { at.saturating_sub(1) } else { at };
@@ -73,6 +74,25 @@ fn codes(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
         }
         done = end;
         edits.push(edit(start, end, &with));
+    }
+}
+
+/// `%2531`, `&amp;#49;`: what opens a code is itself encoded. Once more, and no further.
+fn again(
+    found: (usize, String),
+    rest: &str,
+    opens: &str,
+    decode: fn(&str) -> Option<(usize, String)>,
+) -> (usize, String) {
+    if found.1 != opens {
+        return found;
+    }
+    // The code after it, with the sign that opens it: at most so long.
+    let tail = rest.get(found.0..).unwrap_or_default();
+    let tail = tail.get(..tail.floor_char_boundary(12)).unwrap_or_default();
+    match decode(&format!("{opens}{tail}")) {
+        Some((length, with)) => (found.0.saturating_add(length).saturating_sub(opens.len()), with),
+        None => found,
     }
 }
 
@@ -182,6 +202,117 @@ fn escape(rest: &str) -> Option<(usize, String)> {
     }
 }
 
+/// `S(t)een`, `[0][6]`, `12<b></b>34`: brackets around one character of a word, and tags inside one.
+fn between(scan: &Scan<'_>, at: usize, rest: &str) -> Option<(usize, String)> {
+    const TAGS: &[&str] =
+        &["b", "i", "u", "s", "em", "strong", "span", "font", "wbr", "small", "sub", "sup", "br"];
+    let bytes = rest.as_bytes();
+    let open = *bytes.first()?;
+    let close = match open {
+        b'(' => b')',
+        b'[' => b']',
+        b'{' => b'}',
+        _ => b'>',
+    };
+    let joined = |byte: Option<u8>, sign: u8| {
+        byte.is_some_and(|b| b.is_ascii_alphanumeric() || b == sign || !b.is_ascii())
+    };
+    if open == b'<' {
+        let end = bytes.iter().take(SIGN_BYTES_MAX).position(|b| *b == b'>')?;
+        let name = rest.get(1..end)?.trim_matches('/');
+        let inside =
+            joined(scan.byte_before(at), b'>') && joined(bytes.get(end.saturating_add(1)).copied(), b'<');
+        return (inside && TAGS.contains(&name)).then(|| (end.saturating_add(1), String::new()));
+    }
+    let (letter, after) = (*bytes.get(1)?, bytes.get(3).copied());
+    let one = letter.is_ascii_alphanumeric() && bytes.get(2) == Some(&close);
+    // A citation stands behind a word; a letter of one has some on both sides.
+    let row = scan.byte_before(at) == Some(close) || after == Some(open);
+    let inside = joined(scan.byte_before(at), close) && joined(after, open);
+    (one && (row || inside)).then(|| (3, char::from(letter).to_string()))
+}
+
+/// `Mar-\ngriet`: a word that goes on in the next line.
+fn hyphen(scan: &Scan<'_>, at: usize) -> Option<(usize, String)> {
+    let small = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_lowercase());
+    (small(scan.byte_before(at)) && small(scan.byte(at.saturating_add(2)))).then(|| (2, String::new()))
+}
+
+/// `jan#ziggo.nl` and `O6~1234`: a sign in the place of an `@`, or of a space.
+fn other_sign(scan: &Scan<'_>, at: usize, sign: u8) -> Option<(usize, String)> {
+    let beside = |byte: Option<u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    let next = at.saturating_add(1);
+    if !beside(scan.byte_before(at)) || !beside(scan.byte(next)) {
+        return None;
+    }
+    if sign == b'~' {
+        return Some((1, " ".to_owned()));
+    }
+    let rest = scan.text.get(next..)?;
+    let host = rest.as_bytes().iter().take(HOST_BYTES_MAX);
+    let length = host.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-')).count();
+    let host = rest.get(..length)?.trim_end_matches('.');
+    let (name, top) = host.rsplit_once('.')?;
+    // A place in a page: `pagina.html#kop`.
+    const PAGES: &[&str] = &[".html", ".htm", ".php", ".aspx", ".md", ".pdf", ".json", ".xml", ".svg", "/"];
+    let page = PAGES.iter().any(|end| scan.text.get(..at).is_some_and(|head| head.ends_with(end)));
+    (is_top(top) && name.len() > 1 && !page).then(|| (1, "@".to_owned()))
+}
+
+/// Longest host after a sign that stands for an `@`.
+const HOST_BYTES_MAX: usize = 64;
+
+/// Whether people have addresses under this top-level domain, those made up in examples too.
+pub(crate) fn is_top(word: &str) -> bool {
+    const TOPS: &[&str] = &[
+        "nl",
+        "com",
+        "org",
+        "net",
+        "eu",
+        "be",
+        "de",
+        "fr",
+        "uk",
+        "info",
+        "frl",
+        "amsterdam",
+        "gov",
+        "example",
+    ];
+    TOPS.iter().any(|top| word.eq_ignore_ascii_case(top))
+}
+
+/// `Mar-\ngriet`, `NL91ABNA\n04171\n64300`: a word or a number that goes on in the next line.
+fn broken_lines(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
+    let bytes = scan.text.as_bytes();
+    let at = |i: Option<usize>| i.and_then(|i| bytes.get(i)).copied().unwrap_or(b' ');
+    for group in scan.groups() {
+        scan.step();
+        let (end, next) = (group.end, group.end.saturating_add(1));
+        if at(Some(end)) != b'\n' || !at(Some(next)).is_ascii_digit() {
+            continue;
+        }
+        let rest = bytes.get(next..).unwrap_or_default().iter().take(GROUP_BYTES_MAX);
+        let digits = rest.take_while(|b| b.is_ascii_digit()).count();
+        let after = next.saturating_add(digits);
+        // The rest of a number and no more: not a postcode under a street, nor one of a list of numbers.
+        let over = after >= bytes.len()
+            || at(Some(after)) == b'\n'
+            || matches!(at(Some(after)), b'.' | b',' | b')')
+                && !at(Some(after.saturating_add(1))).is_ascii_digit();
+        let opens = group.start == 0 || at(group.start.checked_sub(1)) == b'\n';
+        let listed = opens && digits == group.len();
+        if over && !listed && BROKEN_DIGITS.contains(&digits.saturating_add(group.len())) {
+            edits.push(edit(end, next, ""));
+        }
+    }
+}
+
+/// Digits of a number that goes on in the next line, and most of them there.
+const BROKEN_DIGITS: std::ops::RangeInclusive<usize> = 8..=16;
+const GROUP_BYTES_MAX: usize = 13;
+
 /// `(at)`, `[apenstaartje]`, `{punt}`.
 fn bracketed(rest: &str) -> Option<(usize, &'static str)> {
     let open = rest.as_bytes().first()?;
@@ -194,170 +325,12 @@ fn bracketed(rest: &str) -> Option<(usize, &'static str)> {
     let end = rest.bytes().take(SIGN_BYTES_MAX).position(|b| char::from(b) == close)?;
     let word = rest.get(1..end)?.trim_matches(' ').to_ascii_lowercase();
     let sign = match word.as_str() {
-        "at" | "apenstaart" | "apenstaartje" | "@" | "ad" => "@",
+        "at" | "apenstaart" | "apenstaartje" | "apestaartje" | "krulletje" | "slingeraap" | "@" | "ad" => "@",
         "dot" | "punt" | "." => ".",
         "streepje" | "-" => "-",
         _ => return None,
     };
     Some((end.saturating_add(1), sign))
-}
-
-/// `0 6 - 1 2 3 4`: characters set apart by single spaces close up; wider spaces become one.
-fn singles(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
-    let digits = scan.groups().iter().filter(|g| g.len() == 1).map(|g| (g.start, SINGLES_BEFORE_MAX));
-    let signs = scan.marks.ats.iter().map(|&at| (at, NAME_BEFORE_MAX));
-    let mut anchors: Vec<(usize, usize)> = digits.chain(signs).collect();
-    anchors.sort_unstable();
-    let mut done = 0;
-    for (anchor, before_max) in anchors {
-        scan.step();
-        if anchor < done {
-            continue;
-        }
-        // Letters and signs set apart before it belong to the row: `N L 9 1`, `j a n @`.
-        let mut start = anchor;
-        for _ in 0..before_max {
-            match apart_before(scan, start) {
-                Some(before) if before >= done => start = before,
-                _ => break,
-            }
-        }
-        if !is_apart(scan, start) {
-            continue;
-        }
-        let mut members = vec![start];
-        let mut at = start;
-        while let Some(next) = apart_after(scan, at) {
-            scan.step();
-            members.push(next);
-            at = next;
-        }
-        done = at.saturating_add(1);
-        if !is_row(scan, &members) {
-            continue;
-        }
-        for pair in members.windows(2) {
-            let [one, two] = pair else { continue };
-            let from = one.saturating_add(1);
-            edits.push(edit(from, *two, if two.saturating_sub(from) > 1 { " " } else { "" }));
-        }
-    }
-}
-
-/// Whether characters set apart are a number or an address, rather than a row of letters.
-fn is_row(scan: &Scan<'_>, members: &[usize]) -> bool {
-    let of = |f: fn(&u8) -> bool| members.iter().filter(|&&m| scan.byte(m).as_ref().is_some_and(f)).count();
-    let address = of(|b| *b == b'@') == 1 && members.len() >= NAME_MEMBERS_MIN;
-    members.len() >= SINGLES_MIN && (of(u8::is_ascii_digit) >= SINGLE_DIGITS_MIN || address)
-}
-
-/// `O612345678`, `O6 4722 1183`, `l4-O2-195l`: letters that look like digits, in a number that is digits but for them.
-fn letters_for_digits(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
-    let mut done = 0;
-    for group in scan.groups() {
-        scan.step();
-        let letter = |at: Option<u8>| at.is_some_and(|b| digit_like(b).is_some());
-        if group.start < done || !letter(scan.byte_before(group.start)) && !letter(scan.byte(group.end)) {
-            continue;
-        }
-        let bytes = scan.text.as_bytes();
-        let head =
-            bytes.get(group.start.saturating_sub(LOOKALIKE_BYTES_MAX)..group.start).unwrap_or_default();
-        let stop = group.end.saturating_add(LOOKALIKE_BYTES_MAX).min(bytes.len());
-        let tail = bytes.get(group.end..stop).unwrap_or_default();
-        let start = group.start.saturating_sub(lookalikes(head.iter().rev()));
-        let end = group.end.saturating_add(lookalikes(tail.iter()));
-        done = end;
-        let text = scan.slice(start, end);
-        let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-        let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        // A word of letters alone is a word, or a Roman number.
-        let mut parts = text.split(|c: char| !c.is_ascii_alphanumeric());
-        let mixed = parts.all(|part| part.bytes().any(|b| b.is_ascii_digit()));
-        let members = letters.saturating_add(digits);
-        if !mixed
-            || letters > digits.min(5)
-            || !LOOKALIKE_MEMBERS.contains(&members)
-            || scan.attached_before(start)
-            || scan.attached_after(end)
-        {
-            continue;
-        }
-        for (at, byte) in text.bytes().enumerate() {
-            if let Some(with) = digit_like(byte) {
-                let start = start.saturating_add(at);
-                edits.push(edit(start, start.saturating_add(1), with));
-            }
-        }
-    }
-}
-
-/// The digit that a letter looks like.
-const fn digit_like(byte: u8) -> Option<&'static str> {
-    match byte {
-        b'O' | b'o' => Some("0"),
-        b'l' | b'I' => Some("1"),
-        _ => None,
-    }
-}
-
-/// How many bytes are digits, letters like them, and single signs between those; none of the signs is the last.
-fn lookalikes<'b>(bytes: impl Iterator<Item = &'b u8>) -> usize {
-    let (mut length, mut sign) = (0_usize, false);
-    for (n, &byte) in bytes.enumerate() {
-        if byte.is_ascii_digit() || digit_like(byte).is_some() {
-            length = n.saturating_add(1);
-            sign = false;
-        } else if matches!(byte, b' ' | b'-' | b'.' | b'/' | b'~' | b'=') && !sign {
-            sign = true;
-        } else {
-            break;
-        }
-    }
-    length
-}
-
-/// Whether nothing but a space, a mark or an end stands before the character at `at`.
-fn is_apart(scan: &Scan<'_>, at: usize) -> bool {
-    scan.byte_before(at).is_none_or(|b| b.is_ascii() && !b.is_ascii_alphanumeric())
-}
-
-/// What stands between characters that are set apart, besides a space.
-const fn is_sign(byte: u8) -> bool {
-    matches!(byte, b'-' | b'_' | b'.' | b'/' | b'|' | b'*' | b'~')
-}
-
-/// The one character before `at` and a space.
-fn apart_before(scan: &Scan<'_>, at: usize) -> Option<usize> {
-    let before = at.checked_sub(2)?;
-    let between = scan.byte_before(at)?;
-    let single = match between {
-        b' ' => scan.byte(before)?.is_ascii_graphic(),
-        _ => is_sign(between) && scan.byte(before)?.is_ascii_alphanumeric(),
-    };
-    (single && scan.byte_before(before).is_none_or(|b| b == b' ' || is_sign(b))).then_some(before)
-}
-
-/// The one character after `at` and one to three spaces.
-fn apart_after(scan: &Scan<'_>, at: usize) -> Option<usize> {
-    let sign = at.saturating_add(1);
-    if scan.byte(sign).is_some_and(is_sign) {
-        let next = sign.saturating_add(1);
-        let alone = |b: u8| b.is_ascii() && !b.is_ascii_alphanumeric();
-        let single =
-            scan.byte(next)?.is_ascii_alphanumeric() && scan.byte(sign.saturating_add(2)).is_none_or(alone);
-        return single.then_some(next);
-    }
-    let spaces = (1..=3).take_while(|n| scan.byte(at.saturating_add(*n)) == Some(b' ')).count();
-    let next = at.saturating_add(spaces).saturating_add(1);
-    let byte = scan.byte(next).filter(|b| spaces > 0 && b.is_ascii_graphic())?;
-    let after = scan.byte(next.saturating_add(1));
-    let alone = if byte.is_ascii_alphanumeric() {
-        after.is_none_or(|b| b.is_ascii() && !b.is_ascii_alphanumeric())
-    } else {
-        after == Some(b' ')
-    };
-    alone.then_some(next)
 }
 
 #[cfg(test)]
@@ -415,6 +388,51 @@ mod tests {
     }
 
     #[test]
+    fn what_is_broken_up_or_spelled_is_found_and_cut_whole() {
+        for (kind, text, want) in [
+            (Kind::Bsn, "het nummer is 11122\n2333, BSN dus", "11122\n2333"),
+            (Kind::Bsn, "BSN &amp;#49;11222333", "&amp;#49;11222333"),
+            (Kind::Bsn, "BSN 1<b></b>1122<i></i>2333", "1<b></b>1122<i></i>2333"),
+            (Kind::Bsn, "BSN 111-tweeëntwintig-2333", "111-tweeëntwintig-2333"),
+            (Kind::Phone, "mobiel [0][6][1][2] [3][4][5][6][7][8]", "[0][6][1][2] [3][4][5][6][7][8]"),
+            (Kind::Phone, "bel 06 twaalf 34 56 acht en zeventig", "06 twaalf 34 56 acht en zeventig"),
+            (Kind::Email, "mail jan#ziggo.nl", "jan#ziggo.nl"),
+            (Kind::Email, "jan~at~ziggo~dot~nl", "jan~at~ziggo~dot~nl"),
+            (Kind::Email, "jan【at】ziggo。nl", "jan【at】ziggo。nl"),
+            (Kind::Ip, "ip 79 punt 167 punt 88 punt 112", "79 punt 167 punt 88 punt 112"),
+            (
+                Kind::BirthDate,
+                "geboren op drie april negentienhonderd vijftig te Ede",
+                "drie april negentienhonderd vijftig",
+            ),
+            (
+                Kind::BirthDate,
+                "geb. een / vier / negentien zesenzestig",
+                "een / vier / negentien zesenzestig",
+            ),
+            (
+                Kind::BirthDate,
+                "geboren de zevende van de derde maand, jaar 1971.",
+                "zevende van de derde maand, jaar 1971",
+            ),
+            (Kind::Address, "woont Dorpsstraat tweehonderdvijf.", "Dorpsstraat tweehonderdvijf"),
+            (Kind::Address, "woont Dorpsstraat nr. een-nul-zes", "Dorpsstraat nr. een-nul-zes"),
+            (
+                Kind::NumberPlate,
+                "kenteken B streepje een twee drie streepje K D",
+                "B streepje een twee drie streepje K D",
+            ),
+            (
+                Kind::NumberPlate,
+                "auto karel een nul negen victor zacharias",
+                "karel een nul negen victor zacharias",
+            ),
+        ] {
+            assert_eq!(all_found(text), vec![(kind, want.to_owned())], "{text}");
+        }
+    }
+
+    #[test]
     fn plain_text_is_left_as_it_is() {
         for text in [
             "een twee drie vier, hoedje van papier",
@@ -425,6 +443,10 @@ mod tests {
             "a b c d e",
             "C:\\users\\x",
             "(zie bijlage) [1] 2 3",
+            "de eerste van de derde week, om tien uur",
+            "in de straat staan twee honderd bomen",
+            "de som is twaalf\n2024 kwam daarna\n2025 ook",
+            "pagina.html#kop.nl en ~/map",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
         }

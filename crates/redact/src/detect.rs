@@ -1,4 +1,4 @@
-//! From text to scored candidates, and from candidates to what is cut.
+//! From text to scored candidates.
 
 use crate::columns::Columns;
 use crate::context;
@@ -9,10 +9,10 @@ use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::{Edit, View};
 use crate::window::{self, Window};
-use crate::{Action, Error, Kind, Profile, deep, encoded};
+use crate::{Error, Kind, Profile, deep, encoded, pairs};
 
 /// The score from which a number identifies somebody, for what else the text says of them.
-const IDENTIFIES: u8 = 60;
+pub(crate) const IDENTIFIES: u8 = 60;
 
 /// Points for a candidate that only shows once the text is decoded: people spell out what is worth hiding.
 const HIDDEN_POINTS: i16 = 12;
@@ -25,6 +25,8 @@ pub(crate) struct Scored {
     pub(crate) score: u8,
     pub(crate) reasons: Vec<Reason>,
     pub(crate) canonical: Secret,
+    /// Whether a [`crate::Finder`] found it, and no recognizer of this crate.
+    pub(crate) by_finder: bool,
 }
 
 /// How far a text is read.
@@ -145,14 +147,18 @@ impl Detector {
             Depth::Whole { names, told } => (names, told),
             Depth::Piece => (None, None),
         };
-        let scan = Scan { names, told, ..Scan::new(view.text(), self.cues, label) };
-        let scan = if matches!(depth, Depth::Whole { .. }) { scan.with_columns() } else { scan };
+        let whole = matches!(depth, Depth::Whole { .. });
+        let scan = Scan { names, told, whole, ..Scan::new(view.text(), self.cues, label) };
+        let scan = if whole { scan.with_columns() } else { scan };
         let mut gathering = Gathering { out: Vec::new(), limit, identified: false };
         self.read(&scan, &mut gathering, &|start, end| {
             let (start, end) = view.to_original(start, end)?;
             Ok(Some((start, end, 0)))
         })?;
-        if matches!(depth, Depth::Whole { .. }) {
+        if whole && scan.names.is_some() {
+            self.values(&view, &scan, &mut gathering)?;
+        }
+        if whole {
             self.decoded(&view, &scan, label, &mut gathering)?;
         }
         let mut out = gathering.out;
@@ -168,6 +174,20 @@ impl Detector {
             (later.start, later.end, later.kind) == (first.start, first.end, first.kind)
         });
         Ok(out)
+    }
+
+    /// The values of JSON inside a text, each under its key: what stands there is no sentence, and the key says what it is.
+    fn values(&self, view: &View<'_>, scan: &Scan<'_>, gathering: &mut Gathering) -> Result<(), Error> {
+        for value in pairs::values(scan.text, &scan.marks.keys) {
+            let text = scan.slice(value.start, value.end);
+            let inner = Scan { names: scan.names, ..Scan::new(text, self.cues, Some(value.key)) };
+            self.read(&inner, gathering, &|start, end| {
+                let (start, end) = (start.saturating_add(value.start), end.saturating_add(value.start));
+                let (start, end) = view.to_original(start, end)?;
+                Ok(Some((start, end, 0)))
+            })?;
+        }
+        Ok(())
     }
 
     fn decoded(
@@ -198,7 +218,7 @@ impl Detector {
             // What stands before the blob speaks for what is in it.
             let before = scan.slice(context::back(scan.text, blob.start), blob.start);
             let before = format!("{} {before}", label.unwrap_or_default());
-            let inner = Scan::new(inner.text(), self.cues, Some(&before));
+            let inner = Scan { names: scan.names, ..Scan::new(inner.text(), self.cues, Some(&before)) };
             let from = gathering.out.len();
             self.read(&inner, gathering, &|_, _| {
                 let (start, end) = view.to_original(blob.start, blob.end)?;
@@ -262,163 +282,7 @@ fn score(candidate: Candidate, scan: &Scan<'_>, start: usize, end: usize) -> Res
     }
     let total: i32 = reasons.iter().map(|r| i32::from(r.points)).sum();
     let score = u8::try_from(total.clamp(0, 100)).map_err(|_| Error::Internal("score"))?;
-    Ok(Scored { start, end, kind, score, reasons, canonical })
-}
-
-/// A stretch of text to be cut: one candidate, or the union of overlapping ones.
-pub(crate) struct Cut {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// `None`: a look-alike of a placeholder.
-    pub(crate) kind: Option<Kind>,
-    pub(crate) score: u8,
-    pub(crate) action: Action,
-    pub(crate) reasons: Vec<Reason>,
-    /// The canonical value; `None` for a union or a look-alike, whose value is its own text.
-    pub(crate) canonical: Option<Secret>,
-}
-
-/// What is to be done with one text.
-#[derive(Default)]
-pub(crate) struct Plan {
-    /// What is cut, ascending and disjoint.
-    pub(crate) cuts: Vec<Cut>,
-    /// Findings that the profile leaves in the text.
-    pub(crate) allowed: Vec<Scored>,
-    /// Kinds of candidates just below their threshold, outside every cut.
-    pub(crate) unresolved: Vec<Kind>,
-}
-
-/// Sorts candidates by what the profile says of them, and merges what overlaps.
-pub(crate) fn plan(
-    text: &str,
-    scored: Vec<Scored>,
-    look_alikes: &[(usize, usize)],
-    profile: &Profile,
-) -> Plan {
-    let mut plan = Plan::default();
-    let mut below = Vec::new();
-    let mut cuts: Vec<Cut> = look_alikes.iter().map(|&(start, end)| look_alike(start, end)).collect();
-    for s in scored {
-        let rule = profile.rule(s.kind);
-        if s.score < rule.threshold {
-            if s.score >= rule.unresolved {
-                below.push(s);
-            }
-        } else if rule.action == Action::Allow {
-            plan.allowed.push(s);
-        } else {
-            let Scored { start, end, kind, score, reasons, canonical } = s;
-            cuts.push(Cut {
-                start,
-                end,
-                kind: Some(kind),
-                score,
-                action: rule.action,
-                reasons,
-                canonical: Some(canonical),
-            });
-        }
-    }
-    let mut cuts = give_way(cuts, text);
-    cuts.sort_by_key(|c| (c.start, usize::MAX.saturating_sub(c.end)));
-    for cut in cuts {
-        match plan.cuts.last_mut() {
-            Some(last) if cut.start < last.end => merge(last, cut),
-            _ => plan.cuts.push(cut),
-        }
-    }
-    let cuts = &plan.cuts;
-    let covered = |s: &Scored| {
-        let at = cuts.partition_point(|c| c.end <= s.start);
-        cuts.get(at).is_some_and(|c| c.start < s.end)
-    };
-    plan.unresolved = below.iter().filter(|s| !covered(s)).map(|s| s.kind).collect();
-    plan.allowed.retain(|s| !covered(s));
-    plan
-}
-
-/// What a sentence tells gives way to what a number or an address says of itself: `Jansen, Kerkstraat 1` is a person and an
-/// address, and a name within an e-mail address is nothing more.
-fn give_way(cuts: Vec<Cut>, text: &str) -> Vec<Cut> {
-    let (told, mut said): (Vec<Cut>, Vec<Cut>) =
-        cuts.into_iter().partition(|cut| cut.kind.is_some_and(Kind::is_told_by_sentences));
-    said.sort_by_key(|cut| cut.start);
-    // The farthest end so far, so that those which reach a place are found by halving.
-    let farthest = |end: &mut usize, cut: &Cut| {
-        *end = cut.end.max(*end);
-        Some(*end)
-    };
-    let reach: Vec<usize> = said.iter().scan(0, farthest).collect();
-    let spans: Vec<(usize, usize)> = said.iter().map(|cut| (cut.start, cut.end)).collect();
-    for cut in told {
-        let first = reach.partition_point(|&end| end <= cut.start);
-        let mut at = cut.start;
-        let mut whole = true;
-        let others = spans.iter().skip(first).take_while(|&&(start, _)| start < cut.end);
-        let mut free: Vec<(usize, usize)> = Vec::new();
-        for &(start, end) in others {
-            whole = false;
-            free.push((at, start));
-            at = at.max(end);
-        }
-        free.push((at, cut.end));
-        if whole {
-            said.push(cut);
-            continue;
-        }
-        for (start, end) in free.into_iter().filter_map(|(start, end)| lettered(text, start, end)) {
-            let reasons = cut.reasons.clone();
-            said.push(Cut { start, end, reasons, canonical: None, ..cut });
-        }
-    }
-    said
-}
-
-/// The part of `start..end` from its first letter or digit to its last.
-fn lettered(text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
-    let part = text.get(start..end)?;
-    let first = part.find(char::is_alphanumeric)?;
-    let last = part.char_indices().rev().find(|(_, c)| c.is_alphanumeric())?;
-    Some((start.saturating_add(first), start.saturating_add(last.0).saturating_add(last.1.len_utf8())))
-}
-
-fn look_alike(start: usize, end: usize) -> Cut {
-    let (kind, canonical, reasons) = (None, None, Vec::new());
-    Cut { start, end, kind, score: 0, action: Action::Pseudonymise, reasons, canonical }
-}
-
-/// Makes `last` the union of both: the kind with the higher score names it, the stricter action governs it.
-fn merge(last: &mut Cut, cut: Cut) {
-    let same = last.start == cut.start && last.end == cut.end && last.kind == cut.kind;
-    let rank = |score: u8, kind: Option<Kind>| (score, kind.is_some_and(Kind::is_custom));
-    let surer = rank(cut.score, cut.kind) > rank(last.score, last.kind);
-    if !(same || cut.end <= last.end && !surer && last.kind.is_some()) {
-        let keeps_value = cut.start == last.start && cut.end >= last.end;
-        last.canonical = if keeps_value { cut.canonical } else { None };
-    }
-    let milder = [Action::Generalise, Action::Pseudonymise];
-    let renamed = last.kind.is_none() || (cut.kind.is_some() && surer);
-    // Of these two neither is the stricter: what names the union says which.
-    let action = if milder.contains(&last.action) && milder.contains(&cut.action) && last.kind.is_some() {
-        if renamed { cut.action } else { last.action }
-    } else {
-        last.action.max(cut.action)
-    };
-    if action == Action::Generalise
-        && last.kind != cut.kind
-        && (cut.end > last.end || renamed && cut.end < last.end)
-    {
-        // No one value is all of the union, so nothing of it is known to be harmless.
-        last.canonical = None;
-    }
-    if renamed {
-        last.kind = cut.kind.or(last.kind);
-    }
-    last.score = last.score.max(cut.score);
-    last.end = last.end.max(cut.end);
-    last.action = action;
-    last.reasons.extend(cut.reasons);
+    Ok(Scored { start, end, kind, score, reasons, canonical, by_finder: false })
 }
 
 #[cfg(test)]

@@ -14,6 +14,35 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The profile names a model (`names_model`) that was not given.
+    #[error(
+        "the redaction profile names the model {model} (names_model), and it is not loaded; it must stand in models.toml, \
+         approved, with role = \"token-classifier\", and be loaded when the server starts"
+    )]
+    FinderMissing {
+        /// The model that is named.
+        model: String,
+    },
+    /// A model was given that the profile does not name.
+    #[error("the redaction profile does not name the model {model} under names_model")]
+    OtherFinder {
+        /// The model that was given.
+        model: String,
+    },
+    /// The profile does not fit the model's labels.
+    #[error("the model {model} of the redaction profile: {reason}")]
+    Labels {
+        /// The model.
+        model: String,
+        /// Which label, and what to do.
+        reason: String,
+    },
+    /// The model that finds names failed.
+    #[error("the model that finds names failed: {reason}; nothing was passed on")]
+    Finder {
+        /// Why, without content.
+        reason: String,
+    },
     /// The inputs of one request are together larger than the profile allows.
     #[error(
         "text of {bytes} bytes is over the limit of {limit_bytes} for redaction; send less, or raise limits.text_bytes_max in the profile"

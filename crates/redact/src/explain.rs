@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::detect::Scored;
 use crate::finding::Reason;
-use crate::{Action, Finding, Kind, KindRule, Redaction};
+use crate::{Action, Error, Finding, Input, Kind, KindRule, Redaction, Redactor};
 
 /// One candidate, cut or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,24 @@ impl Seen {
             action: (scored.score >= rule.threshold).then_some(rule.action),
             reasons: scored.reasons.clone(),
         }
+    }
+}
+
+impl Redactor {
+    /// The findings in one text, allowed kinds too, overlaps merged.
+    ///
+    /// # Errors
+    /// Too large, too many candidates, or a fault.
+    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
+        Ok(self.redact(&[text])?.findings)
+    }
+
+    /// What was seen in one text and why, candidates below their threshold too.
+    ///
+    /// # Errors
+    /// As [`Redactor::redact`].
+    pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
+        self.explain_inputs(&[Input::Text(text)])
     }
 }
 

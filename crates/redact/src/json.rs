@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::leaf::{Leaf, verbatim};
-use crate::redactor::{Work, grow};
+use crate::leaf::{Leaf, grow, verbatim};
+use crate::redactor::Work;
 
 /// Deepest nesting of a JSON input.
 pub const JSON_DEPTH_MAX: usize = 64;
@@ -16,11 +16,17 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// Keys under which every string is fixed: JSON Schema compares them, or resolves them.
 const FIXED_UNDER: &[&str] = &["enum", "const", "required", "$ref", "pattern"];
 
-/// Rewrites the leaves of `text`. Object order, white space, duplicate keys and numbers keep their bytes.
-pub(crate) fn redact(text: &str, index: usize, work: &mut Work<'_>) -> Result<Zeroizing<String>, Error> {
+/// Rewrites the leaves of `text`. Object order, white space, duplicate keys and numbers keep their bytes. In a `schema` some keys
+/// make fixed what stands under them.
+pub(crate) fn redact(
+    text: &str,
+    index: usize,
+    schema: bool,
+    work: &mut Work<'_>,
+) -> Result<Zeroizing<String>, Error> {
     let root: &RawValue = serde_json::from_str(text).map_err(|e| bad_json(&e, index))?;
     let mut walk =
-        Walk { text, index, work, out: Zeroizing::new(String::with_capacity(text.len())), copied: 0 };
+        Walk { text, index, schema, work, out: Zeroizing::new(String::with_capacity(text.len())), copied: 0 };
     walk.value(root.get(), &Place { parent: None, step: Step::Root, depth: 0, fixed: false })?;
     walk.copy_to(text.len())?;
     Ok(walk.out)
@@ -72,6 +78,7 @@ impl Place<'_> {
 struct Walk<'t, 'w, 'r> {
     text: &'t str,
     index: usize,
+    schema: bool,
     work: &'w mut Work<'r>,
     out: Zeroizing<String>,
     /// How much of `text` is in `out`.
@@ -102,7 +109,7 @@ impl Walk<'_, '_, '_> {
         for (n, (key, value)) in members.iter().enumerate() {
             let at = Place { parent: Some(place), step: Step::Member(n), depth, fixed: true };
             self.work.fixed(self.index, key, None, &|| at.pointer())?;
-            let fixed = place.fixed || FIXED_UNDER.contains(&key.as_str());
+            let fixed = place.fixed || self.schema && FIXED_UNDER.contains(&key.as_str());
             self.value(value.get(), &Place { parent: Some(place), step: Step::Key(key), depth, fixed })?;
         }
         Ok(())

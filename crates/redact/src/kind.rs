@@ -23,7 +23,7 @@ pub enum Group {
     Birth,
     /// A number in a register of care professionals.
     Profession,
-    /// A number of an enterprise, which may be one person.
+    /// An enterprise, or its number; it may be one person.
     Enterprise,
     /// A case or file in which persons take part.
     Case,
@@ -206,6 +206,8 @@ kinds! {
     Person "person" "PERSOON" Name;
     /// Place of residence, of birth or of an event, where somebody is named.
     Place "place" "PLAATS" Location;
+    /// Name of an organisation: found by a model of names alone, where the profile has a rule for it.
+    Organisation "organisation" "ORGANISATIE" Enterprise;
     /// Age of somebody named.
     Age "age" "LEEFTIJD" Birth;
     /// What is said of somebody's health.
@@ -230,7 +232,7 @@ impl Kind {
     pub(crate) const fn is_told_by_sentences(self) -> bool {
         !matches!(self, Self::Custom(_))
             && (matches!(self.group(), Group::Name | Group::Special)
-                || matches!(self, Self::Place | Self::Age | Self::CriminalData))
+                || matches!(self, Self::Place | Self::Organisation | Self::Age | Self::CriminalData))
     }
 
     /// Whether a profile defines it: of two that are as sure, an administrator means this one.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod allow;
+mod apart;
 mod blocks;
 mod catalogue;
 mod checks;
@@ -10,19 +11,26 @@ mod context;
 mod csv;
 mod cues;
 mod custom;
+mod cuts;
 mod deep;
 mod detect;
+mod disguised;
 mod encoded;
 mod error;
 mod explain;
+mod finder;
 mod finding;
 mod folding;
 mod generalise;
 mod json;
 mod kind;
+mod labels;
 mod leaf;
 mod marks;
 pub mod names;
+mod number_words;
+mod pairs;
+mod phrases;
 mod placeholder;
 #[cfg(test)]
 mod plain;
@@ -43,6 +51,7 @@ mod window;
 pub use cues::CONTEXT_CHARS;
 pub use error::Error;
 pub use explain::{Explanation, Seen};
+pub use finder::{Finder, Found};
 pub use finding::{Finding, Reason};
 pub use json::JSON_DEPTH_MAX;
 pub use kind::{CustomKind, Group, Kind};

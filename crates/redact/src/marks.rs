@@ -1,6 +1,6 @@
 //! One pass over the bytes of a view, for everyone who looks only where something stands: digits, signs, long runs.
 
-use crate::blocks::{blocks, places};
+use crate::blocks::{BLOCK_BYTES, blocks, places};
 use crate::encoded::RUN_BYTES_MIN;
 use crate::recognizers::Group;
 
@@ -15,8 +15,15 @@ pub(crate) struct Marks {
     pub(crate) angles: Vec<usize>,
     /// Every `:`, `-` and `.` between hexadecimal digits or colons.
     pub(crate) joints: Vec<usize>,
-    /// Every sign that may open a code: `% & \\ ( [ { <`.
+    /// Every sign that may open a code, or stand for another sign: `% & \\ ( [ { < ~ # $`, or a hyphen at the end of
+    /// a line.
     pub(crate) codes: Vec<usize>,
+    /// Every `:` right behind a quotation mark.
+    pub(crate) keys: Vec<usize>,
+    /// Every `_`.
+    pub(crate) lows: Vec<usize>,
+    /// Letters and digits with none beside them, where two more follow at the same distance of two or three bytes.
+    pub(crate) apart: Vec<usize>,
     /// Runs of the letters, digits and signs of base64 that are long enough to hold something.
     pub(crate) runs: Vec<Group>,
 }
@@ -27,10 +34,12 @@ impl Marks {
         let mut marks = Self::default();
         // Where the run of base64 that goes on before the block began.
         let mut run = 0_usize;
+        let mut lone = Lone::default();
         for (base, block) in blocks(text) {
             let digits = block.digits();
             marks.digits(base, digits);
             let letters = block.letters() | digits;
+            lone.take(base, letters, &mut marks.apart);
             let mut breaks = !letters;
             for at in places(!letters & !block.spaces()) {
                 let place = base.saturating_add(at);
@@ -43,6 +52,7 @@ impl Marks {
             run = marks.runs(base, bytes.len(), run, breaks);
         }
         marks.run(run, bytes.len());
+        lone.take(bytes.len().next_multiple_of(BLOCK_BYTES), 0, &mut marks.apart);
         marks
     }
 
@@ -66,11 +76,15 @@ impl Marks {
     fn sign(&mut self, bytes: &[u8], sign: u8, at: usize) {
         match sign {
             b'@' => self.ats.push(at),
+            b'_' => self.lows.push(at),
             b'<' => {
                 self.angles.push(at);
                 self.codes.push(at);
             }
-            b'%' | b'&' | b'\\' | b'(' | b'[' | b'{' => self.codes.push(at),
+            b'%' | b'&' | b'\\' | b'(' | b'[' | b'{' | b'~' | b'#' | b'$' => self.codes.push(at),
+            // A word that is broken off at the end of a line.
+            b'-' if bytes.get(at.saturating_add(1)) == Some(&b'\n') => self.codes.push(at),
+            b':' if at.checked_sub(1).and_then(|i| bytes.get(i)) == Some(&b'"') => self.keys.push(at),
             b':' | b'.' | b'-' if joins(bytes, at) => self.joints.push(at),
             _ => {}
         }
@@ -104,6 +118,36 @@ impl Marks {
     }
 }
 
+/// The letters and digits of the block before, whose rows go on in the next.
+#[derive(Default)]
+struct Lone {
+    words: u64,
+    /// Those with none beside them; of the last, what follows is not known.
+    alone: u64,
+    /// Whether the byte before that block is a letter or digit.
+    before: u64,
+}
+
+impl Lone {
+    /// Adds where rows begin in the block before the one at `base`, whose letters and digits are `words`.
+    fn take(&mut self, base: usize, words: u64, apart: &mut Vec<usize>) {
+        let before = self.words >> 63;
+        let alone = words & !(words << 1 | before) & !(words >> 1);
+        // A row has three; in nearly all text neither block has two.
+        let many = |mask: u64| mask & mask.wrapping_sub(1) != 0;
+        if many(self.alone) || many(alone) {
+            let both = u128::from(words) << 64 | u128::from(self.words);
+            let alone = both & !(both << 1 | u128::from(self.before)) & !(both >> 1);
+            let of_3 = |distance: u32| alone & alone >> distance & alone >> distance.wrapping_mul(2);
+            #[expect(clippy::cast_possible_truncation, reason = "the lower half is the block before")]
+            let rows = (of_3(2) | of_3(3)) as u64;
+            let from = base.saturating_sub(BLOCK_BYTES);
+            apart.extend(places(rows).map(|at| from.saturating_add(at)));
+        }
+        *self = Self { words, alone, before };
+    }
+}
+
 /// Whether a sign stands between hexadecimal digits or colons.
 fn joins(bytes: &[u8], at: usize) -> bool {
     let beside = |at: Option<usize>| {
@@ -125,6 +169,7 @@ mod tests {
         assert_eq!(of(&marks.groups), [(1, 2), (3, 5), (17, 18), (19, 20), (41, 42)]);
         assert_eq!((marks.ats, marks.angles, marks.codes), (vec![8], vec![10], vec![10, 21, 22]));
         assert_eq!(marks.joints, [14, 18]);
+        assert_eq!(Marks::of(&format!("{}J a n, x y", "-".repeat(61))).apart, [61]);
         assert_eq!(of(&marks.runs), [(24, 40)]);
     }
 }

@@ -51,6 +51,19 @@ fn text() -> impl Strategy<Value = String> {
             "x;1;2\n",
             "l11222333",
             "ordernummer ",
+            "J a n t i n e",
+            "V-e-l-d-h-u-i-s",
+            "T, I, N, E",
+            "k3v1n ",
+            "P@trick",
+            "S(t)eenb(e)rg",
+            "12<b></b>34",
+            "a~b",
+            "vier mei negentienhonderd zeven",
+            "Kerkstraat twee-nul-zes",
+            "12345\n6782",
+            "Mar-\ngriet",
+            "\"naam\":\"",
         ])
         .prop_map(str::to_owned),
         prop::sample::select(vec![" ", ", ", "\n", ". ", "-", "é", "\u{200b}", "ⅰ", "_", "/"])
@@ -81,12 +94,24 @@ fn plain_marks(text: &str) -> Marks {
         let (before, after) = (at.checked_sub(1).and_then(|i| bytes.get(i)), bytes.get(at + 1));
         belongs(before) && belongs(after) || (bytes[at] == b':' && after == Some(&b':'))
     };
+    let word = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let alone = |at: usize| word(at) && !word(at + 1) && !(at > 0 && word(at - 1));
+    let row = |at: usize| [2, 3].iter().any(|step| (0..3).all(|n| alone(at + n * step)));
     Marks {
+        apart: (0..bytes.len()).filter(|&at| row(at)).collect(),
         groups: runs(&|b| b.is_ascii_digit(), 1),
         ats: of(b"@"),
+        lows: of(b"_"),
+        keys: of(b":").into_iter().filter(|&at| at > 0 && bytes[at - 1] == b'"').collect(),
         angles: of(b"<"),
-        joints: of(b":-.").into_iter().filter(|&at| around(at)).collect(),
-        codes: of(b"%&\\([{<"),
+        joints: of(b":-.")
+            .into_iter()
+            .filter(|&at| around(at) && !(bytes[at] == b':' && at > 0 && bytes[at - 1] == b'"'))
+            .collect(),
+        codes: of(b"%&\\([{<~#$-")
+            .into_iter()
+            .filter(|&at| bytes[at] != b'-' || bytes.get(at + 1) == Some(&b'\n'))
+            .collect(),
         runs: runs(&|b| b.is_ascii_alphanumeric() || b"+/_-".contains(&b), RUN_BYTES_MIN),
     }
 }
@@ -105,7 +130,9 @@ proptest! {
         let of = |groups: &[crate::recognizers::Group]| groups.iter().map(|g| (g.start, g.end)).collect::<Vec<_>>();
         prop_assert_eq!(of(&fast.groups), of(&plain.groups));
         prop_assert_eq!(of(&fast.runs), of(&plain.runs));
-        prop_assert_eq!((fast.ats, fast.angles, fast.joints, fast.codes), (plain.ats, plain.angles, plain.joints, plain.codes));
+        prop_assert_eq!(&fast.apart, &plain.apart);
+        prop_assert_eq!((fast.ats, fast.lows, fast.keys, fast.angles), (plain.ats, plain.lows, plain.keys, plain.angles));
+        prop_assert_eq!((fast.joints, fast.codes), (plain.joints, plain.codes));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::allow::Lists;
 use crate::custom::{Custom, Spec};
+use crate::labels::Labels;
 use crate::{Error, Kind, generalise};
 
 /// Most recognizers that one profile defines.
@@ -93,10 +94,14 @@ impl Default for Limits {
 ///
 /// ```toml
 /// names = true           # names, places and special categories too; left out: numbers and addresses only
+/// names_model = "wikineural-nl"  # a model of models.toml that finds names too; left out: none
 /// public_benchmark = true  # prompts of token ids may hold personal data; left out: they may not
 /// [kinds.bsn]
 /// action = "mask"        # pseudonymise (default), generalise, mask, refuse, allow
 /// threshold = 60         # 0–100
+/// [labels]              # what the labels of that model mean, where their names do not say it
+/// FAM = { kind = "person", threshold = 40 }
+/// JOB = { kind = "none" }
 /// [allow]
 /// values = ["Stadhuisplein 1, 1234 AB Voorbeeldstad"]
 /// domains = ["voorbeeldstad.example"]
@@ -115,6 +120,8 @@ pub struct Profile {
     rules: BTreeMap<Kind, KindRule>,
     limits: Limits,
     names: bool,
+    names_model: Option<String>,
+    labels: Labels,
     public_benchmark: bool,
     allow: Lists,
     custom: Vec<Custom>,
@@ -126,6 +133,10 @@ struct Wire {
     /// Whether names of people are looked for, and what is said of them.
     #[serde(default)]
     names: bool,
+    /// The model that finds names too.
+    names_model: Option<Spanned<String>>,
+    /// What its labels mean.
+    labels: Option<Spanned<Labels>>,
     /// Whether prompts of token ids may hold personal data.
     #[serde(default)]
     public_benchmark: bool,
@@ -179,6 +190,7 @@ impl Profile {
             public_benchmark: wire.public_benchmark,
             ..Self::default()
         };
+        (profile.names_model, profile.labels) = model(text, wire.names_model, wire.labels)?;
         for (Key(kind), rule) in wire.kinds {
             let (at, rule) = (rule.span().start, rule.into_inner());
             let header = format!("kinds.{}", kind.id());
@@ -240,6 +252,21 @@ impl Profile {
         self
     }
 
+    /// The id of the model that is to find names too, if any: such a profile works with [`crate::Redactor::with_finder`] alone.
+    #[must_use]
+    pub fn names_model(&self) -> Option<&str> {
+        self.names_model.as_deref()
+    }
+
+    pub(crate) const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// Whether it has a rule of its own for a kind.
+    pub(crate) fn names_rule(&self, kind: Kind) -> bool {
+        self.rules.contains_key(&kind)
+    }
+
     /// Whether names are looked for, and what is said of people.
     #[must_use]
     pub const fn names(&self) -> bool {
@@ -288,12 +315,41 @@ impl Profile {
         self.custom.iter().for_each(|custom| out.push_str(&custom.canonical()));
         out.push_str(&self.allow.canonical());
         out.push_str(if self.names() { "names\n" } else { "no names\n" });
+        if let Some(model) = &self.names_model {
+            out.push_str(&format!("names model {model}\n{}", self.labels.canonical()));
+        }
         if self.public_benchmark {
             out.push_str("public benchmark\n");
         }
         out.push_str(&format!("limits {} {}\n", self.limits.text_bytes_max, self.limits.findings_max));
         out
     }
+}
+
+/// The model of names and its labels, if they can be meant.
+fn model(
+    text: &str,
+    id: Option<Spanned<String>>,
+    labels: Option<Spanned<Labels>>,
+) -> Result<(Option<String>, Labels), Error> {
+    let wrong =
+        |at: usize, reason: &str| Err(Error::Profile { line: line_of(text, at), reason: reason.to_owned() });
+    let at = labels.as_ref().map_or(0, |labels| labels.span().start);
+    let labels = labels.map(Spanned::into_inner).unwrap_or_default();
+    if let Some(reason) = labels.fault() {
+        return wrong(at, &reason);
+    }
+    let Some(id) = id else {
+        if labels.is_empty() {
+            return Ok((None, labels));
+        }
+        return wrong(at, "labels are those of a model; name it with names_model");
+    };
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
+    if id.get_ref().is_empty() || !id.get_ref().bytes().all(plain) {
+        return wrong(id.span().start, "names_model must be the id of a model in models.toml");
+    }
+    Ok((Some(id.into_inner()), labels))
 }
 
 /// Line (from 1) of a byte offset.

@@ -1,16 +1,18 @@
 //! One request's texts in, stripped texts and a vault out.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::allow::{self, Allowed};
-use crate::detect::{self, Cut, Depth, Detector, Plan};
-use crate::leaf::{Leaf, within};
-use crate::names::{Known, Span};
-use crate::seams::{Pieces, Turn};
+use crate::cuts::{self, Cut, Plan};
+use crate::detect::{Depth, Detector};
+use crate::finder::Reader;
+use crate::leaf::{Leaf, grow, within};
+use crate::names::{self, Known, Span};
+use crate::seams::{Pieces, Turn, questions};
 use crate::vault::VaultBuilder;
 use crate::{
     Action, Error, Explanation, Finding, Group, Kind, KindRule, Profile, Screen, Seen, Vault, csv,
@@ -26,6 +28,8 @@ pub enum Input<'a> {
     /// JSON text, such as tool-call arguments or a schema: string leaves (and numbers) are rewritten; keys, and
     /// what stands under `enum`, `const`, `required`, `$ref` or `pattern`, are scanned and never rewritten.
     Json(&'a str),
+    /// JSON data, such as the arguments of a tool call: as `Json`, but it is no schema, so that keys alone are fixed.
+    Data(&'a str),
     /// CSV text (RFC 4180; comma, semicolon, tab or bar): fields are rewritten, and the first row speaks for its columns.
     Csv(&'a str),
     /// Text that may not be rewritten, such as a tool's name, and the JSON pointer of where it stands.
@@ -63,6 +67,8 @@ pub struct Redactor {
     detector: Arc<Detector>,
     profile: Arc<Profile>,
     allowed: Arc<Allowed>,
+    /// What the profile's model of names finds.
+    reader: Option<Arc<Reader>>,
     digest: [u8; 32],
 }
 
@@ -70,28 +76,46 @@ impl Redactor {
     /// Builds the recognizers.
     ///
     /// # Errors
-    /// [`Error::Internal`] if a built-in table cannot be built.
+    /// [`Error::Internal`] if a built-in table cannot be built; [`Error::FinderMissing`] for a profile that names a model.
     pub fn new(profile: Profile) -> Result<Self, Error> {
-        let detector = Detector::new(&profile)?;
-        let allowed = Allowed::new(profile.allow(), &detector)?;
-        Ok(Self::of(Arc::new(detector), Arc::new(allowed), profile))
+        Self::build(profile, None)
     }
 
-    fn of(detector: Arc<Detector>, allowed: Arc<Allowed>, profile: Profile) -> Self {
+    pub(crate) fn build(profile: Profile, reader: Option<Arc<Reader>>) -> Result<Self, Error> {
+        if let Some(model) = profile.names_model().filter(|_| reader.is_none()) {
+            return Err(Error::FinderMissing { model: model.to_owned() });
+        }
+        let detector = Detector::new(&profile)?;
+        let allowed = Allowed::new(profile.allow(), &detector)?;
+        Ok(Self::of(Arc::new(detector), Arc::new(allowed), reader, profile))
+    }
+
+    fn of(
+        detector: Arc<Detector>,
+        allowed: Arc<Allowed>,
+        reader: Option<Arc<Reader>>,
+        profile: Profile,
+    ) -> Self {
         let mut digest = Sha256::new_with_prefix("redact 4\n");
         digest.update(detector.canonical());
         digest.update(profile.canonical());
         if profile.names() {
             // Trained anew or with other lists, the same text may give something else.
-            NAMES_DATA.iter().for_each(|sha256| digest.update(sha256));
+            names::DATA.iter().for_each(|sha256| digest.update(sha256));
         }
-        Self { detector, profile: Arc::new(profile), allowed, digest: digest.finalize().into() }
+        reader.iter().for_each(|reader| digest.update(reader.sha256()));
+        Self { detector, profile: Arc::new(profile), allowed, reader, digest: digest.finalize().into() }
     }
 
     /// SHA-256 over the recognizers' identifiers, versions and cues, the model and lists of names, and the profile: what a
     /// result depends on besides the text.
     pub const fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// Whether a model reads each text too, which takes its time.
+    pub const fn has_finder(&self) -> bool {
+        self.reader.is_some()
     }
 
     /// The profile in force.
@@ -114,7 +138,7 @@ impl Redactor {
     /// # Errors
     /// As [`Redactor::redact`].
     pub fn redact_conversation(&self, turns: &[Turn<'_>]) -> Result<Redaction, Error> {
-        let inputs: Vec<Input<'_>> = turns.iter().map(|turn| Input::Text(turn.text)).collect();
+        let inputs: Vec<Input<'_>> = turns.iter().map(Turn::input).collect();
         Ok(self.strip(&inputs, turns, None)?.finish())
     }
 
@@ -141,18 +165,16 @@ impl Redactor {
         turns: &[Turn<'_>],
         seen: Option<Vec<Seen>>,
     ) -> Result<Work<'r>, Error> {
-        self.check_size(inputs.iter().map(|input| match input {
-            Input::Text(text) | Input::Json(text) | Input::Csv(text) | Input::Fixed { text, .. } => {
-                text.len()
-            }
-        }))?;
+        self.check_size(inputs.iter().map(|input| input.text().len()))?;
         let mut work = Work { seen, ..Work::new(self) };
         work.learn(inputs)?;
+        work.asked = questions(turns);
         work.split = Pieces::find(turns, &self.detector, self.profile.limits().findings_max)?;
         for (index, input) in inputs.iter().enumerate() {
             let text = match *input {
                 Input::Text(text) => work.text(index, text, None)?,
-                Input::Json(text) => json::redact(text, index, &mut work)?,
+                Input::Json(text) => json::redact(text, index, true, &mut work)?,
+                Input::Data(text) => json::redact(text, index, false, &mut work)?,
                 Input::Csv(text) => csv::redact(text, index, &mut work)?,
                 Input::Fixed { text, pointer } => {
                     work.fixed(index, text, None, &|| pointer.to_owned())?;
@@ -199,15 +221,7 @@ impl Redactor {
                 profile.with_rule(kind, KindRule { action, ..rule })
             },
         );
-        Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), profile)
-    }
-
-    /// The findings in one text, allowed kinds too, overlaps merged.
-    ///
-    /// # Errors
-    /// Too large, too many candidates, or a fault.
-    pub fn scan(&self, text: &str) -> Result<Vec<Finding>, Error> {
-        Ok(self.redact(&[text])?.findings)
+        Self::of(Arc::clone(&self.detector), Arc::clone(&self.allowed), self.reader.clone(), profile)
     }
 
     /// The findings in a text that may not be rewritten, such as a key or a tool's name. Names are not looked for: there is no
@@ -217,17 +231,9 @@ impl Redactor {
     /// As [`Redactor::scan`].
     pub fn scan_fixed(&self, text: &str) -> Result<Vec<Finding>, Error> {
         self.check_size([text.len()])?;
-        let mut work = Work { known: None, ..Work::new(self) };
+        let mut work = Work { known: None, reader: None, ..Work::new(self) };
         work.text(0, text, None)?;
         Ok(work.finish().findings)
-    }
-
-    /// What was seen in one text and why, candidates below their threshold too.
-    ///
-    /// # Errors
-    /// As [`Redactor::redact`].
-    pub fn explain(&self, text: &str) -> Result<Explanation, Error> {
-        self.explain_inputs(&[Input::Text(text)])
     }
 
     /// What was seen in some inputs and why, candidates below their threshold too.
@@ -257,29 +263,20 @@ impl Redactor {
     }
 }
 
-/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
-static NAMES_DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
-    let files: [&[u8]; 6] = [
-        include_bytes!("../data/names.model"),
-        include_bytes!("../data/given-names.txt"),
-        include_bytes!("../data/surnames.txt"),
-        include_bytes!("../data/places.txt"),
-        include_bytes!("../data/common-words.bloom"),
-        include_bytes!("../data/special.txt"),
-    ];
-    files.map(|file| Sha256::digest(file).into())
-});
-
 /// The state of one request while it is stripped.
 pub(crate) struct Work<'r> {
     redactor: &'r Redactor,
     vault: VaultBuilder,
     /// Names in all the texts; `None` where names are not looked for.
     known: Option<Known>,
+    /// The profile's model of names, unless the text is no sentence.
+    reader: Option<&'r Reader>,
     /// The names that were learnt from each input that is one text.
     told: Vec<Option<Vec<Span>>>,
     /// What only the texts together show.
     split: Pieces,
+    /// The questions that texts answer.
+    asked: Vec<Option<String>>,
     candidates: usize,
     /// Every candidate, where somebody wants to know.
     seen: Option<Vec<Seen>>,
@@ -301,8 +298,9 @@ impl<'r> Work<'r> {
     fn new(redactor: &'r Redactor) -> Self {
         let known = redactor.profile.names().then(Known::default);
         let (vault, split) = (VaultBuilder::default(), Pieces::none());
-        let (told, out) = (Vec::new(), Partial::default());
-        Self { redactor, vault, known, told, split, candidates: 0, seen: None, out }
+        let (told, asked, out) = (Vec::new(), Vec::new(), Partial::default());
+        let reader = redactor.reader.as_deref();
+        Self { redactor, vault, known, reader, told, split, asked, candidates: 0, seen: None, out }
     }
 
     /// Looks for names in all texts before any is stripped: what one tells, another may only mention.
@@ -312,7 +310,7 @@ impl<'r> Work<'r> {
             self.told.push(match input {
                 Input::Text(text) => Some(self.redactor.detector.learn(text, known)?),
                 // Read as a whole, and later leaf by leaf.
-                Input::Json(text) | Input::Csv(text) => {
+                Input::Json(text) | Input::Data(text) | Input::Csv(text) => {
                     self.redactor.detector.learn(text, known)?;
                     None
                 }
@@ -335,10 +333,16 @@ impl<'r> Work<'r> {
         let limit = self.redactor.profile.limits().findings_max;
         // A key or a tool may be called `Jan`; there is no sentence around it to tell.
         let names = self.known.as_ref().filter(|_| index.is_some());
-        let told = index.and_then(|index| self.told.get(index)?.as_deref());
+        let asked = index.and_then(|index| self.asked.get(index)?.as_deref());
+        // Of an answer the question says more than the words in it.
+        let told = index.filter(|_| asked.is_none()).and_then(|index| self.told.get(index)?.as_deref());
+        let label = label.or(asked);
         let depth = Depth::Whole { names, told };
         let mut scored = self.redactor.detector.detect(text, label, limit, depth)?;
         scored.extend(index.into_iter().flat_map(|index| self.split.of(index)));
+        if let Some(reader) = self.reader.filter(|_| index.is_some()) {
+            scored.extend(reader.read(text, &self.redactor.profile, &scored)?);
+        }
         let mut look_alikes = placeholder::look_alikes(text);
         if index.is_some_and(|index| self.split.quotes(index)) {
             look_alikes
@@ -363,7 +367,7 @@ impl<'r> Work<'r> {
                 self.vault.left(s.kind, s.canonical.as_str());
             }
         }
-        let mut plan = detect::plan(text, scored, &look_alikes, profile);
+        let mut plan = cuts::plan(text, scored, &look_alikes, profile);
         // What a list lets through is counted once, and gives way to what is cut around it.
         let mut done = 0;
         for s in listed.into_iter().filter(|s| s.score >= profile.rule(s.kind).threshold) {
@@ -486,14 +490,4 @@ impl<'r> Work<'r> {
 pub(crate) fn count(counts: &mut BTreeMap<Kind, u32>, kind: Kind) {
     let n = counts.entry(kind).or_default();
     *n = n.saturating_add(1);
-}
-
-/// Makes room without leaving an unwiped copy behind, as a plain reallocation would.
-pub(crate) fn grow(text: &mut Zeroizing<String>, more: usize) {
-    let needed = text.len().saturating_add(more);
-    if needed > text.capacity() {
-        let mut larger = Zeroizing::new(String::with_capacity(needed.saturating_add(needed / 2)));
-        larger.push_str(text);
-        *text = larger;
-    }
 }

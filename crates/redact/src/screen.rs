@@ -10,8 +10,9 @@ use crate::allow::Allowed;
 use crate::cues::CONTEXT_CHARS;
 use crate::custom;
 use crate::detect::{Depth, Detector, Scored};
+use crate::leaf::grow;
 use crate::recognizers::{CANDIDATE_CHARS_MAX, NUMBER_CHARS_MAX, REACH_CHARS, run_start, street_start};
-use crate::redactor::{count, grow};
+use crate::redactor::count;
 use crate::sentences::Sentences;
 use crate::vault::{Contents, Secret};
 use crate::view::View;
@@ -46,6 +47,8 @@ pub struct Screen {
     closed: bool,
     /// Where names are looked for: what comes after the numbers.
     sentences: Option<Sentences>,
+    /// The JSON key that the output stands under.
+    label: Option<Zeroizing<String>>,
 }
 
 impl Screen {
@@ -65,7 +68,15 @@ impl Screen {
             counts,
             closed: false,
             sentences,
+            label: None,
         }
+    }
+
+    /// A screen for a leaf of generated JSON that stands under `key`: the key speaks for what is in it.
+    #[must_use]
+    pub fn under(mut self, key: &str) -> Self {
+        self.label = Some(Zeroizing::new(key.to_owned()));
+        self
     }
 
     /// Takes the next piece of output and returns what is certain by now.
@@ -131,8 +142,9 @@ impl Screen {
     /// Passes on what no further output can change.
     fn judge(&mut self, last: bool) -> Result<String, Error> {
         let fault = || Error::Internal("screen offset");
-        let scored =
-            self.detector.detect(&self.text, None, self.profile.limits().findings_max, Depth::Piece)?;
+        let label = self.label.as_ref().map(|label| label.as_str());
+        let limit = self.profile.limits().findings_max;
+        let scored = self.detector.detect(&self.text, label, limit, Depth::Piece)?;
         let horizon = if last { self.text.len() } else { self.horizon(&scored)? };
         // What a list lets through holds back as long as anything else, so that this does not depend on how a stream is split.
         let (_, scored) = self.allowed.part(&self.text, scored)?;

@@ -7,7 +7,7 @@ use crate::detect::{Depth, Detector, Scored};
 use crate::finding::Reason;
 use crate::recognizers::because;
 use crate::vault::Secret;
-use crate::{Error, Group, Kind};
+use crate::{Error, Group, Input, Kind};
 use zeroize::Zeroizing;
 
 /// One text of a conversation.
@@ -22,6 +22,15 @@ pub struct Turn<'a> {
     /// It is an earlier answer of the model: a placeholder of this request in it is that, and no look-alike. Only where
     /// values are never put back; elsewhere the model's own words may not come to stand for a value.
     pub quotes: bool,
+    /// It is JSON data, such as the arguments of a tool call: its leaves are rewritten, see [`crate::Input::Data`]. Not read
+    /// joined with other texts.
+    pub data: bool,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn input(&self) -> Input<'a> {
+        if self.data { Input::Data(self.text) } else { Input::Text(self.text) }
+    }
 }
 
 /// How much of the beginning and of the end of a text is read, in bytes: a number, and the words that speak for it.
@@ -81,7 +90,7 @@ impl Pieces {
                     break;
                 }
                 for scored in detector.detect(&text, None, limit, Depth::Piece)? {
-                    found.keep(&scored, &stretches);
+                    found.keep(&scored, &stretches, turns);
                 }
             }
         }
@@ -91,6 +100,7 @@ impl Pieces {
     /// What to add to the candidates of text `index`.
     pub(crate) fn of(&self, index: usize) -> impl Iterator<Item = Scored> + '_ {
         self.by_turn.get(index).into_iter().flatten().map(|piece| Scored {
+            by_finder: false,
             start: piece.start,
             end: piece.end,
             kind: piece.kind,
@@ -105,10 +115,10 @@ impl Pieces {
         self.quotes.get(index).copied().unwrap_or(false)
     }
 
-    fn keep(&mut self, scored: &Scored, stretches: &[Stretch]) {
+    fn keep(&mut self, scored: &Scored, stretches: &[Stretch], turns: &[Turn<'_>]) {
         // A number with a typing error is still cut where it stands whole; here it is two texts that met.
         let failed = scored.reasons.iter().any(|reason| reason.what.ends_with("fails"));
-        if !has_a_check(scored.kind) || failed {
+        if failed {
             return;
         }
         let parts: Vec<(usize, usize, usize)> = stretches
@@ -121,7 +131,14 @@ impl Pieces {
                 (from < to).then(|| (stretch.turn, origin(from), origin(to)))
             })
             .collect();
-        if parts.len() < 2 {
+        // Without a check of its own, a number goes on where a text is nothing but the rest of it.
+        let rest_only = |&(turn, start, end): &(usize, usize, usize)| {
+            turns.get(turn).is_some_and(|t| t.text.trim() == t.text.get(start..end).unwrap_or_default())
+        };
+        let goes_on = scored.score >= SPLIT_SCORE_MIN
+            && is_written_in_digits(scored.kind)
+            && parts.iter().skip(1).all(rest_only);
+        if parts.len() < 2 || !(has_a_check(scored.kind) || goes_on) {
             return;
         }
         for (turn, start, end) in parts {
@@ -144,6 +161,54 @@ fn copy(scored: &Scored) -> Zeroizing<String> {
 fn split_over_texts(score: u8) -> Reason {
     because("split over texts of the conversation; read joined", i16::from(score))
 }
+
+/// How sure a number without a check has to be.
+const SPLIT_SCORE_MIN: u8 = 70;
+
+/// Whether a kind without a check of its own is a number that people send in pieces.
+const fn is_written_in_digits(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Phone
+            | Kind::DrivingLicence
+            | Kind::VNummer
+            | Kind::Kvk
+            | Kind::Agb
+            | Kind::Uzi
+            | Kind::TravelDocument
+    )
+}
+
+/// The question that each text may answer, by text: the last sentence of another's text before it, for a short answer.
+pub(crate) fn questions(turns: &[Turn<'_>]) -> Vec<Option<String>> {
+    let mut all = Vec::with_capacity(turns.len());
+    let mut before: Option<&Turn<'_>> = None;
+    for turn in turns {
+        let asked =
+            before.filter(|before| before.author != turn.author && turn.text.len() <= ANSWER_BYTES_MAX);
+        all.push(asked.and_then(|before| question(before.text)));
+        before = Some(turn);
+    }
+    all
+}
+
+/// The last sentence of a text that asks for something.
+fn question(text: &str) -> Option<String> {
+    let text = text.trim_end();
+    let from = text.ceil_char_boundary(text.len().saturating_sub(EDGE_BYTES));
+    let tail = text.get(from..)?;
+    let asks = tail.strip_suffix(['?', ':']).or_else(|| {
+        let asking = ["graag", "geef", "noem", "typ", "vul", "wat is"]
+            .iter()
+            .any(|word| tail.to_lowercase().contains(word));
+        tail.strip_suffix('.').filter(|_| asking)
+    })?;
+    let start = asks.rfind(['.', '?', '!', '\n']).map_or(0, |at| at.saturating_add(1));
+    asks.get(start..).map(str::to_owned)
+}
+
+/// Longest text that is the answer to a question and no more.
+const ANSWER_BYTES_MAX: usize = 80;
 
 /// Whether a kind has a check that few numbers pass by chance, given the words around it.
 const fn has_a_check(kind: Kind) -> bool {
@@ -188,7 +253,8 @@ fn join(turns: &[Turn<'_>], order: &[usize], between: &str) -> (Zeroizing<String
 
 /// The parts of a text that were sent apart, without the white space around them.
 fn parts<'t>(turn: &'t Turn<'_>) -> impl Iterator<Item = (usize, usize)> + 't {
-    let starts = std::iter::once(0).chain(turn.parts.iter().copied());
+    // A leaf of JSON is cut by its own bytes, not by those of the whole.
+    let starts = (!turn.data).then_some(0).into_iter().chain(turn.parts.iter().copied());
     let ends = turn.parts.iter().copied().chain([turn.text.len()]);
     starts.zip(ends).filter_map(|(start, end)| {
         let part = turn.text.get(start..end)?;

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::allow::Allowed;
 use crate::detect::{Detector, Scored};
+use crate::leaf::grow;
 use crate::names::Known;
 use crate::placeholder::{self, CLOSE, OPEN};
-use crate::redactor::grow;
 use crate::vault::{Contents, Secret};
 use crate::{Action, Error, Kind, Profile, Redactor};
 

@@ -5,7 +5,7 @@
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
-use crate::Error;
+use crate::{Error, phrases};
 
 /// What kind of fact a word tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,7 +43,7 @@ const POINTER_BYTES: usize = 60;
 const OPEN_START_BYTES_MIN: usize = 3;
 
 /// Points: the word by itself, somebody identified near it, a word for a person near it.
-const WORD_POINTS: u8 = 25;
+pub(crate) const WORD_POINTS: u8 = 25;
 const NEAR_POINTS: u8 = 50;
 const POINTER_POINTS: u8 = 40;
 
@@ -209,135 +209,9 @@ impl SpecialCategories {
                 fact.score = fact.score.saturating_add(POINTER_POINTS);
             }
         }
-        widen(text, people, &mut facts);
+        phrases::widen(text, people, &mut facts);
         facts
     }
-}
-
-/// Most words that a phrase goes on to either side.
-const PHRASE_WORDS_MAX: usize = 6;
-
-/// Words that a phrase about somebody does not go over: who it is about, and what joins clauses.
-const CLAUSE_WORDS: &[&str] = &[
-    "dat",
-    "die",
-    "omdat",
-    "want",
-    "maar",
-    "of",
-    "als",
-    "dus",
-    "terwijl",
-    "waardoor",
-    "waarbij",
-    "wie",
-    "doordat",
-    "zodat",
-    "ik",
-    "hij",
-    "zij",
-    "ze",
-    "je",
-    "jij",
-    "u",
-    "wij",
-    "we",
-    "jullie",
-    "hem",
-    "ie",
-    "mw",
-    "dhr",
-    "mevr",
-    "mevrouw",
-    "meneer",
-    "heer",
-    "cl",
-    "cliënt",
-    "client",
-    "betrokkene",
-    "patiënt",
-    "verdachte",
-    "moeder",
-    "vader",
-    "zoon",
-    "dochter",
-    "man",
-    "vrouw",
-    "broer",
-    "zus",
-    "kind",
-    "oma",
-    "opa",
-    "ook",
-    "zegt",
-    "volgens",
-    "vertelt",
-    "geeft",
-    "nu",
-];
-
-/// Makes a finding of a fact the phrase that tells it: "heeft een zeldzame ziekte", not "ziekte" alone. What is nobody's stays
-/// as it is. Phrases that touch become one of the first's category.
-fn widen(text: &str, people: &[(usize, usize)], facts: &mut Vec<Fact>) {
-    let mut done: Vec<Fact> = Vec::with_capacity(facts.len());
-    for mut fact in facts.drain(..) {
-        if fact.score > WORD_POINTS {
-            let next = people.partition_point(|&(start, _)| start < fact.end);
-            let from =
-                next.checked_sub(1).and_then(|at| people.get(at)).map_or(0, |&(_, end)| end.min(fact.start));
-            let to = people.get(next).map_or(text.len(), |&(start, _)| start.max(fact.end));
-            let floor = done.last().map_or(0, |last| last.end.min(fact.start));
-            fact.start = phrase_start(text, from.max(floor), fact.start);
-            fact.end = phrase_end(text, fact.end, to);
-        }
-        match done.last_mut() {
-            Some(last) if last.end >= fact.start && last.score > WORD_POINTS && fact.score > WORD_POINTS => {
-                last.end = last.end.max(fact.end);
-                last.score = last.score.max(fact.score);
-            }
-            _ => done.push(fact),
-        }
-    }
-    *facts = done;
-}
-
-/// Whether a phrase may go over a word: one of the language, or a short number, and none that begins a clause.
-fn goes_over(word: &str) -> bool {
-    let letters = word.chars().all(|c| c.is_alphabetic() || c == '-' || c == '\'' || c == '’');
-    let number = word.len() <= 4 && word.chars().all(|c| c.is_ascii_digit() || c == ',');
-    let clause = CLAUSE_WORDS.iter().any(|clause| clause.eq_ignore_ascii_case(word));
-    !word.is_empty() && (letters || number) && !clause
-}
-
-fn phrase_start(text: &str, from: usize, start: usize) -> usize {
-    let mut at = start;
-    for _ in 0..PHRASE_WORDS_MAX {
-        let Some(before) = text.get(from..at).and_then(|before| before.strip_suffix(' ')) else { break };
-        let word = before.rsplit([' ', '\n', '\t']).next().unwrap_or_default();
-        // "en" joins what is said of one person to what is not.
-        if !goes_over(word) || word.eq_ignore_ascii_case("en") || word.starts_with(char::is_uppercase) {
-            break;
-        }
-        at = from.saturating_add(before.len()).saturating_sub(word.len());
-    }
-    at
-}
-
-fn phrase_end(text: &str, end: usize, to: usize) -> usize {
-    let mut at = end;
-    for _ in 0..PHRASE_WORDS_MAX {
-        let Some(after) = text.get(at..to).and_then(|after| after.strip_prefix(' ')) else { break };
-        let whole = after.find([' ', '\n', '\t']).and_then(|length| after.get(..length)).unwrap_or(after);
-        let word = whole.trim_end_matches(['.', ',', ';', ':', ')', '"', '!', '?']);
-        if !goes_over(word) || matches!(word, "en" | "En") {
-            break;
-        }
-        at = at.saturating_add(1).saturating_add(word.len());
-        if word.len() < whole.len() {
-            break;
-        }
-    }
-    at
 }
 
 /// The start of the word that `at` lies in.

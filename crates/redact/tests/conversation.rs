@@ -25,7 +25,7 @@ fn named() -> &'static Redactor {
 }
 
 const fn turn(author: u8, text: &str) -> Turn<'_> {
-    Turn { text, parts: &[], author, quotes: false }
+    Turn { text, parts: &[], author, quotes: false, data: false }
 }
 
 fn stripped(turns: &[Turn<'_>]) -> Vec<String> {
@@ -67,11 +67,35 @@ fn a_number_split_over_messages_is_cut_in_each() {
 fn a_number_split_over_parts_of_a_message_is_cut_in_each() {
     let text = "Mijn BSN is 1112\n22333, dank.";
     let parts = [text.find('\n').unwrap() + 1];
+    assert_eq!(stripped(&[Turn { parts: &parts, ..turn(1, text) }]), ["Mijn BSN is ⟦BSN_1⟧, dank."]);
     assert_eq!(
-        stripped(&[Turn { parts: &parts, ..turn(1, text) }]),
-        ["Mijn BSN is ⟦BSN_1⟧\n⟦BSN_1b⟧, dank."]
+        stripped(&[turn(1, text)]),
+        ["Mijn BSN is ⟦BSN_1⟧, dank."],
+        "a line of one text goes on in the next"
     );
-    assert_eq!(stripped(&[turn(1, text)]), [text], "lines that were sent as one text are not joined");
+}
+
+#[test]
+fn an_answer_is_read_with_its_question() {
+    for (question, answer, label) in [
+        ("Wat is uw BSN?", "123456782", "BSN"),
+        ("Dank u. Kunt u uw KvK-nummer geven?", "12345678", "KVK-NUMMER"),
+        ("Uw geboortedatum graag.", "12-03-1971", "GEBOORTEDATUM"),
+        ("Wat is uw telefoonnummer?", "6 12345678", "TELEFOON"),
+    ] {
+        let texts = stripped(&[turn(2, question), turn(1, answer)]);
+        assert_eq!(texts[1], format!("⟦{label}_1⟧"), "{question}");
+        let unasked = stripped(&[turn(2, "Waarmee kan ik u helpen?"), turn(1, answer)]);
+        assert_eq!(unasked[1], answer, "{answer}");
+    }
+}
+
+#[test]
+fn a_number_without_a_check_goes_on_in_a_text_of_its_own() {
+    let texts = stripped(&[turn(1, "mijn telefoonnummer is 06 1234"), turn(1, "5678")]);
+    assert!(texts[0].contains('⟦') && texts[1].contains('⟦'), "{texts:?}");
+    let texts = ["ik bel straks met 06 1234", "5678 stuks"];
+    assert_eq!(stripped(&texts.map(|text| turn(1, text))), texts);
 }
 
 #[test]
@@ -159,6 +183,7 @@ fn names_of_the_models_own_making_are_masked() {
         ("De heer Jansen belt u.", "De heer Jansen belt u."),
         ("⟦PERSOON_1⟧ heeft kanker.", "⟦PERSOON_1⟧ ⟦GEZONDHEID⟧."),
         ("Mail jan@ziggo.nl. Dag!", "Mail ⟦E-MAIL⟧. Dag!"),
+        ("Open /mail?to=jan%40ziggo.nl&x=1 nu.", "Open /mail?to=⟦E-MAIL⟧&x=1 nu."),
         ("Een zin zonder iets.\n\nNog een zin.", "Een zin zonder iets.\n\nNog een zin."),
     ] {
         assert_eq!(screened(named(), &r, &[answer]), shown);
@@ -224,4 +249,36 @@ proptest! {
             prop_assert_eq!(screened(named(), &r, &pieces), screened(named(), &r, &[&text]));
         }
     }
+}
+
+#[test]
+fn json_among_the_turns_is_rewritten_leaf_by_leaf() {
+    let data =
+        Turn { data: true, ..turn(2, r#"{"bsn": 111222333, "pattern": ["jan@ziggo.nl", 1.50], "a": "b"}"#) };
+    let turns = [turn(1, "BSN 111222333"), data, turn(3, "bel jan@ziggo.nl")];
+    let texts: Vec<String> =
+        plain().redact_conversation(&turns).unwrap().texts.iter().map(|t| t.to_string()).collect();
+    assert_eq!(texts[1], r#"{"bsn": "⟦BSN_1⟧", "pattern": ["⟦E-MAIL_1⟧", 1.50], "a": "b"}"#);
+    assert_eq!(texts[2], "bel ⟦E-MAIL_1⟧");
+    // Digits at its edges are not read together with what stands beside it.
+    let halves = [turn(1, "Mijn BSN is 1112"), Turn { data: true, ..turn(1, "[22333]") }];
+    assert_eq!(*plain().redact_conversation(&halves).unwrap().texts[1], "[22333]");
+    let key = Turn { data: true, ..turn(2, r#"{"jan@ziggo.nl": 1}"#) };
+    let Err(redact::Error::Fixed { input_index: 1, pointer, kind: Kind::Email }) =
+        plain().redact_conversation(&[turn(1, "Dag."), key])
+    else {
+        panic!("a key was rewritten or let through");
+    };
+    assert_eq!(pointer, "/{member 0}");
+}
+
+#[test]
+fn the_key_of_a_generated_leaf_speaks_for_it() {
+    let vault = plain().redact_conversation(&[turn(1, "Dag.")]).unwrap().vault;
+    let read = |key: &str| {
+        let mut screen = plain().screen(&vault).under(key);
+        format!("{}{}", screen.push("111222333").unwrap(), screen.finish().unwrap())
+    };
+    assert_eq!(read("bsn"), "⟦BSN⟧");
+    assert_eq!(read("aantal"), "111222333");
 }

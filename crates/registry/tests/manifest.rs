@@ -1,7 +1,7 @@
 //! `models.toml`: what is refused, with key and line.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
-use registry::{EMBEDDED_MODELS_TOML, Error, Registry, Source, Status, TemplatePlace};
+use registry::{EMBEDDED_MODELS_TOML, Error, Registry, Role, Source, Status, TemplatePlace};
 
 const HASH: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
@@ -120,6 +120,70 @@ fn pins() {
         let text = with("path = \"tulip.gguf\"", &format!("path = \"{path}\""));
         refused(&text, 7, "path: must be a plain file name");
     }
+}
+
+/// An encoder's entry behind the right one, from line 14.
+fn encoder(role: &str, files: &[&str]) -> String {
+    let files = files
+        .iter()
+        .map(|name| format!("    {{ path = \"{name}\", sha256 = \"{HASH}\", size_bytes = 10 }},\n"));
+    format!(
+        "{}[[model]]\nid = \"rose\"\nstatus = \"approved\"\nrole = \"{role}\"\nsource = {{ file = \"/roses/\" }}\nfiles = [\n{}]\n\
+         license = \"Apache-2.0\"\nlimits = {{ context_tokens = 512, languages = [\"nl\"] }}\n",
+        entry(),
+        files.collect::<String>()
+    )
+}
+
+#[test]
+fn roles() {
+    let whole = ["config.json", "tokenizer.json", "model.safetensors"];
+    let registry = Registry::parse(&encoder("token-classifier", &whole), "models.toml").unwrap();
+    let rose = registry.entry("rose").unwrap();
+    assert_eq!(rose.role, Role::TokenClassifier);
+    assert!(rose.approved_as(Role::TokenClassifier).is_ok());
+    let error = rose.approved_as(Role::Embeddings).unwrap_err();
+    assert!(matches!(error, Error::OtherRole { .. }), "{error}");
+    let tulip = registry.entry("tulip").unwrap();
+    assert_eq!(tulip.role, Role::Generation);
+    assert!(tulip.approved_as(Role::TokenClassifier).is_err());
+    for missing in whole {
+        let files: Vec<&str> = whole.into_iter().filter(|name| *name != missing).collect();
+        refused(
+            &encoder("embeddings", &files),
+            17,
+            &format!("role: embeddings needs {missing} among its files"),
+        );
+    }
+    refused(&encoder("classifier", &whole), 17, "role: unknown variant");
+    let templated = encoder("embeddings", &whole)
+        + &format!("chat_template = {{ path = \"config.json\", sha256 = \"{HASH}\" }}\n");
+    refused(&templated, 17, "no use for a chat_template");
+    let suspended = encoder("embeddings", &whole)
+        .replace("\nstatus = \"approved\"\nrole", "\nstatus = \"suspended\"\nrole");
+    let registry = Registry::parse(&suspended, "models.toml").unwrap();
+    let error = registry.encoder("rose", Role::Embeddings, std::path::Path::new("/nowhere")).unwrap_err();
+    assert!(matches!(error, Error::NotApproved { .. }), "{error}");
+    // What generates is the default, and nothing else.
+    let text = with("default = true\n", "") + &encoder("embeddings", &whole)[entry().len()..];
+    let text = text.replace("id = \"rose\"\n", "id = \"rose\"\ndefault = true\n");
+    refused(&text, 15, "the default model is one that generates");
+}
+
+#[test]
+fn a_file_may_lie_elsewhere_at_its_source() {
+    let within = |from: &str| {
+        with("path = \"tulip.gguf\"", &format!("path = \"tulip.gguf\", from = \"{from}\""))
+            .replace("pack/tulip.gguf", "pack/")
+    };
+    let registry = Registry::parse(&within("1_Pooling/config.json"), "models.toml").unwrap();
+    assert_eq!(registry.entry("tulip").unwrap().files[0].from.as_deref(), Some("1_Pooling/config.json"));
+    for from in ["", "..", "../x", "/etc/passwd", "a//b", "a/../b", ".hidden", "a b", "a/"] {
+        refused(&within(from), 7, "from: must be a path below the source");
+    }
+    // The source is a folder then.
+    let text = with("path = \"tulip.gguf\"", "path = \"tulip.gguf\", from = \"x.gguf\"");
+    refused(&text, 5, "must end in /");
 }
 
 #[test]

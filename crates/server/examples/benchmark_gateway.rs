@@ -17,15 +17,36 @@ use serde_json::{Value, json};
 use testkit::{Act, House, ScriptedGenerate};
 use tokio::net::TcpListener;
 
+/// The benchmark's addresses are in a domain reserved for examples, which otherwise counts as nobody's; its American numbers are
+/// no kinds of ours, but an organisation may name its own.
+const PROFILE: &str = r#"
+[kinds.email]
+threshold = 15
+unresolved = 15
+[[custom]]
+id = "us-ssn"
+label = "US-SSN"
+description = "American social security number, as the benchmark writes it"
+pattern = '[0-9]{3}-[0-9]{2}-[0-9]{4}'
+examples = ["912-34-5678"]
+[[custom]]
+id = "us-phone"
+label = "US-PHONE"
+description = "American telephone number, as the benchmark writes it"
+pattern = '[0-9]{3}-[0-9]{3}-[0-9]{4}'
+examples = ["212-555-0126"]
+"#;
+
 #[tokio::main]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let upstream: u16 =
         arguments.next().and_then(|port| port.parse().ok()).expect("the port of the upstream");
     let names = arguments.next().is_some_and(|word| word == "names");
-    let profile = if names { "names = true\n" } else { "" };
+    let names = if names { "names = true\n" } else { "" };
+    let profile = format!("{names}{PROFILE}");
     let house = House::builder()
-        .profile("benchmark", profile)
+        .profile("benchmark", &profile)
         .pilot(
             "benchmark",
             &[
@@ -39,7 +60,8 @@ async fn main() {
             Arc::new(ScriptedGenerate::new(move |request| {
                 let turns =
                     request.prompt.split(|&id| tokenizer.is_control(id)).map(|ids| tokenizer.decode(ids));
-                let chunks = ask(upstream, &messages(turns));
+                let turns: Vec<String> = turns.collect();
+                let chunks = ask(upstream, &messages(turns.iter()), &tools(&turns));
                 let tokens = chunks.iter().flat_map(|chunk| tokenizer.encode(chunk).unwrap().to_vec());
                 tokens.map(Act::Token).collect()
             }))
@@ -54,7 +76,7 @@ async fn main() {
 
 /// The turns of a rendered conversation, but the one that the model is to fill. What an application instructs comes last:
 /// the benchmark reads the first message, and before that the gateway may have put its word on placeholders.
-fn messages(turns: impl Iterator<Item = String>) -> Value {
+fn messages<'a>(turns: impl Iterator<Item = &'a String>) -> Value {
     let mut turns: Vec<(String, String)> = turns
         .filter_map(|turn| turn.split_once('\n').map(|(role, text)| (role.to_owned(), text.to_owned())))
         .filter(|(role, text)| !role.is_empty() && !text.is_empty())
@@ -63,9 +85,18 @@ fn messages(turns: impl Iterator<Item = String>) -> Value {
     turns.iter().map(|(role, text)| json!({"role": role, "content": text})).collect()
 }
 
+/// The tools that the gateway described in words, one a line, as the list they were.
+fn tools(turns: &[String]) -> Value {
+    let lines = turns.iter().filter(|turn| turn.starts_with("system\n")).flat_map(|turn| turn.lines());
+    let functions = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let functions =
+        functions.filter(|function| function["name"].is_string() && function["parameters"].is_object());
+    functions.map(|function| json!({"type": "function", "function": function})).collect()
+}
+
 /// What the upstream streams, by chunk. It has fields that are no text as well; tokens have none, so those end here.
-fn ask(port: u16, messages: &Value) -> Vec<String> {
-    let body = json!({"model": "test", "stream": true, "messages": messages}).to_string();
+fn ask(port: u16, messages: &Value, tools: &Value) -> Vec<String> {
+    let body = json!({"model": "test", "stream": true, "messages": messages, "tools": tools}).to_string();
     let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("the benchmark listens");
     let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: upstream\r\ncontent-type: application/json\r\nconnection: close";
     write!(socket, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();

@@ -185,6 +185,10 @@ impl From<Refusal> for ApiError {
                 let code = "context_length_exceeded";
                 Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message)
             }
+            Refusal::TextTooLong { .. } => {
+                let code = "context_length_exceeded";
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", code, message).about("input")
+            }
             Refusal::Busy { retry_after_s } => {
                 let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "busy", message);
                 error.0.retry_after_s = Some(retry_after_s.into());

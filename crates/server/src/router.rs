@@ -87,6 +87,7 @@ async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
     }
     match call.endpoint.id {
         EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
+        EndpointId::Embeddings => routes::embeddings::embed(&app, call).await,
         EndpointId::Models => routes::models::list(&app, call).await,
         EndpointId::Model => routes::models::one(&app, call).await,
         EndpointId::Guidance => routes::guidance::read(&app, call).await,

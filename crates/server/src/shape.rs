@@ -4,6 +4,7 @@ use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, Usage};
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::wire::tools::WireCall;
 use crate::wire::{Marks, WireUsage, chat, completion, finish_reason};
 
 /// Which of the two shapes.
@@ -25,8 +26,18 @@ pub(crate) struct Head {
 pub(crate) enum Piece<'a> {
     Start { choice: usize },
     Text { choice: usize, text: &'a str },
+    Call { choice: usize, index: usize, id: &'a str, name: &'a str },
+    Arguments { choice: usize, index: usize, text: &'a str },
     Finish { choice: usize, reason: Finish, receipt: Option<&'a Receipt> },
     Usage { usage: Usage, receipt: &'a Receipt },
+}
+
+/// One choice, while it is collected.
+#[derive(Default)]
+struct Whole {
+    text: String,
+    calls: Vec<WireCall>,
+    end: Option<Finish>,
 }
 
 impl Head {
@@ -47,7 +58,10 @@ impl Head {
     fn marks<'a>(&self, piece: &Piece<'a>) -> Option<Marks<'a>> {
         match piece {
             Piece::Start { .. } => Some(Marks::new(self.demo, None)),
-            Piece::Text { .. } | Piece::Finish { receipt: None, .. } => None,
+            Piece::Text { .. }
+            | Piece::Call { .. }
+            | Piece::Arguments { .. }
+            | Piece::Finish { receipt: None, .. } => None,
             Piece::Finish { receipt: Some(receipt), .. } | Piece::Usage { receipt, .. } => {
                 Some(Marks::new(self.demo, Some(receipt)))
             }
@@ -88,17 +102,27 @@ impl Shape {
     /// Waits for the end and gives the whole body.
     pub(crate) async fn whole(self, mut answer: Answer) -> Result<String, ApiError> {
         let head = Head::of(&answer, self);
-        let mut choices = vec![(String::new(), None); answer.choices()];
+        let mut choices: Vec<Whole> = (0..answer.choices()).map(|_| Whole::default()).collect();
         loop {
             match answer.next().await {
                 Some(AnswerEvent::Delta { choice, text }) => {
-                    if let Some((so_far, _)) = choices.get_mut(choice) {
-                        so_far.push_str(&text);
+                    if let Some(whole) = choices.get_mut(choice) {
+                        whole.text.push_str(&text);
+                    }
+                }
+                Some(AnswerEvent::ToolCall { choice, id, name, .. }) => {
+                    if let Some(whole) = choices.get_mut(choice) {
+                        whole.calls.push(WireCall::begun(&id, &name));
+                    }
+                }
+                Some(AnswerEvent::Arguments { choice, index, text }) => {
+                    if let Some(call) = choices.get_mut(choice).and_then(|whole| whole.calls.get_mut(index)) {
+                        call.push(&text);
                     }
                 }
                 Some(AnswerEvent::Finished { choice, reason }) => {
-                    if let Some((_, end)) = choices.get_mut(choice) {
-                        *end = Some(reason);
+                    if let Some(whole) = choices.get_mut(choice) {
+                        whole.end = Some(reason);
                     }
                 }
                 Some(AnswerEvent::Sealed { receipt, usage }) => {
@@ -110,13 +134,7 @@ impl Shape {
         }
     }
 
-    fn body(
-        self,
-        head: &Head,
-        choices: Vec<(String, Option<Finish>)>,
-        receipt: &Receipt,
-        usage: Usage,
-    ) -> String {
+    fn body(self, head: &Head, choices: Vec<Whole>, receipt: &Receipt, usage: Usage) -> String {
         let marks = Marks::new(head.demo, Some(receipt));
         match self {
             Self::Chat => json(&chat::Completion {
@@ -127,7 +145,9 @@ impl Shape {
                 choices: choices
                     .into_iter()
                     .enumerate()
-                    .map(|(index, (text, end))| chat::Choice::new(index, text, end.unwrap_or(Finish::Stop)))
+                    .map(|(index, Whole { text, calls, end })| {
+                        chat::Choice::new(index, text, calls, end.unwrap_or(Finish::Stop))
+                    })
                     .collect(),
                 usage: usage.into(),
                 proeftuin: marks,
@@ -140,8 +160,8 @@ impl Shape {
                 choices: choices
                     .iter()
                     .enumerate()
-                    .map(|(index, (text, end))| {
-                        completion::Choice::new(index, text, Some(end.unwrap_or(Finish::Stop)))
+                    .map(|(index, whole)| {
+                        completion::Choice::new(index, &whole.text, Some(whole.end.unwrap_or(Finish::Stop)))
                     })
                     .collect(),
                 usage: Some(usage.into()),
@@ -154,9 +174,15 @@ impl Shape {
 fn chat_delta<'a>(piece: &Piece<'a>) -> Option<chat::DeltaChoice<'a>> {
     let (index, delta, end) = match piece {
         Piece::Start { choice } => {
-            (*choice, chat::Delta { role: Some("assistant"), content: Some("") }, None)
+            (*choice, chat::Delta { role: Some("assistant"), content: Some(""), tool_calls: None }, None)
         }
-        Piece::Text { choice, text } => (*choice, chat::Delta { role: None, content: Some(text) }, None),
+        Piece::Text { choice, text } => {
+            (*choice, chat::Delta { content: Some(text), ..chat::Delta::default() }, None)
+        }
+        Piece::Call { choice, index, id, name } => {
+            (*choice, called(WireCall::begun(id, name).at(*index)), None)
+        }
+        Piece::Arguments { choice, index, text } => (*choice, called(WireCall::more(text).at(*index)), None),
         Piece::Finish { choice, reason, .. } => {
             (*choice, chat::Delta::default(), Some(finish_reason(*reason)))
         }
@@ -165,12 +191,17 @@ fn chat_delta<'a>(piece: &Piece<'a>) -> Option<chat::DeltaChoice<'a>> {
     Some(chat::DeltaChoice { index, delta, logprobs: None, finish_reason: end })
 }
 
+fn called(call: WireCall) -> chat::Delta<'static> {
+    chat::Delta { tool_calls: Some([call]), ..chat::Delta::default() }
+}
+
 fn text_delta<'a>(piece: &Piece<'a>) -> Option<completion::Choice<'a>> {
     match piece {
         Piece::Start { choice } => Some(completion::Choice::new(*choice, "", None)),
         Piece::Text { choice, text } => Some(completion::Choice::new(*choice, text, None)),
         Piece::Finish { choice, reason, .. } => Some(completion::Choice::new(*choice, "", Some(*reason))),
-        Piece::Usage { .. } => None,
+        // Tools are offered by chats alone.
+        Piece::Call { .. } | Piece::Arguments { .. } | Piece::Usage { .. } => None,
     }
 }
 

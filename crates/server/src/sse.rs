@@ -67,6 +67,12 @@ impl Stream {
     fn take(&mut self, event: AnswerEvent) {
         match event {
             AnswerEvent::Delta { choice, text } => self.push(&Piece::Text { choice, text: &text }),
+            AnswerEvent::ToolCall { choice, index, id, name } => {
+                self.push(&Piece::Call { choice, index, id: &id, name: &name });
+            }
+            AnswerEvent::Arguments { choice, index, text } => {
+                self.push(&Piece::Arguments { choice, index, text: &text });
+            }
             AnswerEvent::Finished { choice, reason } => {
                 self.unfinished = self.unfinished.saturating_sub(1);
                 if self.unfinished == 0 {

@@ -24,6 +24,8 @@ pub mod seeds;
 #[cfg(feature = "policy")]
 pub mod signers;
 mod tiny;
+#[cfg(feature = "encoder")]
+pub mod tiny_encoder;
 #[cfg(feature = "policy")]
 pub mod tokens;
 

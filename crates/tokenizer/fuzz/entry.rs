@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each target uses one entry")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "an entry fails by panicking")]
 
-use tokenizer::{ChatMessage, ChatTemplate, DateTime, RenderInput, Tokenizer, Vocabulary};
+use tokenizer::{ChatMessage, ChatTemplate, DateTime, Grammar, RenderInput, Tokenizer, Vocabulary};
 
 const TEXT: &str = "Één <s> <|im_end|> 12 😀 \u{4}\n\n  x<0x0A>";
 
@@ -81,5 +81,42 @@ pub fn template(bytes: &[u8]) {
     });
     if let Ok(rendered) = rendered {
         let _ = tokenizer.encode_rendered(&rendered);
+    }
+}
+
+/// A constraint: the first byte says of which kind, the rest is its text.
+pub fn grammar(bytes: &[u8]) {
+    let Some((kind, text)) = bytes.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let mut vocabulary = Vocabulary {
+        model: "gpt2".to_owned(),
+        pre: Some("gpt-2".to_owned()),
+        eos: Some(0),
+        ..Vocabulary::default()
+    };
+    let words = "<|end|> a b \" { } [ ] : , 0 1 - . Ġ Ġ\" {\" \": true null Ã ©";
+    for (id, word) in words.split(' ').enumerate() {
+        vocabulary.tokens.push(word.to_owned());
+        vocabulary.token_types.push(if id == 0 { 3 } else { 1 });
+    }
+    let tokenizer = Tokenizer::from_vocabulary(vocabulary).unwrap();
+    let value: Result<serde_json::Value, _> = serde_json::from_str(text);
+    let grammar = match (kind % 4, &value) {
+        (0, Ok(schema)) => Grammar::JsonSchema(schema),
+        (1, _) => Grammar::Regex(text),
+        (2, _) => Grammar::Lark(text),
+        _ => return,
+    };
+    let Ok(mut state) = tokenizer.grammar(&grammar) else { return };
+    for _ in 0..8 {
+        let mut words = [0];
+        if state.allow(&mut words).is_err() || words[0] <= 1 {
+            return;
+        }
+        // The last of them that is no end.
+        let id = words[0].ilog2();
+        if state.accept(id).unwrap() {
+            return;
+        }
     }
 }

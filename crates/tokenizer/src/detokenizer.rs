@@ -15,12 +15,19 @@ pub struct Detokenizer {
     /// Bytes of a character that is not complete.
     held: Zeroizing<Vec<u8>>,
     after_special: bool,
+    /// No space is ever taken away.
+    verbatim: bool,
 }
 
 impl Detokenizer {
     /// A detokenizer at the start of a text: a space that encoding put there is taken away.
     pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
-        Self { tokenizer, held: Zeroizing::new(Vec::with_capacity(256)), after_special: true }
+        Self {
+            tokenizer,
+            held: Zeroizing::new(Vec::with_capacity(256)),
+            after_special: true,
+            verbatim: false,
+        }
     }
 
     /// A detokenizer for what follows a prompt that ended with `last`: the first word keeps its space, unless `last` is
@@ -32,11 +39,22 @@ impl Detokenizer {
         following
     }
 
+    /// A detokenizer that gives every byte that tokens add: what a grammar has matched.
+    pub fn verbatim(tokenizer: Arc<Tokenizer>) -> Self {
+        Self { verbatim: true, after_special: false, ..Self::new(tokenizer) }
+    }
+
     /// Takes one token; gives the text that is now certain, if any. Control tokens give nothing.
     pub fn push(&mut self, id: u32) -> Option<String> {
         self.held.extend_from_slice(self.tokenizer.bytes_after(id, &mut self.after_special));
+        self.after_special &= !self.verbatim;
         let certain = self.held.len() - incomplete_tail(&self.held);
         self.take(certain)
+    }
+
+    /// The name of `id`, if it is a control token, which gives no text.
+    pub fn control(&self, id: u32) -> Option<&str> {
+        self.tokenizer.token_text(id).filter(|_| self.tokenizer.is_control(id))
     }
 
     /// Ends the stream; gives what was held back, as U+FFFD.

@@ -40,6 +40,11 @@ pub enum Error {
         /// Which step gave up.
         what: &'static str,
     },
+    /// An encoder's token does not stand for whole characters of the text.
+    #[error(
+        "a token does not stand for whole characters of its text; nothing can be cut by it: use another tokenizer.json"
+    )]
+    Offsets,
     /// A token id outside the vocabulary.
     #[error("token id {id} is outside the vocabulary of {vocab_len} tokens")]
     TokenId {
@@ -88,11 +93,33 @@ pub enum Error {
         /// Position of the message, from 0.
         index: usize,
     },
+    /// A JSON schema that no answer can be held to.
+    #[error("{}: {what}", place(.pointer))]
+    Schema {
+        /// Where in the schema, as a JSON pointer (RFC 6901) with what is not plain left out.
+        pointer: String,
+        /// What is wrong there and what to do.
+        what: String,
+    },
+    /// A grammar, a regular expression or a list of choices that no answer can be held to.
+    #[error("{what}")]
+    Grammar {
+        /// What is wrong and what to do.
+        what: String,
+    },
+    /// A token that the grammar does not allow, or a grammar that became too complex on the way.
+    #[error("the grammar could not be followed any further")]
+    GrammarState,
     /// A rendered prompt was given to a tokenizer other than the one its template was bound to.
     #[error(
         "the prompt was rendered for another tokenizer; bind the chat template to the tokenizer that encodes it"
     )]
     ForeignRendering,
+}
+
+/// A pointer in words.
+fn place(pointer: &str) -> &str {
+    if pointer.is_empty() { "the schema" } else { pointer }
 }
 
 /// At most 200 characters of `text`, without control characters: names out of a file may be hostile.

@@ -49,11 +49,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Json`] says what could not be read or is not supported.
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
-        if json.len() > JSON_BYTES_MAX {
-            return Err(refused(format!("{} bytes; at most {JSON_BYTES_MAX} are read", json.len())));
-        }
-        let raw: Value = serde_json::from_slice(json).map_err(|error| refused(error.to_string()))?;
-        check_ids(&raw)?;
+        let raw = checked_json(json)?;
         let mut start =
             tokenizers::Tokenizer::from_bytes(json).map_err(|error| refused(error.to_string()))?;
         start.set_encode_special_tokens(true);
@@ -164,7 +160,18 @@ fn build(
         eos,
         add_bos: first.is_some(),
         digest,
+        grammars: std::sync::OnceLock::new(),
     })
+}
+
+/// Reads it as JSON, unless it is too large or its ids are.
+pub(crate) fn checked_json(json: &[u8]) -> Result<Value, Error> {
+    if json.len() > JSON_BYTES_MAX {
+        return Err(refused(format!("{} bytes; at most {JSON_BYTES_MAX} are read", json.len())));
+    }
+    let raw: Value = serde_json::from_slice(json).map_err(|error| refused(error.to_string()))?;
+    check_ids(&raw)?;
+    Ok(raw)
 }
 
 /// Refuses ids that would make a table the file's size does not justify.
@@ -252,6 +259,6 @@ fn first_special(raw: &Value) -> Option<String> {
         .find_map(|step| step.pointer("/single/0/SpecialToken/id").and_then(Value::as_str).map(str::to_owned))
 }
 
-fn refused(what: String) -> Error {
+pub(crate) fn refused(what: String) -> Error {
     Error::Json { what: printable(&what) }
 }

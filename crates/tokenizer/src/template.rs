@@ -34,6 +34,7 @@ pub struct ChatTemplate {
     rewritten: String,
     bos: String,
     eos: String,
+    source: String,
     digest: [u8; 32],
     tokenizer: [u8; 32],
 }
@@ -72,9 +73,15 @@ impl ChatTemplate {
             rewritten,
             bos: token(tokenizer.bos()),
             eos: token(tokenizer.eos()),
+            source: source.to_owned(),
             digest: Sha256::digest(source).into(),
             tokenizer: tokenizer.digest(),
         })
+    }
+
+    /// The template as it was given.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// SHA-256 of the template's source.

@@ -1,6 +1,10 @@
 //! The tokenizer: text to ids and back.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use zeroize::Zeroizing;
 
@@ -9,6 +13,7 @@ use crate::{
     bpe::{ByteLevelBpe, letter_bytes, letters_to_bytes},
     chat::Piece,
     error::printable,
+    grammar::Grammars,
     json::JsonModel,
     special::{Fragment, Special, Specials},
     spm::Spm,
@@ -33,6 +38,8 @@ pub struct Tokenizer {
     pub(crate) eos: Option<u32>,
     pub(crate) add_bos: bool,
     pub(crate) digest: [u8; 32],
+    /// What grammars are matched against; made when the first one is asked for.
+    pub(crate) grammars: OnceLock<Option<Arc<Grammars>>>,
 }
 
 /// The algorithm behind a tokenizer.
@@ -117,6 +124,7 @@ impl Tokenizer {
             eos,
             add_bos,
             digest,
+            grammars: OnceLock::new(),
         })
     }
 

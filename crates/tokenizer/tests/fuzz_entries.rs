@@ -53,6 +53,11 @@ proptest! {
     }
 
     #[test]
+    fn grammar(bytes in broken("grammar")) {
+        entry::grammar(&bytes);
+    }
+
+    #[test]
     fn vocabulary(bytes in broken("vocabulary")) {
         entry::vocabulary(&bytes);
     }

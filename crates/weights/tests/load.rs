@@ -3,7 +3,7 @@
 
 mod files;
 
-use files::{Gguf, load_all, pin, rich, write};
+use files::{Gguf, load_all, pin, rich, safetensors, write};
 use weights::{DType, Error, PinnedFile, load};
 
 #[test]
@@ -271,4 +271,34 @@ fn verify_and_measure_agree_with_load() {
     let wrong = PinnedFile { sha256: [0; 32], ..pinned };
     assert!(matches!(weights::verify(&wrong, &mut |_, _| {}), Err(Error::HashMismatch { .. })));
     assert!(matches!(weights::read_pinned(&wrong), Err(Error::HashMismatch { .. })));
+}
+
+#[test]
+fn positions_that_an_old_export_counts_out_are_no_weights_and_are_hashed_all_the_same() {
+    let header = |name: &str, dtype: &str| {
+        format!(
+            r#"{{"{name}":{{"dtype":"{dtype}","shape":[1,2],"data_offsets":[0,16]}},"w":{{"dtype":"F32","shape":[1],"data_offsets":[16,20]}}}}"#
+        )
+    };
+    let data: Vec<u8> = (0..20).collect();
+    for name in ["position_ids", "embeddings.position_ids", "bert.embeddings.position_ids"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, file) = write(folder.path(), "old.safetensors", &safetensors(&header(name, "I64"), &data));
+        let (verified, tensors) = load_all(&file).unwrap();
+        assert_eq!(tensors, [("w".to_owned(), data[16..].to_vec())]);
+        assert_eq!(verified.tensors().len(), 1);
+        let mut bytes = std::fs::read(&file.path).unwrap();
+        let at = bytes.len() - 20;
+        bytes[at] ^= 1;
+        std::fs::write(&file.path, bytes).unwrap();
+        assert!(matches!(load_all(&file), Err(Error::HashMismatch { .. })));
+    }
+    for (name, dtype) in
+        [("embeddings.positions", "I64"), ("position_ids", "U64"), ("position_ids.weight", "I64")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, file) = write(folder.path(), "old.safetensors", &safetensors(&header(name, dtype), &data));
+        let error = load_all(&file).unwrap_err().to_string();
+        assert!(error.contains("is not supported"), "{error}");
+    }
 }

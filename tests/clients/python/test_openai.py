@@ -1,5 +1,6 @@
 """The official Python client in strict validation. The address and keys come from the environment."""
 
+import json
 import os
 
 import openai
@@ -73,6 +74,57 @@ def completions():
     assert "".join(chunk.choices[0].text for chunk in stream) == answer.choices[0].text
 
 
+PARAMETERS = {
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "description": "Name of a city", "maxLength": 20},
+        "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+    },
+    "required": ["city", "unit"],
+    "additionalProperties": False,
+}
+WEATHER = {"name": "weather", "description": "The weather in a city", "parameters": PARAMETERS, "strict": True}
+CLOCK = {"name": "clock", "parameters": {"type": "object", "properties": {}, "additionalProperties": False}}
+TOOLS = [{"type": "function", "function": WEATHER}, {"type": "function", "function": CLOCK}]
+ASKED = [{"role": "user", "content": "What is the weather in Utrecht?"}]
+
+
+def is_weather(call):
+    arguments = json.loads(call.function.arguments)
+    assert call.function.name == "weather" and set(arguments) == {"city", "unit"}, arguments
+    assert isinstance(arguments["city"], str) and arguments["unit"] in ("celsius", "fahrenheit"), arguments
+
+
+def tools():
+    named = {"type": "function", "function": {"name": "weather"}}
+    request = {"model": MODEL, "messages": ASKED, "tools": TOOLS, "max_tokens": 96, "temperature": 0}
+    choice = client.chat.completions.create(**request, tool_choice=named).choices[0]
+    assert choice.finish_reason == "tool_calls" and choice.message.content is None, choice
+    (call,) = choice.message.tool_calls
+    assert call.type == "function" and call.id.startswith("call_")
+    is_weather(call)
+
+    chunks = list(client.chat.completions.create(**request, tool_choice=named, stream=True))
+    deltas = [delta for chunk in chunks for delta in chunk.choices[0].delta.tool_calls or []]
+    assert deltas[0].id.startswith("call_") and deltas[0].function.name == "weather" and deltas[0].index == 0
+    assert "".join(delta.function.arguments for delta in deltas) == call.function.arguments
+    assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+    with client.chat.completions.stream(**request, tool_choice=named) as stream:
+        for _ in stream:
+            pass
+        is_weather(stream.get_final_completion().choices[0].message.tool_calls[0])
+
+    required = client.chat.completions.create(**request, tool_choice="required", parallel_tool_calls=False).choices[0]
+    assert len(required.message.tool_calls) == 1 and required.message.tool_calls[0].function.name in ("weather", "clock")
+
+    result = {"role": "tool", "tool_call_id": call.id, "content": "Rain, 12 degrees."}
+    answer = client.chat.completions.create(
+        **{**request, "messages": [*ASKED, choice.message, result], "tool_choice": "none", "max_tokens": 16}
+    ).choices[0]
+    assert answer.message.content and not answer.message.tool_calls and answer.finish_reason in ("stop", "length")
+
+
 def models():
     assert [model.id for model in client.models.list()] == [MODEL]
     assert client.models.retrieve(MODEL).owned_by == "proeftuin"
@@ -116,6 +168,7 @@ chat_streamed(answer)
 chat_with_the_streaming_helper(answer)
 a_conversation_goes_on(answer)
 completions()
+tools()
 models()
 errors()
-print(f"openai {openai.__version__} for Python: chat, streams, completions, models, errors")
+print(f"openai {openai.__version__} for Python: chat, streams, completions, tools, models, errors")

@@ -7,12 +7,14 @@ pub(crate) mod test;
 use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use redact::{Explanation, Input, Profile, Redactor};
 use zeroize::Zeroizing;
 
 use crate::args::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+use crate::encoders::Classifiers;
 use crate::places::Places;
 
 /// Exit code of an error under `--check`, where 1 says that something was found.
@@ -39,7 +41,7 @@ pub(crate) fn run(places: &Places, args: &Redact) -> anyhow::Result<ExitCode> {
     if let Some(RedactCommand::Test { profile, tests }) = &args.command {
         return test::run(places, profile.as_deref(), tests);
     }
-    match strip(args) {
+    match strip(places, args) {
         Err(error) if args.check => {
             eprintln!("proeftuin: {error:#}");
             Ok(ExitCode::from(ERROR_OF_CHECK))
@@ -48,14 +50,17 @@ pub(crate) fn run(places: &Places, args: &Redact) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn strip(args: &Redact) -> anyhow::Result<ExitCode> {
+/// Nobody waits for a request here, so a long text may take its time.
+pub(crate) const NAMES_LIMIT: Duration = Duration::from_secs(3600);
+
+fn strip(places: &Places, args: &Redact) -> anyhow::Result<ExitCode> {
     let profile = args.profile.as_deref().map(profile).transpose()?.unwrap_or_default();
     let profile = match args.names {
         Some(names) => profile.looking_for_names(names == Switch::On),
         None => profile,
     };
     let limit_bytes = profile.limits().text_bytes_max;
-    let redactor = Redactor::new(profile)?;
+    let redactor = Classifiers::of_profile(places, &profile, NAMES_LIMIT)?.redactor(profile)?;
     let mut sources = Vec::new();
     if args.files.is_empty() {
         sources.push(source("standard input", args.format, std::io::stdin(), limit_bytes)?);

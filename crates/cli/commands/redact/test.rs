@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use redact::{Redactor, Trials};
 
+use crate::encoders::Classifiers;
 use crate::places::Places;
 
 /// The tests of one profile, and how they went.
@@ -17,7 +18,9 @@ pub(crate) struct Held {
 pub(super) fn run(places: &Places, profile: Option<&Path>, files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let all = match profile {
         Some(path) => {
-            let redactor = Redactor::new(super::profile(path)?)?;
+            let profile = super::profile(path)?;
+            let redactor =
+                Classifiers::of_profile(places, &profile, super::NAMES_LIMIT)?.redactor(profile)?;
             if files.is_empty() {
                 bail!("name the files with tests of {}", path.display());
             }
@@ -49,16 +52,17 @@ pub(crate) fn tell(all: &[(String, Held)]) -> bool {
 /// `redaction/tests/NAME.toml` for each `redaction/NAME.toml` of the policy that has one.
 pub(crate) fn of_policy(places: &Places) -> anyhow::Result<Vec<(String, Held)>> {
     let files = places.policy_files()?;
-    let redactors = crate::places::redactors(&files)?;
     let tests = files.iter().filter_map(|(path, text)| {
         Some((path.strip_prefix("redaction/tests/")?.strip_suffix(".toml")?, path, text))
     });
     tests
         .map(|(name, path, text)| {
-            let redactor = redactors
-                .get(name)
+            let profile = crate::places::profiles(&files).find(|(own, _)| *own == name);
+            let profile = profile
                 .with_context(|| format!("policy/{path} tests redaction/{name}.toml, which is not there"))?;
-            hold(path, text, redactor)
+            let profile = profile.1?;
+            let classifiers = Classifiers::of_profile(places, &profile, super::NAMES_LIMIT)?;
+            hold(path, text, &classifiers.redactor(profile)?)
         })
         .collect()
 }

@@ -1,14 +1,16 @@
-//! Encoders: a whole window of ids at once to hidden states, and a head over them. No cache, no scheduler, no sampling.
+//! Encoders: a whole window of ids at once to hidden states, and a head over them, or one vector of them. No cache, no scheduler, no sampling.
 
 mod bert;
 mod config;
+mod embedder;
 mod parts;
 
 use crate::Error;
 use bert::{Bert, Linear, softmax};
 use config::Config;
+pub use embedder::Embedder;
 use parts::Parts;
-use weights::PinnedFile;
+use weights::{PinnedFile, Verified};
 
 /// A BERT encoder in f32 on the cpu.
 #[derive(Debug)]
@@ -32,12 +34,12 @@ impl Encoder {
     /// `Weights` when a file is not the pinned one or is no safetensors; otherwise what the config or the tensors lack or
     /// have too much, by name. A head is too much.
     pub fn load(files: &[PinnedFile]) -> Result<Self, Error> {
-        let (encoder, parts) = Self::read(files)?;
+        let (encoder, parts, _) = Self::read(files)?;
         parts.finish()?;
         Ok(encoder)
     }
 
-    fn read(files: &[PinnedFile]) -> Result<(Self, Parts), Error> {
+    fn read(files: &[PinnedFile]) -> Result<(Self, Parts, Verified), Error> {
         let mut parts = Parts::default();
         let verified = weights::load_model(files, &mut |_, _| (), &mut |_, info, piece| {
             parts.accept(info, piece).map_err(Into::into)
@@ -47,7 +49,7 @@ impl Encoder {
             .ok_or_else(|| Error::MissingMetadata { key: "config.json".to_owned() })?;
         let config = Config::parse(json)?;
         let bert = Bert::take(&mut parts, &config)?;
-        Ok((Self { bert, config, sha256: verified.sha256() }, parts))
+        Ok((Self { bert, config, sha256: verified.sha256() }, parts, verified))
     }
 
     /// The most ids in one window.
@@ -75,7 +77,7 @@ impl TokenClassifier {
     /// # Errors
     /// As [`Encoder::load`]; `MissingMetadata` without `id2label`.
     pub fn load(files: &[PinnedFile]) -> Result<Self, Error> {
-        let (encoder, mut parts) = Encoder::read(files)?;
+        let (encoder, mut parts, _) = Encoder::read(files)?;
         let Config { hidden_size, ref labels, .. } = encoder.config;
         if labels.is_empty() {
             return Err(Error::MissingMetadata { key: "id2label".to_owned() });

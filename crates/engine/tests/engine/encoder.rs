@@ -1,7 +1,7 @@
 //! The encoder against f64 arithmetic written from the paper, and against files that are not what they should be.
 
 use super::pin;
-use engine::{Encoder, Error, TokenClassifier};
+use engine::{Embedder, Encoder, Error, TokenClassifier};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -107,4 +107,94 @@ fn tensors_that_do_not_fit_the_config_are_refused_by_name() {
 #[test]
 fn a_pickle_is_no_model() {
     assert!(matches!(load(&config(), b"PK\x03\x04 archive/data.pkl and so on"), Err(Error::Weights(_))));
+}
+
+/// The golden encoder without its head, as a model of embeddings with these files beside it.
+fn embedder(side: &[(&str, String)]) -> Result<Embedder, Error> {
+    let length = usize::try_from(u64::from_le_bytes(WEIGHTS[..8].try_into().unwrap())).unwrap();
+    let mut header: serde_json::Map<String, Value> = serde_json::from_slice(&WEIGHTS[8..8 + length]).unwrap();
+    header.retain(|name, _| !name.starts_with("classifier."));
+    let end = header.values().map(|tensor| tensor["data_offsets"][1].as_u64().unwrap()).max().unwrap();
+    let header = Value::Object(header).to_string();
+    let data = &WEIGHTS[8 + length..][..usize::try_from(end).unwrap()];
+    let weights = [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        pin(Path::new(&path))
+    };
+    let mut files = vec![write("model.safetensors", &weights), write("config.json", CONFIG.as_bytes())];
+    files.extend(side.iter().map(|(name, text)| write(name, text.as_bytes())));
+    Embedder::load(&files)
+}
+
+fn modules(kinds: &[&str]) -> (&'static str, String) {
+    let list: Vec<Value> =
+        kinds.iter().map(|kind| json!({"type": format!("sentence_transformers.models.{kind}")})).collect();
+    ("modules.json", Value::from(list).to_string())
+}
+
+fn pooling(way: &str) -> (&'static str, String) {
+    let keys = ["cls_token", "mean_tokens", "max_tokens"].map(|key| format!("pooling_mode_{key}"));
+    let mut config: serde_json::Map<String, Value> = keys
+        .into_iter()
+        .map(|key| {
+            let on = key == way;
+            (key, json!(on))
+        })
+        .collect();
+    config.insert("word_embedding_dimension".to_owned(), json!(16));
+    ("pooling.json", Value::Object(config).to_string())
+}
+
+#[test]
+fn vectors_are_pooled_as_the_models_files_say() {
+    let ids = [2, 31, 5, 5, 17, 3];
+    let states =
+        in_folder(&config(), WEIGHTS, TokenClassifier::load).unwrap().encoder().hidden_states(&ids).unwrap();
+    let mean: Vec<f32> = (0..16).map(|at| states.iter().map(|state| state[at]).sum::<f32>() / 6.0).collect();
+    let unit = |vector: &[f32]| {
+        let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+        vector.iter().map(|x| x / length).collect::<Vec<f32>>()
+    };
+    let cases = [
+        (vec![], unit(&mean)),
+        (vec![modules(&["Transformer", "Pooling"]), pooling("pooling_mode_mean_tokens")], mean.clone()),
+        (
+            vec![modules(&["Transformer", "Pooling", "Normalize"]), pooling("pooling_mode_mean_tokens")],
+            unit(&mean),
+        ),
+        (vec![modules(&["Transformer", "Pooling"]), pooling("pooling_mode_cls_token")], states[0].clone()),
+    ];
+    for (side, wanted) in cases {
+        let vector = embedder(&side).unwrap().embed(&ids).unwrap();
+        assert_eq!(vector.len(), 16);
+        for (found, wanted) in vector.iter().zip(&wanted) {
+            assert!((found - wanted).abs() < 1e-5, "{side:?}: {found} for {wanted}");
+        }
+    }
+}
+
+#[test]
+fn modules_and_windows_that_are_not_here_are_refused_by_name() {
+    let mean = || pooling("pooling_mode_mean_tokens");
+    let whole = || modules(&["Transformer", "Pooling", "Normalize"]);
+    for (side, said) in [
+        (vec![whole()], "pooling.json"),
+        (vec![mean()], "modules.json"),
+        (vec![modules(&["Transformer", "Pooling", "Dense"]), mean()], "Dense"),
+        (vec![whole(), pooling("pooling_mode_max_tokens")], "pooling_mode_max_tokens"),
+        (vec![whole(), pooling("none")], "pooling.json"),
+        (vec![whole(), ("pooling.json", "{".to_owned())], "pooling.json"),
+        (vec![whole(), ("pooling.json", mean().1.replace("16", "17"))], "word_embedding_dimension"),
+        (vec![("sentence_bert_config.json", r#"{"max_seq_length": 2}"#.to_owned())], "max_seq_length"),
+    ] {
+        let error = embedder(&side).unwrap_err().to_string();
+        assert!(error.contains(said), "{said}: {error}");
+    }
+    let short = embedder(&[("sentence_bert_config.json", r#"{"max_seq_length": 4}"#.to_owned())]).unwrap();
+    assert_eq!((short.tokens_max(), short.dimensions()), (4, 16));
+    assert!(short.embed(&[2, 5, 5, 3]).is_ok());
+    assert!(matches!(short.embed(&[2, 5, 5, 5, 3]), Err(Error::Window { tokens: 5, tokens_max: 4 })));
 }

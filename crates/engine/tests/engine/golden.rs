@@ -128,6 +128,7 @@ fn greedy(engine: &Engine, model: &mut Model, prompt: &[u32], steps: usize) -> (
         cache_salt: [0; 32],
         tenant: [0; 32],
         draft_tokens_max: None,
+        mask: None,
         busy: Default::default(),
     };
     let (ids, reason) = collect(engine.submit(request).unwrap());

@@ -31,6 +31,7 @@ impl Case {
             cache_salt: [7; 32],
             tenant: [self.tenant; 32],
             draft_tokens_max: None,
+            mask: None,
             busy: Default::default(),
         }
     }

@@ -106,6 +106,7 @@ impl Exam {
                 cache_salt: [0; 32],
                 tenant: [0; 32],
                 draft_tokens_max: None,
+                mask: None,
                 busy: Default::default(),
             };
             engine.submit(request).unwrap()

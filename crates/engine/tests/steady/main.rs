@@ -67,6 +67,7 @@ fn request(random: &mut Random, long: bool) -> SequenceRequest {
         cache_salt: [random.below(2) as u8; 32],
         tenant: [random.below(4) as u8; 32],
         draft_tokens_max: None,
+        mask: None,
         busy: Default::default(),
     }
 }

@@ -64,8 +64,8 @@ cases! {
     OverContext = "over-context": [(400, "context_length_exceeded"), (403, "limit-tokens-per-request")],
     /// More answers at once than are given.
     TooManyChoices = "too-many-choices": [(400, "invalid_value")],
-    /// Tools, which are not offered.
-    Tools = "tools": [(400, "invalid_value")],
+    /// A call of a tool that the request does not offer.
+    UnknownTool = "unknown-tool": [(400, "invalid_value")],
     /// A conversation that is to be kept.
     StoredConversation = "stored-conversation": [(400, "invalid_value")],
     /// An endpoint that does not exist.
@@ -191,9 +191,13 @@ fn send(case: Case, gate: &Gate, keys: &ExtraKeys) -> Result<Reply, Error> {
         Case::OverSize => gate.post("/chat/completions", Some(gate.key()), &vec![b' '; OVER_SIZE_BYTES]),
         Case::OverContext => gate.chat(&with("max_tokens", json!(1 << 24))),
         Case::TooManyChoices => gate.chat(&with("n", json!(1000))),
-        Case::Tools => gate.chat(&with("tools", json!([{"type": "function", "function": {"name": "f"}}]))),
+        Case::UnknownTool => {
+            gate.chat(&with("tool_choice", json!({"type": "function", "function": {"name": "f"}})))
+        }
         Case::StoredConversation => gate.chat(&with("store", json!(true))),
-        Case::UnknownEndpoint => gate.post("/embeddings", Some(gate.key()), good().to_string().as_bytes()),
+        Case::UnknownEndpoint => {
+            gate.post("/fine_tuning/jobs", Some(gate.key()), good().to_string().as_bytes())
+        }
         // Of the range for tests; it passes the 11-proef.
         Case::IdentifierInFixedField => gate.chat(&with("user", json!("BSN 999990019"))),
         Case::SpecialTokensStayText => gate.chat(&good()),

@@ -6,18 +6,13 @@ use gateway::{GenerationRequest, Input, Message, Role};
 use proptest::prelude::*;
 use testkit::{Act, House, HouseBuilder, ScriptedGenerate, chat, collect};
 use tokenizer::Tokenizer;
-use zeroize::Zeroizing;
 
 const BSN: &str = "111222333";
 const IBAN: &str = "NL91ABNA0417164300";
 
 fn conversation(turns: &[(Role, &str)]) -> GenerationRequest {
     let mut request = chat("");
-    let message = |&(role, text): &(Role, &str)| Message {
-        role,
-        content: Zeroizing::new(text.to_owned()),
-        parts: Vec::new(),
-    };
+    let message = |&(role, text): &(Role, &str)| Message::new(role, text);
     request.input = Input::Chat(turns.iter().map(message).collect());
     request.params.max_tokens = None;
     request

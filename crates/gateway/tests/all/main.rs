@@ -8,12 +8,16 @@
 )]
 
 mod answers;
+mod classifier;
 mod closed;
+mod constrained;
 mod controls;
 mod conversations;
 mod denials;
+mod embeddings;
 mod fixed_fields;
 mod informed;
+mod minilm;
 mod places;
 mod privacy;
 mod quota;
@@ -26,6 +30,7 @@ mod shared_quota;
 mod stores;
 mod token_ids;
 mod tokens;
+mod tool_calls;
 
 use gateway::{Denied, Refusal};
 

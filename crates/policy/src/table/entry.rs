@@ -90,6 +90,7 @@ impl InformedEntry {
 pub(super) enum Ask {
     Chat,
     Complete,
+    Embed,
     ListModels,
     Clear,
 }

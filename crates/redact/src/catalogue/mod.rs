@@ -135,8 +135,8 @@ mod tests {
         assert_eq!(kinds, Kind::ALL);
         for entry in entries() {
             let by_sentence = matches!(entry.kind.group(), crate::Group::Name | crate::Group::Special);
-            let by_sentence =
-                by_sentence || matches!(entry.kind, Kind::Place | Kind::Age | Kind::CriminalData);
+            let by_sentence = by_sentence
+                || matches!(entry.kind, Kind::Place | Kind::Organisation | Kind::Age | Kind::CriminalData);
             assert!(
                 !entry.format.is_empty() && (by_sentence || !entry.positive.is_empty()),
                 "{}",

@@ -23,10 +23,17 @@ pub(super) const ENTRIES: &[Entry] = &[
         negative: &[],
     },
     Entry {
+        kind: Kind::Organisation,
+        format: "names of organisations",
+        check: "the model that the profile names; where the profile has a rule for them",
+        positive: &[],
+        negative: &[],
+    },
+    Entry {
         kind: Kind::Age,
         format: "9 jaar, 99-jarige, (99) behind a name",
         check: "somebody is named near it",
-        positive: &[],
+        positive: &[&["leeftijd*", "lft", "age"]],
         negative: &[],
     },
     said(Kind::Health, "words for illness, care and disability"),

@@ -51,9 +51,9 @@ pub(crate) fn travel_document(number: &str) -> bool {
         && !bytes.contains(&b'O')
 }
 
-/// A passport of another country: five digits at least.
+/// A passport of another country, or a residence permit: four digits at least.
 pub(crate) fn foreign_document(number: &str) -> bool {
-    number.bytes().filter(u8::is_ascii_digit).count() >= 5
+    number.bytes().filter(u8::is_ascii_digit).count() >= 4
 }
 
 /// btw-id: mod 97-10 over the whole; omzetbelastingnummer: the nine digits pass the 11-proef.
@@ -89,6 +89,16 @@ fn is_pattern(number: &str) -> bool {
     let mut digits = number.bytes().filter(u8::is_ascii_digit);
     let first = digits.next();
     digits.all(|b| Some(b) == first) && number.bytes().all(|b| b.is_ascii_digit() || b == b'X')
+}
+
+/// Whether `number`, in capitals, is a plate whose letters and digits are grouped by `lengths`.
+pub(crate) fn plate_in_groups(number: &str, lengths: &[usize]) -> bool {
+    // Without a sign between them two groups of letters, or of digits, are one.
+    let fits = |groups: [usize; 3]| match lengths {
+        [a, b] => groups == [2, 2, 2] && (*a == 2 && *b == 4 || *a == 4 && *b == 2),
+        _ => lengths == groups.as_slice(),
+    };
+    sidecode(number).is_some_and(fits) && !is_pattern(number)
 }
 
 /// The sidecodes, by the lengths of their groups.

@@ -13,6 +13,10 @@ mod tokens;
 #[cfg(feature = "train")]
 pub mod train;
 
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
 use crate::Error;
 use crf::Model;
 use gazetteer::Gazetteer;
@@ -22,6 +26,19 @@ use tokens::Shape;
 
 /// Most words that are judged together. Longer lines are cut; a name across the cut is found in part at the least.
 const SEGMENT_TOKENS_MAX: usize = 160;
+
+/// SHA-256 of what the recognizer of names goes by, taken once a process: megabytes, and many profiles.
+pub(crate) static DATA: LazyLock<[[u8; 32]; 6]> = LazyLock::new(|| {
+    let files: [&[u8]; 6] = [
+        include_bytes!("../../data/names.model"),
+        include_bytes!("../../data/given-names.txt"),
+        include_bytes!("../../data/surnames.txt"),
+        include_bytes!("../../data/places.txt"),
+        include_bytes!("../../data/common-words.bloom"),
+        include_bytes!("../../data/special.txt"),
+    ];
+    files.map(|file| Sha256::digest(file).into())
+});
 
 /// What a word is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +79,13 @@ impl Tagger {
         let model =
             Model::parse(include_bytes!("../../data/names.model")).ok_or(Error::Internal("name model"))?;
         Ok(Self { gazetteer: Gazetteer::built_in(), model })
+    }
+
+    /// Whether a word is a listed town, and no word of the language in small letters.
+    pub(crate) fn is_town(&self, word: &str) -> bool {
+        let flags = self.gazetteer.flags(word, hash_lower(word));
+        let capital = word.starts_with(char::is_uppercase);
+        flags & gazetteer::PLACE != 0 && (capital || flags & gazetteer::COMMON == 0)
     }
 
     /// Every name in `text`, ascending and disjoint. `label` is the key or the column that the text stands under.

@@ -104,6 +104,16 @@ fn place_after(scan: &Scan<'_>, end: usize) -> bool {
     word.len() >= 3 && word.starts_with(char::is_uppercase) && word.chars().skip(1).any(char::is_lowercase)
 }
 
+/// Whether a word ends as streets do, and few others.
+pub(crate) fn is_street_word(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    let ends = |list: &[&str]| {
+        list.iter().any(|end| lower.ends_with(end) && lower.len() > end.len().saturating_add(1))
+    };
+    (ends(STRONG) || ends(WEAK) && word.starts_with(char::is_uppercase))
+        && !NO_STREET.contains(&lower.as_str())
+}
+
 /// `Laan`, in `Laan van Meerdervoort` or alone.
 fn is_street(word: &str) -> bool {
     STRONG.contains(&word.to_lowercase().as_str())

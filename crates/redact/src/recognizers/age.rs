@@ -2,7 +2,7 @@
 
 use super::{Candidate, Scan, because};
 use crate::Kind;
-use crate::spelled::ONES;
+use crate::number_words::ONES;
 use crate::vault::Secret;
 
 /// Nobody is older.
@@ -53,6 +53,18 @@ const BEING: &[&str] = &[
     " was toen ",
     " is net ",
     " nu ",
+    " is al ",
+    " ben al ",
+    " is inmiddels ",
+    " ben inmiddels ",
+    " word ",
+    " wordt bijna ",
+    " wordt morgen ",
+    " wordt binnenkort ",
+    " wordt volgende week ",
+    " wordt volgende maand ",
+    " wordt dit jaar ",
+    " werd gisteren ",
 ];
 const WHO: &[&str] = &[
     "ik",
@@ -163,10 +175,16 @@ pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn Fn
                 let follows = (matches!(apart, " (" | " - ") && rest.starts_with([')', ',']))
                     || (apart == ", " && rest.starts_with(", "));
                 let is_so = group.len() <= 2 && says_age(before, apart) && ends_there(rest);
-                let labelled = ["leeftijd: ", "leeftijd ", "age: "]
-                    .iter()
-                    .any(|label| ends_with(before.trim_end_matches([' ', '\t']), label.trim_end()));
-                (follows || labelled || (is_so && near(group.end)))
+                let labelled = ["leeftijd:", "leeftijd", "age:"].iter().any(|label| {
+                    ends_with(before.trim_end_matches([' ', '\t', '"', '\'']).trim_end_matches("\":"), label)
+                });
+                let child =
+                    matches!(apart, " " | ", ") && group.len() <= 2 && is_child(before) && ends_there(rest);
+                // `van 4 en 7 jaar`.
+                let first = ends_with(before, " van ")
+                    && rest.strip_prefix(" en ").is_some_and(counts_years)
+                    && near(group.end);
+                (follows || labelled || child || first || (is_so && near(group.end)))
                     .then_some((group.end, "an age, behind a name or its label"))
             }
         };
@@ -219,12 +237,49 @@ fn in_words(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Can
     }
 }
 
+/// Whether children are spoken of close before: `onze kinderen Saar 6 en Pelle 4`.
+fn is_child(before: &str) -> bool {
+    const CHILDREN: &[&str] =
+        &["kind", "zoon", "zoons", "dochter", "jongens", "meisjes", "broer", "zus", "tweeling", "kleinzoon"];
+    let from = before.ceil_char_boundary(before.len().saturating_sub(NEAR_BYTES));
+    let head = before.get(from..).unwrap_or_default().to_lowercase();
+    head.split(|c: char| !c.is_alphabetic()).any(|word| CHILDREN.iter().any(|child| word.starts_with(child)))
+}
+
+/// Whether a number of years follows: `7 jaar`.
+fn counts_years(rest: &str) -> bool {
+    let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
+    (1..=2).contains(&digits) && rest.get(digits..).is_some_and(|tail| tail.starts_with(" jaar"))
+}
+
+/// Ages in the columns for them, and in the value of a key: `naam;leeftijd`.
+pub(super) fn in_fields(scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
+    let says =
+        |hits: &[crate::cues::Hit]| hits.iter().any(|hit| scan.spoken.cues.speaks_for(*hit, Kind::Age));
+    let mut cells: Vec<(usize, usize)> = scan.spoken.columns.cells(scan.text, &says).collect();
+    if scan.spoken.label_says(Kind::Age) {
+        cells.push((0, scan.text.len()));
+    }
+    for (start, end) in cells {
+        scan.step();
+        let cell = scan.slice(start, end);
+        let digits = cell.bytes().take_while(u8::is_ascii_digit).count();
+        let years = cell.get(..digits).and_then(|years| years.parse::<u32>().ok());
+        let unit = cell.get(digits..).unwrap_or_default().trim_start_matches(' ');
+        if years.is_some_and(|years| years <= YEARS_MAX) && matches!(unit, "" | "jaar" | "jr" | "j" | "jr.") {
+            sink(age(scan, start, end, "in a field for an age"));
+        }
+    }
+}
+
 /// Whether what stands before a number says that somebody is so old; `apart` is what stands between the last name and it.
 fn says_age(before: &str, apart: &str) -> bool {
     let Some(verb) = BEING.iter().find(|verb| ends_with(before, verb)) else { return false };
     let head = before.get(..before.len().saturating_sub(verb.len())).unwrap_or_default();
     let who = head.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    apart == *verb || WHO.iter().any(|word| word.eq_ignore_ascii_case(who))
+    // ", wordt 85": of whom the sentence is about.
+    let continued = head.ends_with(',') || matches!(who, "maar" | "die");
+    apart == *verb || continued || WHO.iter().any(|word| word.eq_ignore_ascii_case(who))
 }
 
 /// Whether nothing is counted by the number before.
@@ -233,7 +288,9 @@ fn ends_there(rest: &str) -> bool {
         && !rest.chars().nth(1).is_some_and(|c| c.is_ascii_digit());
     rest.is_empty()
         || clause
-        || [" en ", " maar ", " , ", " . ", ", "].iter().any(|word| rest.starts_with(word))
+        || [" en ", " maar ", " , ", " . ", ", ", " bijna ", " geworden"]
+            .iter()
+            .any(|word| rest.starts_with(word))
 }
 
 fn starts_with(text: &str, word: &str) -> bool {
@@ -261,6 +318,9 @@ mod tests {
             ("Mevrouw Jansen is 57 jaar en woont alleen.", "57 jaar"),
             ("De 34-jarige Piet de Vries is aangehouden.", "34-jarige"),
             ("Jan de Boer (8) gaat naar school.", "8"),
+            ("Jan de Boer wordt volgende week 67, dus feest.", "67"),
+            ("naam;leeftijd\nJan de Boer;67\n", "67"),
+            ("De kinderen Willemijn 6 en Pieter (wordt 9) gaan mee.", "6"),
         ] {
             assert_eq!(found(Kind::Age, text), [want], "{text}");
         }

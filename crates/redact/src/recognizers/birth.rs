@@ -146,9 +146,9 @@ fn beside_name(scan: &Scan<'_>, date: &Date) -> bool {
     let written = scan.slice(date.start, date.end);
     let after = scan.byte(date.end);
     let bracketed = head.ends_with('(') && matches!(after, Some(b')' | b',' | b';'));
-    let listed = head.ends_with(", ")
-        && matches!(after, Some(b')' | b',' | b';'))
-        && !written.bytes().any(|b| b.is_ascii_alphabetic());
+    let closed =
+        matches!(after, Some(b')' | b',' | b';')) || !is_recent(date) && matches!(after, None | Some(b'\n'));
+    let listed = head.ends_with(", ") && closed && !written.bytes().any(|b| b.is_ascii_alphabetic());
     let full = written.bytes().rev().take_while(u8::is_ascii_digit).count() == 4;
     if !full || !(bracketed || listed) {
         return false;
@@ -165,6 +165,48 @@ fn beside_name(scan: &Scan<'_>, date: &Date) -> bool {
     let title = TITLES.contains(&previous.to_lowercase().trim_end_matches('.'));
     named(last) && (named(previous) || title) && !words.next().is_some_and(|word| OFFICES.contains(&word))
 }
+
+/// Dates right behind the names in `people`: `Jan (3 mei 2015)`, `Roos 3-3-1991, Wim 4-4-1988`. Where the year is a recent one, a
+/// letter's or a meeting's date is as likely, so there brackets have to say it.
+pub(super) fn beside_people(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Candidate)) {
+    for &(_, end) in people {
+        scan.step();
+        let first = scan.groups().partition_point(|group| group.start < end);
+        let Some(group) = scan.groups().get(first).filter(|g| g.start.saturating_sub(end) <= GAP_BYTES_MAX)
+        else {
+            continue;
+        };
+        let gap = scan.slice(end, group.start);
+        let bracketed = matches!(gap.trim_matches([' ', ',']), "(");
+        let listed = matches!(gap, " " | ", " | " , " | " - " | "; " | ";" | " | ");
+        let Some(date) = numeric(scan, first).or_else(|| in_words(scan, first)) else { continue };
+        let rest = scan.text.get(date.end..).unwrap_or_default().trim_start_matches(' ');
+        let over = rest.is_empty() || rest.starts_with([',', ')', ';', '\n', '(', '|', '.']);
+        if !(bracketed || listed && !is_recent(&date)) || !over || scan.attached_after(date.end) {
+            continue;
+        }
+        let (year, month, day) = date.value;
+        sink(Candidate {
+            kind: Kind::BirthDate,
+            start: date.start,
+            end: date.end,
+            canonical: Secret::new(&format!("{year:04}{month:02}{day:02}")),
+            reasons: vec![because("a date behind somebody's name", 62)],
+            judged: true,
+        });
+    }
+}
+
+/// How far behind a name a date may begin.
+const GAP_BYTES_MAX: usize = 3;
+
+/// Whether a letter or a meeting may well have that date.
+const fn is_recent(date: &Date) -> bool {
+    date.value.0 >= RECENT_FROM
+}
+
+/// Texts that are redacted are of this year or later.
+const RECENT_FROM: u32 = 2020;
 
 struct Date {
     start: usize,
@@ -238,7 +280,8 @@ fn in_words(scan: &Scan<'_>, first: usize) -> Option<Date> {
     is_date(value.0, value.1, value.2).then_some(Date { start: a.start, end: b.end, value })
 }
 
-fn month(word: &str) -> Option<u32> {
+/// The number of a month by its name.
+pub(crate) fn month(word: &str) -> Option<u32> {
     if word.is_empty() || word.len() > MONTH_BYTES_MAX {
         return None;
     }

@@ -51,7 +51,7 @@ impl Recognizer for CaseNumber {
             let Some((start, end, reason)) = written(scan, number).or_else(|| labelled(scan, number)) else {
                 continue;
             };
-            if is_pattern(scan.slice(start, end)) {
+            if is_pattern(scan.slice(start, end)) || is_published(scan, Group { start, end }) {
                 continue;
             }
             done = end;
@@ -227,6 +227,35 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     Some((letters_before(scan, number.start), end, because("a number after its label", 32)))
 }
 
+/// Whether a number is that of a text: `Kenmerk van dit bericht: …`, `pagina 3 van 8; referentie …`, `referentie COM-1234`.
+fn is_published(scan: &Scan<'_>, number: Group) -> bool {
+    const OF_TEXTS: &[&str] = &[
+        "van dit bericht",
+        "van deze publicatie",
+        "van dit document",
+        "van deze brochure",
+        "van deze nieuwsbrief",
+        "van deze regeling",
+        "van dit besluit",
+        "van dit rapport",
+        "van deze folder",
+        "van het formulier",
+        "van dit formulier",
+        "van deze pagina",
+        "van de publicatie",
+        "van het rapport",
+    ];
+    let from = scan.text.ceil_char_boundary(number.start.saturating_sub(OF_TEXT_BYTES_MAX));
+    let line = scan.slice(from, number.start).rsplit('\n').next().unwrap_or_default().to_lowercase();
+    let first = scan.slice(number.start, number.end).split(['-', '/', '.']).next().unwrap_or_default();
+    let weak = ["kenmerk", "referentie", "ref"].iter().any(|word| line.contains(word));
+    OF_TEXTS.iter().any(|of| line.contains(of))
+        || (line.contains("pagina ") || line.contains("versie ") || PUBLISHED.contains(&first)) && weak
+}
+
+/// How much before a number may say that it is a text's.
+const OF_TEXT_BYTES_MAX: usize = 64;
+
 /// Where the letters before a number begin that belong to it: `OLO 7710043`.
 fn letters_before(scan: &Scan<'_>, start: usize) -> usize {
     let Some(end) = start.checked_sub(1).filter(|&at| scan.byte(at) == Some(b' ')) else { return start };
@@ -308,6 +337,8 @@ mod tests {
             "COM-2021-206",
             "bijvoorbeeld ZK-2026-000000",
             "model SM-24-A1",
+            "Kenmerk van deze brochure: VL-2026-0031",
+            "versie 3; pagina 2 van 8; referentie BRO-118822",
         ] {
             assert_eq!(all_found(text), vec![], "{text}");
         }

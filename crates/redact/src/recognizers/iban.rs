@@ -138,6 +138,8 @@ fn read(scan: &Scan<'_>, start: usize, length: usize) -> Option<Candidate> {
     let mut compact = zeroize::Zeroizing::new(String::with_capacity(length));
     let mut end = start;
     let mut separated = false;
+    // Signs that part other things, and the end of a line: then the check digits have to say that it is one number.
+    let mut odd = false;
     let mut at = start;
     while compact.len() < length {
         let byte = scan.byte(at)?;
@@ -146,8 +148,9 @@ fn read(scan: &Scan<'_>, start: usize, length: usize) -> Option<Candidate> {
             compact.push(char::from(byte.to_ascii_uppercase()));
             end = at;
             separated = false;
-        } else if matches!(byte, b' ' | b'-' | b'.' | b'_') && !separated {
+        } else if matches!(byte, b' ' | b'-' | b'.' | b'_' | b':' | b'/' | b'\n') && !separated {
             separated = true;
+            odd = odd || matches!(byte, b':' | b'/' | b'\n');
         } else {
             return None;
         }
@@ -157,7 +160,7 @@ fn read(scan: &Scan<'_>, start: usize, length: usize) -> Option<Candidate> {
         return None;
     }
     let digits = compact.bytes().filter(u8::is_ascii_digit).count();
-    if digits < length / 2 && compact.parse::<iban::Iban>().is_err() {
+    if (odd || digits < length / 2) && compact.parse::<iban::Iban>().is_err() {
         return None;
     }
     let mut reasons = vec![because("country and length of an IBAN", 35), check(&compact)];
@@ -199,6 +202,8 @@ mod tests {
             "nl91abna0417164300",
             "NL91-ABNA-0417-1643-00",
             "NL91.ABNA.0417.1643.00",
+            "NL91/ABNA/0417/1643/00",
+            "NL91ABNA\n04171\n64300",
             "NL 91 ABNA 0417164300 t.n.v. iemand",
             "DE89 3704 0044 0532 0130 00",
             "GB29 NWBK 6016 1331 9268 19",

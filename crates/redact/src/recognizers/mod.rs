@@ -9,7 +9,7 @@
 
 mod address;
 mod age;
-mod birth;
+pub(crate) mod birth;
 mod case;
 mod device;
 mod email;
@@ -19,12 +19,15 @@ mod names;
 mod numbers;
 mod phone;
 mod place;
+mod plate;
 mod postcode;
+mod speaker;
 mod street_words;
 mod table;
+mod town;
 mod user;
 
-pub(crate) use address::{run_start, street_start};
+pub(crate) use address::{is_street_word, run_start, street_start};
 pub(crate) use names::Names;
 #[cfg(test)]
 pub(crate) use numbers::plain_rows;
@@ -78,6 +81,7 @@ pub(crate) fn all() -> Result<Vec<Box<dyn Recognizer>>, Error> {
         Box::new(iban::IbanRecognizer),
         Box::new(email::Email),
         Box::new(phone::Phone),
+        Box::new(plate::SaidPlate),
         Box::new(postcode::Postcode),
         Box::new(address::Address),
         Box::new(birth::BirthDate),
@@ -113,6 +117,8 @@ pub(crate) struct Scan<'v> {
     pub(crate) names: Option<&'v Known>,
     /// What [`Names::learn`] found in this very text, if it read it before.
     pub(crate) told: Option<&'v [Span]>,
+    /// Whether it is a whole text, as it stands: no piece of a stream, and nothing decoded.
+    pub(crate) whole: bool,
     /// Whether the recognizers before this one found who somebody is.
     pub(crate) identified: std::cell::Cell<bool>,
     #[cfg(test)]
@@ -129,6 +135,7 @@ impl<'v> Scan<'v> {
             label,
             names: None,
             told: None,
+            whole: false,
             identified: std::cell::Cell::new(false),
             #[cfg(test)]
             steps: std::cell::Cell::new(0),
@@ -303,6 +310,8 @@ pub(crate) mod tests {
     fn every_kind_has_a_recognizer() {
         let mut kinds: Vec<Kind> =
             all().unwrap().iter().flat_map(|r| r.kinds()).chain(Names::all().unwrap().kinds()).collect();
+        // By a model of names alone.
+        kinds.push(Kind::Organisation);
         kinds.sort();
         kinds.dedup();
         assert_eq!(kinds, Kind::ALL);

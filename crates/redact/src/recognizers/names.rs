@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use super::{Candidate, Recognizer, Scan, age, because};
+use super::town::{town, towns};
+use super::{Candidate, Recognizer, Scan, age, because, birth};
 use crate::names::{Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
 use crate::vault::Secret;
@@ -72,8 +73,9 @@ impl Recognizer for Names {
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
-        for span in known.find(scan.text, &spans) {
-            sink(name(scan, &span));
+        let mentioned = known.find(scan.text, &spans);
+        for span in &mentioned {
+            sink(name(scan, span));
         }
         // A person who was taken out before is somebody still.
         let taken = placeholder::people(scan.text);
@@ -87,6 +89,15 @@ impl Recognizer for Names {
             }
         }
         age::ages(scan, &people, sink);
+        age::in_fields(scan, sink);
+        let mentioned = mentioned.iter().map(|span| (span.start, span.end));
+        let everybody: Vec<(usize, usize)> = people.iter().copied().chain(mentioned).collect();
+        birth::beside_people(scan, &everybody, sink);
+        if !people.is_empty() || scan.identified.get() {
+            for (start, end) in towns(scan, &self.tagger) {
+                sink(town(scan, start, end));
+            }
+        }
         for fact in self.special.find(scan.text, &people, scan.identified.get()) {
             sink(special(scan, &fact));
         }

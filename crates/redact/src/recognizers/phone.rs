@@ -84,7 +84,7 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
     let opening = *scan.groups().get(first)?;
     let plus = plus_before(scan, opening.start);
     if plus.is_none() && scan.byte(opening.start) != Some(b'0') {
-        return None;
+        return without_zero(scan, first);
     }
     let mut digits = zeroize::Zeroizing::new(String::with_capacity(DIGITS_MAX));
     let mut previous = opening.start;
@@ -131,6 +131,39 @@ fn read(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
         reasons,
         judged: false,
     })
+}
+
+/// `tel 6 12345678`, `mobiel 31 612 345 678`: behind a word for it a mobile number does without its zero, or its `+`.
+fn without_zero(scan: &Scan<'_>, first: usize) -> Option<Candidate> {
+    let opening = *scan.groups().get(first)?;
+    if !matches!(scan.byte(opening.start), Some(b'6' | b'3')) || scan.attached_before(opening.start) {
+        return None;
+    }
+    let mut digits = zeroize::Zeroizing::new(String::with_capacity(DIGITS_MAX));
+    let mut end = opening.start;
+    for group in scan.groups().iter().skip(first).take(9) {
+        if !digits.is_empty() && !is_gap(scan.slice(end, group.start))
+            || digits.len() >= 9 && !digits.starts_with('3')
+        {
+            break;
+        }
+        digits.push_str(scan.slice(group.start, group.end));
+        end = group.end;
+        if digits.len() >= 11 {
+            break;
+        }
+    }
+    let national = if digits.len() == 11 { digits.strip_prefix("31")? } else { digits.as_str() };
+    let mobile = national.starts_with('6') && dutch(national).is_some();
+    if !mobile || scan.attached_after(end) || scan.goes_on(end) || scan.came_on(opening.start) {
+        return None;
+    }
+    if scan.around(opening.start, end).points(Kind::Phone) <= 0 {
+        return None;
+    }
+    let canonical = Secret::new(&format!("+31{national}"));
+    let reasons = vec![because("a mobile number without its zero", 32)];
+    Some(Candidate { kind: Kind::Phone, start: opening.start, end, canonical, reasons, judged: false })
 }
 
 /// Where the `+` of an international number stands, with at most one space after it.
@@ -212,6 +245,8 @@ mod tests {
             ("0 6 1 2 3 4 5 6 7 8", "0 6 1 2 3 4 5 6 7 8"),
             ("+ 3 1   ( 0 ) 3 0   4 2 4 2 2 5 5.", "+ 3 1   ( 0 ) 3 0   4 2 4 2 2 5 5"),
             ("tel 00 49 30 901820", "00 49 30 901820"),
+            ("tel: 6 12345678", "6 12345678"),
+            ("mobiel 31 612 345 678", "31 612 345 678"),
         ] {
             assert_eq!(found(Kind::Phone, text), vec![want.to_owned()], "{text}");
         }
@@ -235,5 +270,7 @@ mod tests {
             assert!(best(Kind::Phone, text) < 60, "{text}");
         }
         assert!(best(Kind::Phone, "ordernummer 0612345678") < 60);
+        assert!(best(Kind::Phone, "het waren er 612345678") < 60);
+        assert!(best(Kind::Phone, "BSN 612345678") < 60);
     }
 }

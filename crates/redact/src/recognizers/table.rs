@@ -72,6 +72,7 @@ rows! {
     TravelDocument "*********" &[], dutch::foreign_document, 30 30 None;
     TravelDocument "********" &[], dutch::foreign_document, 30 30 None;
     TravelDocument "999999999" &[], any, 30 30 None;
+    TravelDocument "A999999999" &[], any, 30 30 None;
     NumberPlate "9AAA999" &["9-AAA-999"], any, 30 30 None;
     NumberPlate "AA999AA" &["AA-999-AA"], any, 30 30 None;
     Kvk "99999999" &["9999 9999", "99 99 99 99"], any, 30 30 None;

@@ -6,7 +6,7 @@ use crate::checks::other::bic;
 use crate::finding::Reason;
 use crate::vault::Secret;
 
-const NAME_BYTES_MAX: usize = 40;
+pub(super) const NAME_BYTES_MAX: usize = 40;
 /// Labels that stand for a user name only; the others need a sign of one in the word itself.
 const SURE: &[&str] = &[
     "gebruikersn",
@@ -36,6 +36,8 @@ const SURE: &[&str] = &[
     "netwerkaccount",
     "discord",
     "reddit",
+    "insta",
+    "snap",
 ];
 /// Labels that a user name follows at once, whatever it looks like.
 const DIRECT: &[&str] =
@@ -124,11 +126,14 @@ impl Recognizer for UserName {
             }
         }
         self.labelled(scan, sink);
+        for (from, to) in super::speaker::speakers(scan) {
+            sink(found(scan, from, to, because("who speaks in a chat", 62)));
+        }
     }
 }
 
 /// One word without capitals, or with a sign that names of people do not have, that is somebody's.
-fn is_login(word: &str) -> bool {
+pub(super) fn is_login(word: &str) -> bool {
     let shown = word.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'\\' | b'.'));
     (3..=NAME_BYTES_MAX).contains(&word.len())
         && word.bytes().all(is_name)

@@ -85,7 +85,7 @@ impl Registry {
         let total = model.size_bytes();
         let mut report = FetchReport { files: model.places(store_dir), fetched: 0, replaced: Vec::new() };
         let mut before = 0u64;
-        for pin in &report.files {
+        for (pin, file) in report.files.iter().zip(&model.files) {
             let mut step = |done: u64| progress(before.saturating_add(done), total);
             match weights::verify(pin, &mut |done, _| step(done)) {
                 Ok(_) => {}
@@ -93,7 +93,7 @@ impl Registry {
                     if !is_absent(&reason) {
                         report.replaced.push(Replaced { path: pin.path.clone(), reason });
                     }
-                    fetch_file(model, pin, options, &mut step)?;
+                    fetch_file(model, (pin, file.source_name()), options, &mut step)?;
                     report.fetched = report.fetched.saturating_add(1);
                 }
             }
@@ -110,12 +110,11 @@ fn is_absent(error: &weights::Error) -> bool {
 
 fn fetch_file(
     model: &Model,
-    pin: &weights::PinnedFile,
+    (pin, name): (&weights::PinnedFile, &str),
     options: &FetchOptions,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Error> {
     let mut landing = Landing::open(&model.id, pin)?;
-    let name = pin.path.file_name().unwrap_or_default().to_string_lossy();
     let place = |place: &str| if place.ends_with('/') { format!("{place}{name}") } else { place.to_owned() };
     if landing.missing() > 0 {
         match &model.source {

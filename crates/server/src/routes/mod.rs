@@ -1,5 +1,6 @@
 //! What answers each row of the endpoint table.
 
+pub(crate) mod embeddings;
 pub(crate) mod generate;
 pub(crate) mod guidance;
 pub(crate) mod models;

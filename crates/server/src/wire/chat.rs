@@ -1,12 +1,14 @@
 //! `/v1/chat/completions`.
 
-use gateway::{Finish, Input, Message, Params, Role};
+use gateway::{Constrained, Finish, Input, Message, Params, Role, Tools};
 use serde::Serialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use super::constraint::constraint;
 use super::fields::Fields;
 use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
+use super::tools::{Calls, WireCall, tools};
 use super::{Marks, WireUsage, finish_reason};
 use crate::error::ApiError;
 
@@ -17,6 +19,8 @@ const MESSAGES_MAX: usize = 4096;
 pub(crate) struct Parsed {
     pub(crate) model: String,
     pub(crate) input: Input,
+    pub(crate) tools: Option<Tools>,
+    pub(crate) constraint: Option<Constrained>,
     pub(crate) stop: Vec<Zeroizing<String>>,
     pub(crate) params: Params,
     pub(crate) delivery: Delivery,
@@ -31,11 +35,17 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     if items.is_empty() || items.len() > MESSAGES_MAX {
         return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
     }
-    let messages =
-        items.into_iter().enumerate().map(|(i, item)| message(i, item)).collect::<Result<_, _>>()?;
+    let mut calls = Calls::default();
+    let messages = items
+        .into_iter()
+        .enumerate()
+        .map(|(i, item)| message(i, item, &mut calls))
+        .collect::<Result<_, _>>()?;
     let parsed = Parsed {
         model,
         input: Input::Chat(messages),
+        tools: tools(&mut fields)?,
+        constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,
@@ -53,24 +63,39 @@ pub(crate) fn model(fields: &mut Fields) -> Result<String, ApiError> {
     }
 }
 
-fn message(index: usize, item: Value) -> Result<Message, ApiError> {
+fn message(index: usize, item: Value, made: &mut Calls) -> Result<Message, ApiError> {
     let mut fields = Fields::new(item, format!("messages[{index}]."))?;
     let role = fields.text("role")?.ok_or_else(|| fields.error("role", "is required"))?;
     let role = match role.as_str() {
         "system" | "developer" => Role::System,
         "user" => Role::User,
         "assistant" => Role::Assistant,
-        "tool" | "function" => return Err(fields.error("role", "tool messages are not offered yet")),
-        _ => return Err(fields.error("role", "must be system, developer, user or assistant")),
+        "tool" => Role::Tool,
+        "function" => return Err(fields.error("role", "is what tool was called once; send tools and tool")),
+        _ => return Err(fields.error("role", "must be system, developer, user, assistant or tool")),
     };
-    let content = fields.required("content")?;
+    let calls = match role {
+        Role::Assistant => made.made(&mut fields)?,
+        _ => Vec::new(),
+    };
+    let answers = match role {
+        Role::Tool => Some(made.answered(&mut fields)?),
+        _ => None,
+    };
+    let content = match fields.take("content") {
+        // A call needs no words.
+        None if !calls.is_empty() => Value::String(String::new()),
+        None => return Err(fields.error("content", "is required")),
+        Some(content) => content,
+    };
     let (content, parts) = content_text(&fields, content)?;
-    fields.only("tool_calls", &[serde_json::json!([])], "is not offered yet")?;
+    fields.only("tool_calls", &[serde_json::json!([])], "is for assistant messages")?;
+    fields.only("function_call", &[], "is what tool_calls was called once; send tool_calls")?;
     fields.only("refusal", &[serde_json::json!("")], "cannot be carried on; leave it out")?;
     fields.only("name", &[], "does not reach the model here; leave it out")?;
     fields.skip(&["annotations", "audio", "ai_generated"]);
     fields.finish()?;
-    Ok(Message { role, content, parts })
+    Ok(Message { role, content, parts, calls, answers })
 }
 
 /// A string, or a list of text parts, which are joined by a line feed, and where the later ones begin.
@@ -123,13 +148,17 @@ pub(crate) struct Choice {
 #[derive(Serialize)]
 struct Answer {
     role: &'static str,
-    content: String,
+    content: Option<String>,
     refusal: Option<()>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall>,
 }
 
 impl Choice {
-    pub(crate) fn new(index: usize, content: String, reason: Finish) -> Self {
-        let message = Answer { role: "assistant", content, refusal: None };
+    pub(crate) fn new(index: usize, content: String, tool_calls: Vec<WireCall>, reason: Finish) -> Self {
+        // Without words there is null beside calls, as OpenAI has it.
+        let content = Some(content).filter(|text| !text.is_empty() || tool_calls.is_empty());
+        let message = Answer { role: "assistant", content, refusal: None, tool_calls };
         Self { index, message, logprobs: None, finish_reason: finish_reason(reason) }
     }
 }
@@ -164,4 +193,6 @@ pub(crate) struct Delta<'a> {
     pub(crate) role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tool_calls: Option<[WireCall; 1]>,
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::chat::{Parsed, model};
+use super::constraint::constraint;
 use super::fields::Fields;
 use super::params::{delivery, params, refuse_unoffered, stop};
 use super::{Marks, WireUsage, finish_reason};
@@ -20,12 +21,16 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let prompt = fields.required("prompt")?;
     let input = prompts(&fields, prompt)?;
     fields.only("echo", &[json!(false)], "is not offered by this server yet; leave it out")?;
+    fields.only("tools", &[json!([])], "is offered by /v1/chat/completions only")?;
+    fields.only("tool_choice", &[json!("none"), json!("auto")], "is offered by /v1/chat/completions only")?;
     fields.only("suffix", &[json!("")], "is not offered; leave it out")?;
     let n = fields.count("n", 1, 16)?.unwrap_or(1);
     fields.only("best_of", &[json!(n)], "must equal n")?;
     let mut parsed = Parsed {
         model,
         input,
+        tools: None,
+        constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
         params: params(&mut fields)?,
         delivery: delivery(&mut fields)?,

@@ -25,8 +25,13 @@ impl Fields {
         self.map.remove(name).filter(|value| !value.is_null())
     }
 
+    /// The place of a field.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
     pub(crate) fn error(&self, name: &str, reason: impl Into<String>) -> ApiError {
-        ApiError::invalid(format!("{}{name}", self.path), reason)
+        ApiError::invalid(self.path(name), reason)
     }
 
     pub(crate) fn required(&mut self, name: &str) -> Result<Value, ApiError> {

@@ -3,9 +3,12 @@
 pub(crate) mod body;
 pub(crate) mod chat;
 pub(crate) mod completion;
+pub(crate) mod constraint;
+pub(crate) mod embeddings;
 pub(crate) mod fields;
 pub(crate) mod model;
 pub(crate) mod params;
+pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};
 use serde::Serialize;
@@ -15,6 +18,7 @@ pub(crate) fn finish_reason(reason: Finish) -> &'static str {
     match reason {
         Finish::Stop => "stop",
         Finish::Length => "length",
+        Finish::ToolCalls => "tool_calls",
     }
 }
 

@@ -106,19 +106,11 @@ pub(crate) fn stop(fields: &mut Fields) -> Result<Vec<Zeroizing<String>>, ApiErr
 
 /// Fields of the API that this server does not offer: harmless values pass, all others are refused by name.
 pub(crate) fn refuse_unoffered(fields: &mut Fields) -> Result<(), ApiError> {
-    let none = [json!([]), json!({})];
-    fields.only("tools", &none, "is not offered by this server yet; leave it out")?;
-    fields.only("functions", &none, "is not offered; leave it out")?;
-    fields.only(
-        "tool_choice",
-        &[json!("none"), json!("auto")],
-        "is not offered without tools; leave it out",
-    )?;
-    fields.only("function_call", &[json!("none"), json!("auto")], "is not offered; leave it out")?;
-    fields.only("parallel_tool_calls", &[json!(true), json!(false)], "must be true or false")?;
+    fields.only("functions", &[json!([])], "is what tools was called once; send tools")?;
+    let old = "is what tool_choice was called once; send tool_choice";
+    fields.only("function_call", &[json!("none"), json!("auto")], old)?;
     fields.only("logprobs", &[json!(false)], "is not offered by this server yet; leave it out")?;
     fields.only("top_logprobs", &[json!(0)], "is not offered by this server yet; leave it out")?;
-    fields.only("response_format", &[json!({"type": "text"})], "offers only {\"type\": \"text\"} so far")?;
     fields.only("modalities", &[json!(["text"])], "offers only [\"text\"]")?;
     fields.only("store", &[json!(false)], "must be false: this server keeps no conversations")?;
     fields.only("service_tier", &[json!("auto"), json!("default")], "offers only \"auto\"")?;

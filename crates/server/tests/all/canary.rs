@@ -3,6 +3,8 @@
 use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method};
 use serde_json::{Value, json};
 
+use testkit::House;
+
 use crate::http::{Reply, Site, chat};
 
 /// With a digit, so that it is no name of a field: those are told by name.
@@ -28,6 +30,11 @@ const FIELDS: &[&str] = &[
     "tool_choice",
     "function_call",
     "response_format",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
     "modalities",
     "store",
     "service_tier",
@@ -38,12 +45,15 @@ const FIELDS: &[&str] = &[
     "suffix",
     "best_of",
     "reasoning_effort",
+    "dimensions",
+    "encoding_format",
     CANARY,
 ];
 
 fn good(row: &Endpoint) -> Value {
     match row.id {
         EndpointId::ChatCompletions => chat("Dag."),
+        EndpointId::Embeddings => json!({"model": "tiny-vectors", "input": "Dag."}),
         _ => json!({"model": "tiny", "prompt": "Dag."}),
     }
 }
@@ -56,8 +66,25 @@ fn in_text(row: &Endpoint, pattern: &str) -> Value {
         "/messages/*/content/*/text" => {
             body["messages"][0]["content"] = json!([{"type": "text", "text": CANARY}]);
         }
+        "/messages/*/tool_calls/*/function/arguments" => {
+            let arguments = json!({"a": CANARY}).to_string();
+            let call =
+                json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}});
+            body["messages"] = json!([{"role": "assistant", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "a", "content": CANARY}]);
+        }
+        "/tools/*/function/description" => {
+            body["tools"] = json!([{"type": "function", "function": {"name": "f", "description": CANARY}}]);
+        }
+        "/tools/*/function/parameters/**/description" => {
+            let parameters = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
+            body["tools"] =
+                json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}]);
+        }
         "/prompt" => body["prompt"] = json!(CANARY),
         "/prompt/*" => body["prompt"] = json!(["Dag.", CANARY]),
+        "/input" => body["input"] = json!(CANARY),
+        "/input/*" => body["input"] = json!(["Dag.", CANARY]),
         other => panic!("the table has a text field {other} that this test does not know"),
     }
     body
@@ -70,7 +97,7 @@ fn silent(reply: &Reply, place: &str) {
 
 #[tokio::test]
 async fn the_canary_comes_back_nowhere() {
-    let site = Site::saying("Goedendag.").await;
+    let site = Site::start(House::builder().saying("Goedendag.").embeddings()).await;
     let bearer = site.bearer("pilot");
     for row in ENDPOINTS {
         let method = if row.method == Method::Post { "POST" } else { "GET" };

@@ -3,6 +3,8 @@
 use gateway::{ENDPOINTS, EndpointId};
 use serde_json::json;
 
+use testkit::House;
+
 use crate::http::{Reply, Site, chat};
 
 async fn good(site: &Site, id: EndpointId, path: &str) -> Reply {
@@ -10,6 +12,9 @@ async fn good(site: &Site, id: EndpointId, path: &str) -> Reply {
         EndpointId::ChatCompletions => site.post(path, &chat("Dag.")).await,
         EndpointId::Completions => {
             site.post(path, &json!({"model": "tiny", "prompt": ["a", "b"], "n": 2})).await
+        }
+        EndpointId::Embeddings => {
+            site.post(path, &json!({"model": "tiny-vectors", "input": ["en belt", "woont in de"]})).await
         }
         EndpointId::Acknowledge => {
             let sha256 = site.get("/v1/proeftuin/guidance").await.json()["sha256"].clone();
@@ -22,7 +27,7 @@ async fn good(site: &Site, id: EndpointId, path: &str) -> Reply {
 
 #[tokio::test]
 async fn every_endpoint_of_the_table() {
-    let site = Site::saying("Goedendag.").await;
+    let site = Site::start(House::builder().saying("Goedendag.").embeddings()).await;
     for row in ENDPOINTS {
         let reply = good(&site, row.id, row.path).await;
         assert_eq!(reply.status, 200, "{}: {}", row.path, reply.body);

@@ -129,7 +129,14 @@ impl Reply {
                 redact(&mut body);
                 text.push_str(&serde_json::to_string_pretty(&body).unwrap());
             }
-            Err(_) => text.push_str(self.body.trim_end()),
+            Err(_) => {
+                let lines =
+                    self.body.trim_end().lines().map(|line| match line.split_once("_millijoules_total ") {
+                        Some((name, _)) if !line.starts_with('#') => format!("{name}_millijoules_total [mJ]"),
+                        _ => line.to_owned(),
+                    });
+                text.push_str(&lines.collect::<Vec<_>>().join("\n"));
+            }
         }
         text
     }
@@ -140,7 +147,7 @@ pub fn chat(text: &str) -> Value {
     json!({"model": "tiny", "messages": [{"role": "user", "content": text}], "max_tokens": 64})
 }
 
-/// Takes out ids, hashes, times and receipts.
+/// Takes out ids, hashes, times, vectors and receipts.
 pub fn redact(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -153,6 +160,10 @@ pub fn redact(value: &mut Value) {
                     ("receipt", _) => *item = json!("[receipt]"),
                     ("sha256", _) => *item = json!("[sha256]"),
                     ("created", _) => *item = json!("[time]"),
+                    // Processors differ in the last digits.
+                    ("embedding", Value::Array(numbers)) => {
+                        *item = json!(format!("[{} numbers]", numbers.len()))
+                    }
                     _ => redact(item),
                 }
             }

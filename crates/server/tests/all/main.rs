@@ -16,3 +16,4 @@ mod http;
 mod positions;
 mod scanned;
 mod streams;
+mod tools;

@@ -45,6 +45,13 @@ fn tool(description: &str, name: &str, schema: Value) -> Value {
     beside("tools", json!([{"type": "function", "function": function}]))
 }
 
+/// A conversation in which a tool was called.
+fn called(id: &str, arguments: &Value, result: Value) -> Value {
+    let call = json!({"id": id, "type": "function", "function": {"name": "f", "arguments": arguments}});
+    json!({"messages": [{"role": "user", "content": "Dag."}, {"role": "assistant", "content": null, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": id, "content": result}]})
+}
+
 const ROWS: &[Row] = &[
     ("a system message", CHAT, |v| message("system", v), Rewritten),
     ("a developer message", CHAT, |v| message("developer", v), Rewritten),
@@ -68,15 +75,38 @@ const ROWS: &[Row] = &[
         |v| json!({"messages": [{"role": "user", "name": v, "content": "Dag."}]}),
         NotOffered,
     ),
-    ("a tool message", CHAT, |v| message("tool", v), NotOffered),
+    ("a tool message without a call", CHAT, |v| message("tool", v), NotOffered),
+    ("the result of a tool", CHAT, |v| called("a", &json!("{}"), json!(v)), Rewritten),
+    (
+        "JSON as the result of a tool",
+        CHAT,
+        |v| called("a", &json!("{}"), json!(json!({"a": [v]}).to_string())),
+        Rewritten,
+    ),
+    (
+        "a part of the result of a tool",
+        CHAT,
+        |v| called("a", &json!("{}"), json!([{"type": "text", "text": v}])),
+        Rewritten,
+    ),
     (
         "the arguments of a tool call",
         CHAT,
-        |v| {
-            json!({"messages": [{"role": "assistant", "content": "", "tool_calls": [
-        {"id": "1", "type": "function", "function": {"name": "f", "arguments": json!({"a": v}).to_string()}}]}]})
-        },
-        NotOffered,
+        |v| called("a", &json!(json!({"a": {"b": [v]}}).to_string()), json!("")),
+        Rewritten,
+    ),
+    ("arguments that are no JSON", CHAT, |v| called("a", &json!(format!("{{a: {v}")), json!("")), Rewritten),
+    (
+        "a key in the arguments of a tool call",
+        CHAT,
+        |v| called("a", &json!(json!({v: 1}).to_string()), json!("")),
+        Refused("/messages/1/tool_calls/0/function/arguments/{member 0}"),
+    ),
+    (
+        "the id of a tool call",
+        CHAT,
+        |v| called(v, &json!("{}"), json!("")),
+        Refused("/messages/1/tool_calls/0/id"),
     ),
     (
         "a refusal sent back",
@@ -84,9 +114,50 @@ const ROWS: &[Row] = &[
         |v| json!({"messages": [{"role": "assistant", "content": "", "refusal": v}]}),
         NotOffered,
     ),
-    ("the description of a tool", CHAT, |v| tool(v, "f", json!({})), NotOffered),
-    ("the name of a tool", CHAT, |v| tool("", v, json!({})), NotOffered),
-    ("an enum in a tool", CHAT, |v| tool("", "f", json!({"enum": [v]})), NotOffered),
+    ("the description of a tool", CHAT, |v| tool(v, "f", json!({})), Rewritten),
+    (
+        "the description of a parameter",
+        CHAT,
+        |v| tool("", "f", json!({"type": "object", "properties": {"a": {"description": v}}})),
+        Rewritten,
+    ),
+    ("a name that no tool can have", CHAT, |v| tool("", &format!("{v}."), json!({})), NotOffered),
+    (
+        "the name of a tool",
+        CHAT,
+        |v| tool(v, "NL91ABNA0417164300", json!({})),
+        Refused("/tools/0/function/name"),
+    ),
+    (
+        "the name of a parameter",
+        CHAT,
+        |v| tool("", "f", json!({"properties": {v: {}}})),
+        Refused("/tools/0/function/parameters/properties (a key)"),
+    ),
+    (
+        "a default in a tool",
+        CHAT,
+        |v| tool("", "f", json!({"default": {"description": v}})),
+        Refused("/tools/0/function/parameters/default/description"),
+    ),
+    (
+        "an enum in a tool",
+        CHAT,
+        |v| tool("", "f", json!({"properties": {"a": {"enum": ["b", v]}}})),
+        Refused("/tools/0/function/parameters/properties/a/enum/1"),
+    ),
+    (
+        "the tool that is to be called",
+        CHAT,
+        |v| beside("tool_choice", json!({"type": "function", "function": {"name": v}})),
+        NotOffered,
+    ),
+    (
+        "the old name of tools",
+        CHAT,
+        |v| beside("functions", json!([{"name": "f", "description": v}])),
+        NotOffered,
+    ),
     (
         "a schema of the answer",
         CHAT,
@@ -97,7 +168,26 @@ const ROWS: &[Row] = &[
         {"name": "s", "schema": {"description": v}}}),
             )
         },
-        NotOffered,
+        Refused("/response_format/json_schema/schema/description"),
+    ),
+    (
+        "a key of a schema",
+        TEXT,
+        |v| json!({"prompt": "Dag.", "guided_json": {"properties": {v: {}}}}),
+        Refused("/guided_json/properties (a key)"),
+    ),
+    (
+        "a choice",
+        CHAT,
+        |v| beside("structured_outputs", json!({"choice": ["ja", v]})),
+        Refused("/structured_outputs/choice/1"),
+    ),
+    ("a regular expression", CHAT, |v| beside("guided_regex", json!(v)), Refused("/guided_regex")),
+    (
+        "a grammar",
+        CHAT,
+        |v| beside("guided_grammar", json!(format!("start: \"{v}\""))),
+        Refused("/guided_grammar"),
     ),
     ("a text after the answer", TEXT, |v| json!({"prompt": "Dag.", "suffix": v}), NotOffered),
     ("a stop string", CHAT, |v| beside("stop", json!(["x", v])), Refused("/stop")),

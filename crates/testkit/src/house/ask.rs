@@ -17,6 +17,8 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
         endpoint,
         model: "tiny".to_owned(),
         input,
+        tools: None,
+        constraint: None,
         stop: Vec::new(),
         scanned: Vec::new(),
         params: Params {
@@ -34,8 +36,7 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
 
 /// A chat of one message: greedy, 8 tokens, from this machine. The client's input is the text itself.
 pub fn chat(text: &str) -> GenerationRequest {
-    let message = Message { role: Role::User, content: Zeroizing::new(text.to_owned()), parts: Vec::new() };
-    request(EndpointId::ChatCompletions, Input::Chat(vec![message]), text.as_bytes())
+    request(EndpointId::ChatCompletions, Input::Chat(vec![Message::new(Role::User, text)]), text.as_bytes())
 }
 
 /// Plain prompts, in the same way.
@@ -49,6 +50,8 @@ pub fn complete(prompts: &[&str]) -> GenerationRequest {
 pub struct Collected {
     /// The text of each choice.
     pub texts: Vec<String>,
+    /// The calls of each choice: id, name, arguments.
+    pub calls: Vec<Vec<(String, String, String)>>,
     /// The pieces in which text came, over all choices.
     pub pieces: Vec<String>,
     /// Why each choice ended, if it did.
@@ -66,6 +69,7 @@ pub async fn collect(mut answer: Answer) -> Collected {
     let choices = answer.choices();
     let mut all = Collected {
         texts: vec![String::new(); choices],
+        calls: vec![Vec::new(); choices],
         finishes: vec![None; choices],
         ..Collected::default()
     };
@@ -75,6 +79,11 @@ pub async fn collect(mut answer: Answer) -> Collected {
                 all.texts[choice].push_str(&text);
                 all.pieces.push(text);
             }
+            AnswerEvent::ToolCall { choice, index, id, name } => {
+                assert_eq!(index, all.calls[choice].len());
+                all.calls[choice].push((id, name, String::new()));
+            }
+            AnswerEvent::Arguments { choice, index, text } => all.calls[choice][index].2.push_str(&text),
             AnswerEvent::Finished { choice, reason } => all.finishes[choice] = Some(reason),
             AnswerEvent::Sealed { receipt, usage } => (all.receipt, all.usage) = (Some(receipt), Some(usage)),
             AnswerEvent::Failed { why } => all.failed = Some(why),

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
 
-use gateway::{ActivePolicy, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving};
+use gateway::{
+    ActivePolicy, Embedding, EngineSettings, Gateway, Generate, Meter, Parts, PolicySource, Serving,
+};
 use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
 use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
-use redact::{Profile, Redactor};
+use redact::{Finder, Profile, Redactor};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
 use tokenizer::Tokenizer;
@@ -41,6 +43,7 @@ pub fn house_signers() -> Signers {
 }
 
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
+type MakeEmbedding = Box<dyn FnOnce(&Registry, &Path) -> Embedding>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
 /// What a [`House`] is to be.
@@ -51,6 +54,8 @@ pub struct HouseBuilder {
     strays: Vec<String>,
     profiles: Vec<(String, String)>,
     changes: Vec<ChangeFolder>,
+    finders: Vec<Arc<dyn Finder>>,
+    embedding: Option<MakeEmbedding>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
     serve: bool,
@@ -70,6 +75,8 @@ impl Default for HouseBuilder {
             strays: Vec::new(),
             profiles: vec![("default".to_owned(), default.1.to_owned())],
             changes: Vec::new(),
+            finders: Vec::new(),
+            embedding: None,
             facts: Box::new(|_| {}),
             generator: None,
             serve: true,
@@ -113,6 +120,36 @@ impl HouseBuilder {
     /// One more redaction profile.
     pub fn profile(mut self, id: &str, toml: &str) -> Self {
         self.profiles.push((id.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// A model of names that is loaded, for profiles that name it.
+    pub fn finder(mut self, finder: impl Finder + 'static) -> Self {
+        self.finders.push(Arc::new(finder));
+        self
+    }
+
+    /// A tiny model of embeddings, `tiny-vectors`, which the pilot may use too.
+    pub fn embeddings(self) -> Self {
+        self.embeddings_by(|registry, store| {
+            let limit = std::time::Duration::from_secs(20);
+            Embedding::load(registry, VECTORS, store, limit, NOW_MS / 1000).expect("a model of embeddings")
+        })
+    }
+
+    /// The same, loaded in another way.
+    pub fn embeddings_by(mut self, make: impl FnOnce(&Registry, &Path) -> Embedding + 'static) -> Self {
+        for (_, record) in self.use_cases.iter_mut().filter(|(id, _)| id == "pilot") {
+            for (from, to) in [
+                ("models = [\"tiny\"]", "models = [\"tiny\", \"tiny-vectors\"]"),
+                ("tiny = \"PINNED\"", "tiny = \"PINNED\"\ntiny-vectors = \"VECTORS\""),
+                ("tiny = \"DOSSIER\"", "tiny = \"DOSSIER\"\ntiny-vectors = \"THEIRS\""),
+            ] {
+                assert!(record.contains(from), "the pilot's record has no {from}");
+                *record = record.replace(from, to);
+            }
+        }
+        self.embedding = Some(Box::new(make));
         self
     }
 
@@ -166,8 +203,9 @@ impl HouseBuilder {
         let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
         let mut serving = load(folder.path());
-        let policy = policy_folder(&mut self, &serving.facts);
-        let active_policy = active(&policy.lock().expect("a folder"), &self.profiles).expect("a policy");
+        let vectors = vectors(folder.path());
+        let policy = policy_folder(&mut self, &serving.facts, &vectors);
+        let active_policy = active(&policy.lock().expect("a folder"), &self.finders).expect("a policy");
         if self.informed {
             inform(&ledger, &active_policy, &self);
         }
@@ -176,7 +214,7 @@ impl HouseBuilder {
             ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
             ledger,
             policy: active_policy,
-            policy_source: source(&policy, &self.profiles),
+            policy_source: source(&policy, &self.finders),
             meter: Meter::in_folder(Path::new("/nowhere"), 20_000),
             places: self.places,
             configuration: Configuration {
@@ -189,6 +227,10 @@ impl HouseBuilder {
             log_dir: folder.path().join("log"),
         };
         let gateway = Gateway::start(parts).await.expect("an open log");
+        if let Some(make) = self.embedding {
+            let embedding = make(&vectors, &folder.path().join("models"));
+            gateway.serve_embeddings(embedding).await.expect("an open log");
+        }
         let tokenizer = Arc::clone(&serving.tokenizer);
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
@@ -258,7 +300,7 @@ fn inform(ledger: &Ledger, policy: &PolicySet, house: &HouseBuilder) {
     }
 }
 
-fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Folder>> {
+fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts, vectors: &Registry) -> Arc<Mutex<Folder>> {
     let built_in = policy::EMBEDDED.iter().filter(|(path, _)| !path.starts_with("use-cases/"));
     let mut folder: Folder = built_in.map(|&(path, text)| (path.to_owned(), text.to_owned())).collect();
     for (language, text) in [("nl", GUIDANCE_NL), ("en", GUIDANCE_EN)] {
@@ -270,7 +312,10 @@ fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Fold
     for (id, text) in &house.use_cases {
         let pinned = hex::encode(model.pinned_sha256.expect("a pinned model"));
         let dossier = hex::encode(model.dossier.as_ref().expect("a dossier").sha256);
+        let theirs = vectors.entry(VECTORS).expect("an entry");
+        let theirs = [theirs.sha256(), theirs.dossier_sha256().expect("a dossier")].map(hex::encode);
         let text = text.replace("PINNED", &pinned).replace("DOSSIER", &dossier);
+        let text = text.replace("VECTORS", &theirs[0]).replace("THEIRS", &theirs[1]);
         folder.insert(format!("use-cases/{id}.toml"), text);
     }
     let signers = house_signers();
@@ -280,21 +325,46 @@ fn policy_folder(house: &mut HouseBuilder, model: &ModelFacts) -> Arc<Mutex<Fold
 }
 
 /// The policy of a folder; the error as an administrator reads it.
-fn active(folder: &Folder, profiles: &[(String, String)]) -> Result<ActivePolicy, String> {
+fn active(folder: &Folder, finders: &[Arc<dyn Finder>]) -> Result<ActivePolicy, String> {
     let root = house_signers().trust_root();
     let set = PolicySet::load_trusting(&files(folder), Some(&root)).map_err(|error| error.to_string())?;
-    ActivePolicy::new(set, redactors(profiles))
+    ActivePolicy::new(set, redactors(folder, finders)?)
 }
 
-fn source(folder: &Arc<Mutex<Folder>>, profiles: &[(String, String)]) -> PolicySource {
-    let (folder, profiles) = (Arc::clone(folder), profiles.to_vec());
-    Box::new(move || active(&folder.lock().expect("a folder"), &profiles))
+fn source(folder: &Arc<Mutex<Folder>>, finders: &[Arc<dyn Finder>]) -> PolicySource {
+    let (folder, finders) = (Arc::clone(folder), finders.to_vec());
+    Box::new(move || active(&folder.lock().expect("a folder"), &finders))
 }
 
-fn redactors(profiles: &[(String, String)]) -> BTreeMap<String, Arc<Redactor>> {
-    let build =
-        |text: &str| Redactor::new(Profile::from_toml(text).expect("a profile")).expect("recognizers");
-    profiles.iter().map(|(id, text)| (id.clone(), Arc::new(build(text)))).collect()
+fn redactors(
+    folder: &Folder,
+    finders: &[Arc<dyn Finder>],
+) -> Result<BTreeMap<String, Arc<Redactor>>, String> {
+    let profiles = folder.iter().filter_map(|(path, text)| {
+        let id = path.strip_prefix("redaction/")?.strip_suffix(".toml")?;
+        (!id.contains('/')).then_some((id, text))
+    });
+    let made = profiles.map(|(id, text)| {
+        let profile = Profile::from_toml(text)?;
+        let finder = finders.iter().find(|finder| profile.names_model() == Some(finder.model()));
+        let redactor = match finder {
+            Some(finder) => Redactor::with_finder(profile, Arc::clone(finder)),
+            None => Redactor::new(profile),
+        };
+        redactor.map(|redactor| (id.to_owned(), Arc::new(redactor)))
+    });
+    made.collect::<Result<_, _>>().map_err(|error: redact::Error| error.to_string())
+}
+
+/// The model of embeddings of every house.
+const VECTORS: &str = "tiny-vectors";
+
+/// Its files and its entry, beside that of the model that generates.
+fn vectors(folder: &Path) -> Registry {
+    let store = folder.join("models");
+    let entry = crate::tiny_encoder::tiny_encoder(&store, VECTORS, "embeddings", &[]);
+    let other = models_toml(&"0".repeat(64), 1, &"0".repeat(64));
+    Registry::parse(&format!("{other}{entry}"), "models.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Through the same door as any model: pinned, hashed, packed.

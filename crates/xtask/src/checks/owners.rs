@@ -27,6 +27,11 @@ const OWNED: &[(&str, &[&str], &str)] = &[
     ("tokio-postgres", &["ledger"], "while serving, only provenance and ledger write durable state"),
     ("tokenizers", &["tokenizer"], "text becomes tokens in one place"),
     ("minijinja", &["tokenizer"], "a chat template is code and runs in one place"),
+    (
+        "llguidance",
+        &["tokenizer"],
+        "a grammar is matched against text, and only the tokenizer has both it and ids",
+    ),
     ("memmap2", &["weights", "kernels"], "mapping a file is unsafe, and unsafe has its rooms"),
 ];
 

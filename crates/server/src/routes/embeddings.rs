@@ -1,0 +1,41 @@
+//! `/v1/embeddings`: key first, then the body, then the gateway's path.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use gateway::EmbeddingRequest;
+
+use super::credentials;
+use super::generate::{DEMO, trace};
+use crate::error::{ApiError, RECEIPT};
+use crate::router::{App, Call};
+use crate::wire::body::Body;
+use crate::wire::embeddings::{Embeddings, parse};
+
+pub(crate) async fn embed(app: &App, call: Call) -> Result<Response, ApiError> {
+    let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
+    let body = Body::parse(call.endpoint, &call.body)?;
+    let parsed = parse(body.value)?;
+    let request = EmbeddingRequest {
+        model: parsed.model,
+        inputs: parsed.inputs,
+        dimensions: parsed.dimensions,
+        scanned: body.scanned,
+        client_input: body.canonical,
+        trace: trace(&call.headers),
+        origin: call.origin,
+    };
+    let embedded = app.gateway.embed(caller, request).await?;
+    let mut marks = HeaderMap::new();
+    if embedded.demo {
+        marks.insert(DEMO, HeaderValue::from_static("true"));
+    }
+    if let Ok(id) = HeaderValue::from_str(&embedded.receipt.id.to_hex()) {
+        marks.insert(RECEIPT, id);
+    }
+    let shown = Embeddings::new(&embedded, parsed.format);
+    let json =
+        serde_json::to_vec(&shown).map_err(|_| ApiError::invalid("", "could not be answered in JSON"))?;
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], json).into_response();
+    response.headers_mut().extend(marks);
+    Ok(response)
+}
