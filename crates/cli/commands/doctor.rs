@@ -41,6 +41,7 @@ fn settings(places: &Places, serve: &args::Serve) -> anyhow::Result<Vec<(&'stati
         ("demo", (!serve.no_demo).to_string()),
         ("require-hardening", serve.require_hardening.to_string()),
         ("model", format!("{model} ({here})")),
+        ("embeddings", serve.embeddings.clone().unwrap_or_else(|| "none".to_owned())),
         ("device", format!("{:?}", engine.device).to_lowercase()),
         ("threads", threads),
         ("kv-mib", engine.kv_mib.to_string()),
