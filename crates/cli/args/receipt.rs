@@ -10,11 +10,15 @@ use super::EngineArgs;
 #[derive(Debug, Subcommand)]
 pub enum ReceiptCommand {
     /// Check a receipt with the log's public key alone, and say what it proves; needs no server
-    #[command(after_help = "Exit codes: 0 it verifies and all that was given belongs to it, 1 it does not, 2 wrong usage.")]
+    #[command(
+        after_help = "Exit codes: 0 it verifies and all that was given belongs to it, 1 it does not, 2 wrong usage."
+    )]
     Verify {
-        /// The receipt.
-        #[command(flatten)]
-        shown: Shown,
+        /// A receipt (JSON), a whole response body, or the events of a stream; - is standard input
+        file: PathBuf,
+        /// The log's verifier key (`proeftuin log key`), or a file with it. Get it from the organisation, not from the receipt
+        #[arg(long, value_name = "KEY")]
+        key: String,
         /// The request body that was sent: say whether it is the one
         #[arg(long, value_name = "FILE")]
         input: Option<PathBuf>,
@@ -27,16 +31,6 @@ pub enum ReceiptCommand {
     },
 }
 
-/// What is checked, and with which key.
-#[derive(Debug, Args)]
-pub struct Shown {
-    /// A receipt (JSON), a whole response body, or the events of a stream; - is standard input
-    pub file: PathBuf,
-    /// The log's verifier key (`proeftuin log key`), or a file with it. Get it from the organisation, not from the receipt
-    #[arg(long, value_name = "KEY")]
-    pub key: String,
-}
-
 /// `replay`
 #[derive(Debug, Args)]
 #[command(
@@ -45,12 +39,15 @@ pub struct Shown {
                   Exit codes: 0 everything is equal, 1 it is not or cannot be replayed, 2 wrong usage."
 )]
 pub struct Replay {
-    /// The receipt.
-    #[command(flatten)]
-    pub shown: Shown,
-    /// The request body that was sent
-    #[arg(long, value_name = "FILE")]
-    pub input: PathBuf,
+    /// Receipts of one model: each the JSON, a whole response body, or the events of a stream
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The request body that was sent; one for each receipt, in their order
+    #[arg(long = "input", value_name = "FILE", required = true)]
+    pub inputs: Vec<PathBuf>,
+    /// The log's verifier key (`proeftuin log key`), or a file with it
+    #[arg(long, value_name = "KEY")]
+    pub key: String,
     /// What to print
     #[arg(long, value_enum, default_value_t = ReceiptOutput::Text)]
     pub output: ReceiptOutput,

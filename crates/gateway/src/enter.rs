@@ -158,11 +158,15 @@ pub(crate) fn again(
         input: Some(record::input(&permitted.key, &request.client_input)),
         ..recorded.clone()
     };
-    let entry = EntryRequest {
+    let mut entry = EntryRequest {
         action: action(request.endpoint),
         model: Some(serving.facts().clone()),
         ..EntryRequest::supposed(&use_case.id, use_case.allowed_roles.iter().cloned(), now_ms)
     };
+    // Allowances are counted by key.
+    if let Some(key_id) = &recorded.key_id {
+        entry.principal.key_id = key_id.to_string();
+    }
     let (key, started) = (permitted.key.clone(), Instant::now());
     let _let_in = LetIn;
     Ok(Entered { request, record, key, entry, use_case, policy, redactor, serving, started, now_ms, _let_in })

@@ -32,7 +32,8 @@ impl Permitted {
     /// What does not hold; [`provenance::Error::Receipt`] for a denial, after which there is nothing to answer again.
     pub fn of(receipt: &Receipt, log: &VerifierKey) -> Result<Self, provenance::Error> {
         let Proven::Served { intent, outcome } = receipt.verify(log)? else {
-            let why = "is of a denied request: nothing was generated, so there is nothing to replay".to_owned();
+            let why =
+                "is of a denied request: nothing was generated, so there is nothing to replay".to_owned();
             return Err(provenance::Error::Receipt { why });
         };
         let sealed_ms = match receipt.leaves.first() {
@@ -40,7 +41,12 @@ impl Permitted {
             None => 0,
         };
         let at_ms = intent.request.input.as_ref().and_then(|input| input.rendered_at_ms);
-        Ok(Self { intent: *intent, key: receipt.key()?, outcome: *outcome, at_ms: at_ms.unwrap_or(sealed_ms) })
+        Ok(Self {
+            intent: *intent,
+            key: receipt.key()?,
+            outcome: *outcome,
+            at_ms: at_ms.unwrap_or(sealed_ms),
+        })
     }
 
     /// What was permitted.
@@ -99,7 +105,11 @@ impl Replayer {
     /// # Errors
     /// The stage that now refuses: the policy, the files or the settings are then others than they were. `Closed` when the
     /// engine fails.
-    pub async fn replay(&self, permitted: &Permitted, request: GenerationRequest) -> Result<Replayed, Refusal> {
+    pub async fn replay(
+        &self,
+        permitted: &Permitted,
+        request: GenerationRequest,
+    ) -> Result<Replayed, Refusal> {
         let gateway = &self.0;
         let entered = again(gateway, gateway.serving()?, permitted, request)?;
         let redacted = strip(gateway, entered).await?;

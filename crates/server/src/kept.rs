@@ -102,7 +102,9 @@ pub fn request(action: &str, body: &[u8]) -> Result<GenerationRequest, KeptError
     }
     let rows = [EndpointId::ChatCompletions, EndpointId::Completions];
     let row = rows.into_iter().find(|id| id.to_string() == action).and_then(endpoint).ok_or_else(|| {
-        KeptError::Request { why: format!("at `{action}` nothing is generated; only chats and completions replay") }
+        KeptError::Request {
+            why: format!("at `{action}` nothing is generated; only chats and completions replay"),
+        }
     })?;
     let (request, ..) = read(row, body, Trace::NONE, Origin { loopback: true })
         .map_err(|error| KeptError::Request { why: error.why() })?;
@@ -123,8 +125,9 @@ pub fn answer(bytes: &[u8]) -> Result<Kept, KeptError> {
         choices.take(&value)?;
         return choices.end();
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| KeptError::Unreadable { why: format!("no UTF-8 from byte {} on", error.valid_up_to()) })?;
+    let text = std::str::from_utf8(bytes).map_err(|error| KeptError::Unreadable {
+        why: format!("no UTF-8 from byte {} on", error.valid_up_to()),
+    })?;
     let mut choices = Choices::default();
     let mut events = 0_usize;
     for data in text.lines().filter_map(|line| line.strip_prefix("data:")) {
@@ -152,7 +155,9 @@ fn receipt(value: &Value) -> Result<Receipt, KeptError> {
         // A wrong type is said with the value; only what is missing may be named.
         let text = error.to_string();
         let named = text.starts_with("missing field") || text.starts_with("duplicate field");
-        KeptError::BadReceipt { why: if named { text } else { "a field has another type or form".to_owned() } }
+        KeptError::BadReceipt {
+            why: if named { text } else { "a field has another type or form".to_owned() },
+        }
     })
 }
 
@@ -269,11 +274,16 @@ mod tests {
         let bare = answer(receipt().to_string().as_bytes()).unwrap();
         assert!(bare.choices.is_empty());
         let choice = |index: u64, text: &str| json!({"index": index, "message": {"content": text}});
-        let body = json!({"choices": [choice(1, "twee"), choice(0, "een")], "proeftuin": {"receipt": receipt()}});
+        let body =
+            json!({"choices": [choice(1, "twee"), choice(0, "een")], "proeftuin": {"receipt": receipt()}});
         assert_eq!(texts(&answer(body.to_string().as_bytes()).unwrap()), ["een", "twee"]);
         let chunk = |text: &str| json!({"choices": [{"index": 0, "delta": {"content": text}}]});
         let last = json!({"choices": [], "proeftuin": {"receipt": receipt()}});
-        let stream = format!("data: {}\n\ndata: {}\n\ndata: {last}\n\ndata: [DONE]\n\n", chunk("half"), chunk(" heel"));
+        let stream = format!(
+            "data: {}\n\ndata: {}\n\ndata: {last}\n\ndata: [DONE]\n\n",
+            chunk("half"),
+            chunk(" heel")
+        );
         assert_eq!(texts(&answer(stream.as_bytes()).unwrap()), ["half heel"]);
         let plain = json!({"choices": [{"index": 0, "text": "plat"}], "proeftuin": {"receipt": receipt()}});
         assert_eq!(texts(&answer(plain.to_string().as_bytes()).unwrap()), ["plat"]);
@@ -281,9 +291,11 @@ mod tests {
 
     #[test]
     fn calls_of_tools_are_the_same_whole_and_in_pieces() {
-        let call = json!({"id": "c1", "type": "function", "function": {"name": "weer", "arguments": "{\"a\":1}"}});
+        let call =
+            json!({"id": "c1", "type": "function", "function": {"name": "weer", "arguments": "{\"a\":1}"}});
         let message = json!({"content": null, "tool_calls": [call]});
-        let body = json!({"choices": [{"index": 0, "message": message}], "proeftuin": {"receipt": receipt()}});
+        let body =
+            json!({"choices": [{"index": 0, "message": message}], "proeftuin": {"receipt": receipt()}});
         let whole = answer(body.to_string().as_bytes()).unwrap();
         let piece = |call: Value| json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
         let pieces = [
@@ -296,7 +308,9 @@ mod tests {
         assert_eq!(texts(&answer(stream.as_bytes()).unwrap()), texts(&whole));
         assert_eq!(
             texts(&whole),
-            [r#"{"content":null,"tool_calls":[{"function":{"arguments":"{\"a\":1}","name":"weer"},"id":"c1","type":"function"}]}"#]
+            [
+                r#"{"content":null,"tool_calls":[{"function":{"arguments":"{\"a\":1}","name":"weer"},"id":"c1","type":"function"}]}"#
+            ]
         );
     }
 

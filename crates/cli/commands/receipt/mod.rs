@@ -10,14 +10,15 @@ use anyhow::{Context, bail};
 use provenance::{Commitment, Proven, Receipt, RequestKey, VerifierKey};
 use server::kept::{self, Kept};
 
-use crate::args::{ReceiptCommand, ReceiptOutput, Shown};
+use crate::args::{ReceiptCommand, ReceiptOutput};
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 pub(crate) fn run(command: &ReceiptCommand) -> anyhow::Result<ExitCode> {
-    let ReceiptCommand::Verify { shown, input, answer, output } = command;
-    let (kept, key) = open(shown)?;
+    let ReceiptCommand::Verify { file, key, input, answer, output } = command;
+    let key = parse_key(key)?;
+    let kept = open(file, &key)?;
     let proven = verified(&kept.receipt, &key)?;
     let checked = Checked::of(&kept, &proven, input.as_deref(), answer.as_deref())?;
     let text = match output {
@@ -31,20 +32,18 @@ pub(crate) fn run(command: &ReceiptCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Reads what was shown, and the key that it is to be checked with.
-pub(crate) fn open(shown: &Shown) -> anyhow::Result<(Kept, VerifierKey)> {
-    let key = key(&shown.key)?;
-    let name = || shown.file.display().to_string();
-    let kept = kept::answer(&read(&shown.file)?).with_context(name)?;
+/// Reads what was kept, and sees that it is of the log that this key is of.
+pub(crate) fn open(file: &Path, key: &VerifierKey) -> anyhow::Result<Kept> {
+    let name = || file.display().to_string();
+    let kept = kept::answer(&read(file)?).with_context(name)?;
     let named = kept.receipt.log.trim();
     if named != key.to_string() {
         bail!(
-            "{}: the receipt is of another log than the key: it names {named}, and --key is {key}; ask the organisation \
-             which of its logs this is",
+            "{}: the receipt is of another log than the key: --key is {key}; ask the organisation which of its logs this is",
             name()
         );
     }
-    Ok((kept, key))
+    Ok(kept)
 }
 
 pub(crate) fn verified(receipt: &Receipt, key: &VerifierKey) -> anyhow::Result<Proven> {
@@ -52,7 +51,7 @@ pub(crate) fn verified(receipt: &Receipt, key: &VerifierKey) -> anyhow::Result<P
 }
 
 /// A verifier key as typed, or the file that holds it.
-fn key(given: &str) -> anyhow::Result<VerifierKey> {
+pub(crate) fn parse_key(given: &str) -> anyhow::Result<VerifierKey> {
     if let Ok(key) = VerifierKey::parse(given) {
         return Ok(key);
     }

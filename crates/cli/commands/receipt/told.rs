@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use provenance::{
-    ChoiceFacts, Digest, Finish, Name, Proven, Receipt, RequestFacts, Stage, Status, VerifierKey,
-};
+use provenance::{ChoiceFacts, Finish, Name, Proven, Receipt, RequestFacts, Stage, Status, VerifierKey};
 use serde_json::{Value, json};
 
 use super::{Checked, Opens};
@@ -26,7 +24,10 @@ pub(super) fn text(
     for (leaf, what) in receipt.leaves.iter().zip(["taken in", "ended"]) {
         let (entry, checkpoint) = leaf.verify(key)?;
         let what = if matches!(proven, Proven::Denied(_)) { "denied" } else { what };
-        lines.add(what, format!("{} (leaf {} of {} in the log)", when(entry.ts_ms), leaf.index, checkpoint.size));
+        lines.add(
+            what,
+            format!("{} (leaf {} of {} in the log)", when(entry.ts_ms), leaf.index, checkpoint.size),
+        );
     }
     let request = facts(proven);
     about(&mut lines, request);
@@ -35,14 +36,20 @@ pub(super) fn text(
         Proven::Denied(_) => {
             let decision = &request.decision;
             let rule = decision.rule.as_ref().map_or("?", Name::as_str);
-            lines.add("denied", format!("{}, by the rule {rule}; nothing was generated", stage(decision.stage)));
+            lines.add(
+                "denied",
+                format!("{}, by the rule {rule}; nothing was generated", stage(decision.stage)),
+            );
         }
         Proven::Served { outcome, .. } => {
             for (at, choice) in outcome.facts.choices.iter().enumerate() {
                 lines.add(&format!("choice {at}"), answered(choice, checked.choices.get(at), at, checked));
             }
             if let Some(screen) = &outcome.facts.screen {
-                lines.add("screened", format!("{}; {} placeholders restored", counts(&screen.counts), screen.restored));
+                lines.add(
+                    "screened",
+                    format!("{}; {} placeholders restored", counts(&screen.counts), screen.restored),
+                );
             }
             let status = match outcome.facts.status {
                 Status::Completed => "completed",
@@ -52,7 +59,10 @@ pub(super) fn text(
             lines.add("outcome", format!("{status} after {} ms", outcome.facts.ms));
         }
     }
-    lines.add("not proven", "what was said, unless you gave it; who asked (a pseudonym stands for them)".to_owned());
+    lines.add(
+        "not proven",
+        "what was said, unless you gave it; who asked (a pseudonym stands for them)".to_owned(),
+    );
     Ok(lines.0)
 }
 
@@ -67,7 +77,9 @@ fn answered(choice: &ChoiceFacts, opens: Option<&Opens>, at: usize, checked: &Ch
     };
     let text = match checked.answer {
         Some(Ok(found)) if found == at => "the text of --answer is the one that was sent".to_owned(),
-        _ => said(opens.copied().unwrap_or(Opens::NotGiven), "the text in the response", "the whole response"),
+        _ => {
+            said(opens.copied().unwrap_or(Opens::NotGiven), "the text in the response", "the whole response")
+        }
     };
     format!("{} tokens; {end}; {text}", choice.tokens)
 }
@@ -96,7 +108,10 @@ fn about(lines: &mut Lines, request: &RequestFacts) {
             (false, 0) => "",
             (false, _) => "; some findings were not certain",
         };
-        lines.add("redaction", format!("{}{more} (detectors {})", counts(&redaction.counts), redaction.detector_sha256));
+        lines.add(
+            "redaction",
+            format!("{}{more} (detectors {})", counts(&redaction.counts), redaction.detector_sha256),
+        );
     }
     if let Some(sampling) = &request.sampling {
         lines.add(
@@ -199,11 +214,6 @@ fn thousandths(milli: u32) -> String {
 
 fn when(ts_ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ts_ms).map_or_else(|_| format!("{ts_ms} ms"), |time| time.to_string())
-}
-
-/// The first digits of a hash, for lines that name two.
-pub(crate) fn brief(digest: &Digest) -> String {
-    digest.to_hex().chars().take(16).collect()
 }
 
 /// Lines with a name in the margin.
