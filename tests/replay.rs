@@ -75,7 +75,7 @@ fn request(number: usize) -> Value {
         2 => json!({"messages": chat(&question), "n": 2, "temperature": 1.1, "seed": number}),
         3 => json!({"messages": chat(&question), "stop": ["the", "."], "stream": true}),
         4 => json!({"prompt": "One, two,", "logit_bias": {"19": 2.5, "28": -3}, "frequency_penalty": 0.3}),
-        5 => json!({"messages": chat("Repeat: my number is 111222333, mail jan.devries@voorbeeld.nl")}),
+        5 => json!({"messages": chat("Repeat this address: jan.devries@voorbeeld.nl")}),
         6 => json!({"prompt": [[504, 7350, 3060], [504, 3060]], "min_p": 0.05, "top_k": 40}),
         _ => json!({"messages": chat("Name a plant, as JSON."), "guided_json": schema, "temperature": 0.7}),
     };
