@@ -32,6 +32,7 @@ mod policy_reload;
 mod privacy;
 mod quota;
 mod receipts;
+mod replay;
 mod sampling;
 mod serve;
 mod shapes;

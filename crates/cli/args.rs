@@ -9,13 +9,14 @@ mod evidence;
 mod guidance;
 mod identity;
 mod policy;
+mod receipt;
 mod redact;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use gateway::{Device, KvType};
+use gateway::{Device, EngineSettings, KvType};
 
 pub use approval::{New, Role, Roster, Sign, State, UseCase, Verdict};
 pub use assess::Assess;
@@ -26,6 +27,7 @@ pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use policy::{Lang, Policy, Telling};
+pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -108,6 +110,11 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Check what a receipt proves, with the log's public key alone
+    #[command(subcommand)]
+    Receipt(ReceiptCommand),
+    /// Generate the answer of a receipt once more and compare every byte
+    Replay(Box<Replay>),
     /// Measure speed and fidelity, alone and against peers
     #[command(subcommand)]
     Bench(Bench),
@@ -224,6 +231,20 @@ impl EngineArgs {
     /// How long an encoder may take.
     pub fn encoder_limit(&self) -> std::time::Duration {
         std::time::Duration::from_secs(self.encoder_limit_s.into())
+    }
+
+    /// The same in the gateway's terms.
+    pub fn settings(&self, max_queued: u32) -> anyhow::Result<EngineSettings> {
+        Ok(EngineSettings {
+            device: self.device,
+            threads: self.threads.map(usize::from),
+            kv_bytes: usize::try_from(self.kv_mib)?.saturating_mul(1 << 20),
+            kv_type: self.kv_type,
+            max_running: usize::try_from(self.max_running)?,
+            max_batch_tokens: usize::try_from(self.step_tokens)?,
+            speculation: usize::try_from(self.draft_tokens)?,
+            max_queued: usize::try_from(max_queued)?,
+        })
     }
 
     /// The stated power, in milliwatts.

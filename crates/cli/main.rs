@@ -63,6 +63,8 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Assess(assess) => commands::assess::run(&places, &assess),
         Command::Redact(redact) => commands::redact::run(&places, &redact),
         Command::Log(log) => commands::log::run(&places, &log),
+        Command::Receipt(receipt) => commands::receipt::run(&receipt),
+        Command::Replay(replay) => commands::replay::run(&places, &replay),
         Command::Bench(bench) => commands::bench::run(&places, &bench),
         Command::Eval(eval) => commands::eval::run(&places, &eval),
         Command::Completions { shell } => commands::shell::completions(shell),

@@ -128,7 +128,12 @@ impl Places {
     /// The same places with a policy folder of the past, to compare with: its roster may be older than one that was
     /// seen since.
     pub(crate) fn of_the_past(&self, dir: &Path) -> Self {
-        Self { policy: Some(dir.to_owned()), past: true, ..self.clone() }
+        Self { policy: Some(dir.to_owned()), ..self.in_the_past() }
+    }
+
+    /// The same places as they may have been, for whoever repeats what was.
+    pub(crate) fn in_the_past(&self) -> Self {
+        Self { past: true, ..self.clone() }
     }
 
     /// The pinned root keys with the text that pins them, if there are any.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use gateway::{AdminOutcome, EngineSettings, Gateway};
+use gateway::{AdminOutcome, Gateway};
 use hardening::{Measure, Report, Standing};
 use registry::{FetchOptions, Registry, Role};
 use server::AdminSocket;
@@ -195,16 +195,7 @@ impl Running {
         fetching: Option<Fetching>,
     ) -> anyhow::Result<()> {
         let (registry, id, store) = (self.registry.clone(), self.model.clone(), places.store.clone());
-        let settings = EngineSettings {
-            device: args.device,
-            threads: args.threads.map(usize::from),
-            kv_bytes: usize::try_from(args.kv_mib)?.saturating_mul(1 << 20),
-            kv_type: args.kv_type,
-            max_running: usize::try_from(args.max_running)?,
-            max_batch_tokens: usize::try_from(args.step_tokens)?,
-            speculation: usize::try_from(args.draft_tokens)?,
-            max_queued: usize::try_from(max_queued)?,
-        };
+        let settings = args.settings(max_queued)?;
         let (serving, report) = tokio::task::spawn_blocking(move || {
             if let Some(fetching) = fetching {
                 fetching.finish()?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use ledger::Exceeded;
 use policy::{Decision, EntryRequest, Informed, InformedFacts, ModelFacts, QuotaFacts, UseCase};
-use provenance::{RequestFacts, RequestKey, Stage};
+use provenance::{Digest, RequestFacts, RequestKey, Stage};
 
 use crate::active::ActivePolicy;
 use crate::allowance::{self, Taker};
@@ -17,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::informed;
 use crate::record;
 use crate::refusal::Refusal;
+use crate::replay::Permitted;
 use crate::request::{GenerationRequest, Input};
 use crate::serving::{Serves, Serving};
 
@@ -123,6 +124,52 @@ pub(crate) async fn enter<S: Serves>(
         now_ms,
         _let_in: LetIn,
     })
+}
+
+/// Lets in once more what a verified receipt says was let in: for a gateway that replays. What the log will say of it is found
+/// anew, so that it can be compared.
+pub(crate) fn again(
+    gateway: &Gateway,
+    serving: Arc<Serving>,
+    permitted: &Permitted,
+    mut request: GenerationRequest,
+) -> Result<Entered, Refusal> {
+    let (policy, now_ms) = (gateway.policy(), gateway.now_ms());
+    let recorded = &permitted.intent.request;
+    let missing = |what: &str| Refusal::Invalid {
+        field: "receipt".to_owned(),
+        reason: format!("its record has no {what}, which a replay needs"),
+    };
+    let id = recorded.use_case.as_ref().ok_or_else(|| missing("use case"))?.id.as_str().to_owned();
+    let use_case = policy.use_case(&id).cloned().ok_or_else(|| Refusal::Invalid {
+        field: "policy".to_owned(),
+        reason: format!("has no use case {id}; name the policy folder as it stood then with --policy DIR"),
+    })?;
+    let redactor = policy.redactor(&use_case)?;
+    request.params.seed = Some(recorded.sampling.as_ref().ok_or_else(|| missing("sampling"))?.seed);
+    let record = RequestFacts {
+        use_case: Some(record::reference(&use_case)?),
+        policy_pack_sha256: Digest(policy.digest()),
+        determining: Vec::new(),
+        model: Some(serving.reference().clone()),
+        engine: Some(record::engine(gateway, serving.as_ref())?),
+        sampling: None,
+        redaction: None,
+        input: Some(record::input(&permitted.key, &request.client_input)),
+        ..recorded.clone()
+    };
+    let mut entry = EntryRequest {
+        action: action(request.endpoint),
+        model: Some(serving.facts().clone()),
+        ..EntryRequest::supposed(&use_case.id, use_case.allowed_roles.iter().cloned(), now_ms)
+    };
+    // Allowances are counted by key.
+    if let Some(key_id) = &recorded.key_id {
+        entry.principal.key_id = key_id.to_string();
+    }
+    let (key, started) = (permitted.key.clone(), Instant::now());
+    let _let_in = LetIn;
+    Ok(Entered { request, record, key, entry, use_case, policy, redactor, serving, started, now_ms, _let_in })
 }
 
 /// What the ledger knows of a request.

@@ -31,6 +31,7 @@ mod quota;
 mod record;
 mod recount;
 mod refusal;
+mod replay;
 mod request;
 mod serving;
 mod stop;
@@ -61,6 +62,7 @@ pub use provenance::Receipt;
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
+pub use replay::{Permitted, Replayed, Replayer};
 pub use request::{
     Answered, Constrained, Constraint, EmbeddingRequest, GenerationRequest, Input, Message, Origin, Params,
     Role, Scanned, Trace,

@@ -91,6 +91,7 @@ pub(crate) fn engine(gateway: &Gateway, serving: &impl Serves) -> Result<EngineR
         build_sha256: *build_sha256,
         config_sha256: *config_sha256,
         isa: name(&serving.isa())?,
+        context_tokens: u32::try_from(serving.context_tokens()).ok(),
         assurance: serving.assurance(),
     })
 }

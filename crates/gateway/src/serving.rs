@@ -43,6 +43,9 @@ pub(crate) trait Serves: Send + Sync + 'static {
     /// The instruction set or device the bits come from.
     fn isa(&self) -> String;
 
+    /// Prompt and answer together, in tokens.
+    fn context_tokens(&self) -> usize;
+
     /// Who vouches for it.
     fn assurance(&self) -> Assurance;
 
@@ -64,6 +67,10 @@ impl Serves for Serving {
 
     fn isa(&self) -> String {
         self.generator.isa()
+    }
+
+    fn context_tokens(&self) -> usize {
+        self.generator.context_tokens()
     }
 
     fn assurance(&self) -> Assurance {

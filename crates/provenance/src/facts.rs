@@ -63,6 +63,10 @@ pub struct EngineRef {
     pub config_sha256: Digest,
     /// Instruction set tier, for replay.
     pub isa: Name,
+    /// Tokens of prompt and answer together that it had room for, for replay: an answer whose length nobody bounded ends there.
+    /// Absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_tokens: Option<u32>,
     /// Who vouches.
     pub assurance: Assurance,
 }

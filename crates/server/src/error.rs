@@ -92,6 +92,11 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message).about(param)
     }
 
+    /// What it says, for whoever reads a body without being a client.
+    pub(crate) fn why(&self) -> String {
+        self.0.message.clone()
+    }
+
     /// 413.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         Self::new(

@@ -3,6 +3,7 @@
 
 mod admin;
 mod error;
+pub mod kept;
 mod metrics;
 mod router;
 mod routes;

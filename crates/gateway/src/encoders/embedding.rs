@@ -197,6 +197,10 @@ impl Serves for Embedding {
         None
     }
 
+    fn context_tokens(&self) -> usize {
+        self.tokens_max
+    }
+
     fn card(&self) -> ModelCard {
         ModelCard {
             id: self.facts.id.clone(),

@@ -65,6 +65,7 @@ pub fn request(id: ReceiptId) -> RequestFacts {
         determining: vec![name("demo.permit")],
         model: Some(model()),
         engine: Some(EngineRef {
+            context_tokens: None,
             build_sha256: Digest([11; 32]),
             config_sha256: Digest([12; 32]),
             isa: name("avx2"),

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use gateway::{EndpointId, GenerationRequest, Trace};
+use gateway::{Endpoint, EndpointId, GenerationRequest, Origin, Trace};
 
 use super::credentials;
 use crate::error::{ApiError, RECEIPT};
@@ -10,6 +10,7 @@ use crate::router::{App, Call};
 use crate::shape::Shape;
 use crate::sse;
 use crate::wire::body::Body;
+use crate::wire::params::Delivery;
 use crate::wire::{chat, completion};
 
 /// Says that the use case is the demonstration.
@@ -19,24 +20,7 @@ const AI_GENERATED: HeaderName = HeaderName::from_static("x-proeftuin-ai-generat
 
 pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError> {
     let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
-    let body = Body::parse(call.endpoint, &call.body)?;
-    let (parsed, shape) = match call.endpoint.id {
-        EndpointId::ChatCompletions => (chat::parse(body.value)?, Shape::Chat),
-        _ => (completion::parse(body.value)?, Shape::Text),
-    };
-    let request = GenerationRequest {
-        endpoint: call.endpoint.id,
-        model: parsed.model,
-        input: parsed.input,
-        tools: parsed.tools,
-        constraint: parsed.constraint,
-        stop: parsed.stop,
-        scanned: body.scanned,
-        params: parsed.params,
-        client_input: body.canonical,
-        trace: trace(&call.headers),
-        origin: call.origin,
-    };
+    let (request, shape, delivery) = read(call.endpoint, &call.body, trace(&call.headers), call.origin)?;
     let answer = app.gateway.generate(caller, request).await?;
     let mut marks = HeaderMap::new();
     marks.insert(AI_GENERATED, HeaderValue::from_static("true"));
@@ -46,13 +30,41 @@ pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError
     if let Ok(id) = HeaderValue::from_str(answer.receipt_id()) {
         marks.insert(RECEIPT, id);
     }
-    let mut response = if parsed.delivery.stream {
-        sse::respond(answer, shape, parsed.delivery.include_usage)
+    let mut response = if delivery.stream {
+        sse::respond(answer, shape, delivery.include_usage)
     } else {
         ([(header::CONTENT_TYPE, "application/json")], shape.whole(answer).await?).into_response()
     };
     response.headers_mut().extend(marks);
     Ok(response)
+}
+
+/// A body in plain values, and how it is to be answered.
+pub(crate) fn read(
+    endpoint: &Endpoint,
+    body: &[u8],
+    trace: Trace,
+    origin: Origin,
+) -> Result<(GenerationRequest, Shape, Delivery), ApiError> {
+    let body = Body::parse(endpoint, body)?;
+    let (parsed, shape) = match endpoint.id {
+        EndpointId::ChatCompletions => (chat::parse(body.value)?, Shape::Chat),
+        _ => (completion::parse(body.value)?, Shape::Text),
+    };
+    let request = GenerationRequest {
+        endpoint: endpoint.id,
+        model: parsed.model,
+        input: parsed.input,
+        tools: parsed.tools,
+        constraint: parsed.constraint,
+        stop: parsed.stop,
+        scanned: body.scanned,
+        params: parsed.params,
+        client_input: body.canonical,
+        trace,
+        origin,
+    };
+    Ok((request, shape, parsed.delivery))
 }
 
 /// The caller's `traceparent` (W3C Trace Context, level 1), or no trace: the gateway then draws an id.

@@ -13,6 +13,7 @@ mod endpoints;
 mod errors;
 mod guidance;
 mod http;
+mod kept;
 mod positions;
 mod scanned;
 mod streams;
