@@ -62,6 +62,8 @@ const COMMANDS: &[&[&str]] = &[
     &["log"],
     &["log", "verify"],
     &["log", "show"],
+    &["log", "export"],
+    &["log", "report"],
     &["log", "checkpoint"],
     &["log", "key"],
     &["bench"],

@@ -25,6 +25,7 @@ mod gate;
 mod guidance;
 mod hang_up;
 mod harness;
+mod log_exports;
 mod models;
 mod policy_reload;
 mod privacy;
