@@ -1,58 +1,105 @@
-//! Measures durable appends a second and their latency: `cargo run --release --example append_rate -- [FOLDER]`.
+//! Measures what durability costs requests: `cargo run --release -p provenance --example append_rate -- [FOLDER] [REQUESTS]`.
+//!
+//! A request is an intent that is waited for, as before the first token, and an outcome that is waited for, as before the end of a
+//! stream. FOLDER should be on the disk that is meant: a folder in memory forgets nothing and proves nothing.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a measuring tool talks to its user and may stop"
 )]
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use provenance::{AdminRead, AdminRef, Leaf, Log, LogOptions, Name, verify};
+use provenance::{KeyRing, Log, LogOptions, ReceiptId, RequestKey, SubjectKind, verify};
+use tokio::task::JoinSet;
 
-fn leaf() -> Leaf {
-    let what = Name::new("log_show").unwrap();
-    Leaf::AdminRead(AdminRead { by: AdminRef { uid: 0 }, what, records: 1, pseudonym: None })
+#[allow(dead_code, clippy::indexing_slicing, reason = "the tests use the rest")]
+#[path = "../tests/all/samples.rs"]
+mod samples;
+
+/// How long an intent and a whole request took.
+type Took = (Duration, Duration);
+
+async fn request(log: &Log, key: &RequestKey) -> Took {
+    let start = Instant::now();
+    let open = log.admit(samples::intent(ReceiptId::random().unwrap())).await.unwrap();
+    let admitted = start.elapsed();
+    drop(open.seal(samples::outcome(), key).await.unwrap());
+    (admitted, start.elapsed())
 }
 
-/// Each waiter appends, waits until durable, and goes on.
-fn measure(log: &Log, waiters: usize, length: Duration) {
-    let start = Instant::now();
-    let mut latencies: Vec<Duration> = std::thread::scope(|scope| {
-        let one = || {
-            let mut latencies = Vec::new();
-            while start.elapsed() < length {
-                let before = Instant::now();
-                log.append(leaf()).unwrap().blocking_wait().unwrap();
-                latencies.push(before.elapsed());
-            }
-            latencies
-        };
-        let threads: Vec<_> = (0..waiters).map(|_| scope.spawn(one)).collect();
-        threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
-    });
+/// `together` clients, each of which asks again once it is answered, until `over`.
+async fn run(
+    log: &'static Log,
+    key: &'static RequestKey,
+    together: usize,
+    over: impl Fn(usize) -> bool,
+) -> Vec<Took> {
+    let mut clients = JoinSet::new();
+    let mut all = Vec::new();
+    for _ in 0..together {
+        clients.spawn(request(log, key));
+    }
+    while let Some(took) = clients.join_next().await {
+        all.push(took.unwrap());
+        if !over(all.len()) {
+            clients.spawn(request(log, key));
+        }
+    }
+    all
+}
+
+fn told(what: &str, mut latencies: Vec<Duration>) {
     latencies.sort_unstable();
-    let rate = latencies.len() as f64 / start.elapsed().as_secs_f64();
     let at = |permille: usize| latencies.get(latencies.len() * permille / 1000).copied().unwrap_or_default();
-    println!("{waiters:5} waiters: {rate:8.0} appends/s, p50 {:?}, p99 {:?}", at(500), at(990));
+    println!("        {what}: p50 {:.1?}, p99 {:.1?}", at(500), at(990));
+}
+
+fn size(path: &Path) -> u64 {
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let below = entries.map(|entry| match entry.metadata() {
+        Ok(about) if about.is_dir() => size(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    });
+    below.sum()
 }
 
 fn main() {
-    let folder = std::env::args().nth(1).map(PathBuf::from);
-    let dir = tempfile::tempdir_in(folder.unwrap_or_else(std::env::temp_dir)).unwrap();
-    let (log, _) = Log::open(dir.path(), LogOptions::new("measure.example/log")).unwrap();
-    for waiters in [1, 64, 1000] {
-        measure(&log, waiters, Duration::from_secs(4));
+    let mut args = std::env::args().skip(1);
+    let folder = args.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let requests: usize = args.next().map_or(100_000, |n| n.parse().unwrap());
+    let dir = tempfile::tempdir_in(folder).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let keys = KeyRing::open(&dir.path().join("subjects")).unwrap();
+    let id = ReceiptId::random().unwrap();
+    let key: &RequestKey =
+        Box::leak(Box::new(keys.subject(1, SubjectKind::Actor, "a").unwrap().request_key(&id)));
+    let path = dir.path().join("log");
+    let (log, _) = Log::open(&path, LogOptions::new("measure.example/log")).unwrap();
+    let log: &Log = Box::leak(Box::new(log));
+    let mut done = 0;
+    for together in [1, 32, 1000] {
+        let start = Instant::now();
+        let all = runtime.block_on(run(log, key, together, |_| start.elapsed() > Duration::from_secs(5)));
+        let rate = all.len() as f64 / start.elapsed().as_secs_f64();
+        println!("{together:5} at once: {rate:.0} requests/s, {:.0} leaves/s", rate * 2.0);
+        told("before the first token", all.iter().map(|took| took.0).collect());
+        told("both leaves", all.iter().map(|took| took.1).collect());
+        done += all.len();
     }
+    let left = requests.saturating_sub(done);
+    done += runtime.block_on(run(log, key, 1000, |n| n + 1000 > left)).len();
     log.shutdown();
-    let bytes = std::fs::metadata(dir.path().join("journal")).unwrap().len();
+    let bytes = size(&path) as f64 / done as f64;
+    println!("{done} requests: {bytes:.0} bytes each, {:.2} GB a million", bytes / 1e3);
     let start = Instant::now();
-    let report = verify(dir.path(), log.verifier_key(), None).unwrap();
-    println!("verified {} leaves ({bytes} bytes of journal) in {:?}", report.leaves, start.elapsed());
+    let report = verify(&path, log.verifier_key(), None).unwrap();
+    let rate = report.leaves as f64 / start.elapsed().as_secs_f64();
+    println!("verified {} leaves in {:.1?}: {:.1} s a million", report.leaves, start.elapsed(), 1e6 / rate);
     let start = Instant::now();
-    let (log, _) = Log::open(dir.path(), LogOptions::new("measure.example/log")).unwrap();
-    println!("reopened, everything derived again, in {:?}", start.elapsed());
+    let (log, _) = Log::open(&path, LogOptions::new("measure.example/log")).unwrap();
+    println!("reopened, everything derived again, in {:.1?}", start.elapsed());
     log.shutdown();
 }

@@ -183,6 +183,7 @@ fn names_of_the_models_own_making_are_masked() {
         ("De heer Jansen belt u.", "De heer Jansen belt u."),
         ("⟦PERSOON_1⟧ heeft kanker.", "⟦PERSOON_1⟧ ⟦GEZONDHEID⟧."),
         ("Mail jan@ziggo.nl. Dag!", "Mail ⟦E-MAIL⟧. Dag!"),
+        ("Open /mail?to=jan%40ziggo.nl&x=1 nu.", "Open /mail?to=⟦E-MAIL⟧&x=1 nu."),
         ("Een zin zonder iets.\n\nNog een zin.", "Een zin zonder iets.\n\nNog een zin."),
     ] {
         assert_eq!(screened(named(), &r, &[answer]), shown);

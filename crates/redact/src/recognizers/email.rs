@@ -9,6 +9,8 @@ const DOMAIN_CHARS_MAX: usize = 253;
 /// The name under a top-level domain that is set aside for documentation (RFC 2606), or used as if it were. An address that
 /// ends in `.example` is in nobody's manual: somebody made it up for a person.
 const RESERVED: &str = "example";
+/// How percent encoding writes an `@` (RFC 3986).
+const ENCODED: &str = "%40";
 /// Endings of file names such as `logo@2x.png`.
 const FILE_ENDINGS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "json", "html", "pdf"];
@@ -22,13 +24,19 @@ impl Recognizer for Email {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
-        for &at in &scan.marks.ats {
+        let plain = scan.marks.ats.iter().map(|&at| (at, "@"));
+        // As it stands in the address of a page; a stream is not decoded.
+        let encoded = scan.marks.codes.iter().map(|&at| (at, ENCODED));
+        for (at, sign) in plain.chain(encoded) {
+            if !scan.text.get(at..).is_some_and(|rest| rest.starts_with(sign)) {
+                continue;
+            }
             scan.step();
-            if let Some(candidate) = read(scan, at) {
+            if let Some(candidate) = read(scan, at, sign) {
                 sink(candidate);
             }
         }
@@ -39,14 +47,14 @@ fn is_local(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '%' | '&' | '\'' | '~')
 }
 
-fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
+fn read(scan: &Scan<'_>, at: usize, sign: &str) -> Option<Candidate> {
     let before = scan.slice(0, at);
     let local_len: usize =
         before.chars().rev().take(LOCAL_CHARS_MAX).take_while(|&c| is_local(c)).map(char::len_utf8).sum();
     let local = before.get(at.checked_sub(local_len)?..)?;
     let local = local.trim_start_matches(|c: char| !c.is_alphanumeric() && c != '_');
     let start = at.checked_sub(local.len())?;
-    let domain_start = at.saturating_add(1);
+    let domain_start = at.saturating_add(sign.len());
     let after = scan.text.get(domain_start..)?;
     let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
     let domain_len: usize =
@@ -65,7 +73,7 @@ fn read(scan: &Scan<'_>, at: usize) -> Option<Candidate> {
     if FILE_ENDINGS.contains(&top) {
         reasons.push(because("ends like a file name", -50));
     }
-    let canonical = Secret::new(&scan.slice(start, end).to_lowercase());
+    let canonical = Secret::new(&scan.slice(start, end).replacen(sign, "@", 1).to_lowercase());
     Some(Candidate { kind: Kind::Email, start, end, canonical, reasons, judged: false })
 }
 
@@ -125,6 +133,7 @@ mod tests {
             ("mailto:jan@ziggo.nl?subject=x", "jan@ziggo.nl"),
             ("renée@café.nl, of", "renée@café.nl"),
             ("jan@ziggo.nl-adres", "jan@ziggo.nl"),
+            ("/mail?to=jan%40ziggo.nl&x=1", "jan%40ziggo.nl"),
             ("a@xn--80ak6aa92e.com", "a@xn--80ak6aa92e.com"),
             ("ｊａｎ＠ｚｉｇｇｏ．ｎｌ", "ｊａｎ＠ｚｉｇｇｏ．ｎｌ"),
         ] {
