@@ -121,7 +121,7 @@ impl<W: Write> Exporter<W> {
         let mut exporter = Self { format, selection, register, out, open, summary };
         let head = match format {
             Format::Csv => csv::line(&csv::COLUMNS)?,
-            Format::ProvJson => prov::head(),
+            Format::ProvJson => prov::head()?,
             _ => String::new(),
         };
         exporter.write(&head)?;
@@ -217,7 +217,7 @@ impl<W: Write> Exporter<W> {
             Format::Otel => self.json(&otel::line(ended)),
             Format::Csv => self.row(&csv::row(ended)?),
             Format::ProvJson => {
-                let bundle = prov::bundle(ended, self.summary.rows == 0);
+                let bundle = prov::bundle(ended, self.summary.rows == 0)?;
                 self.row(&bundle)
             }
             Format::Ldv | Format::Adl | Format::Jsonl => Ok(()),
@@ -225,7 +225,7 @@ impl<W: Write> Exporter<W> {
     }
 
     fn json(&mut self, value: &Value) -> Result<()> {
-        self.row(&format!("{value}\n"))
+        self.row(&format!("{}\n", canonical(value)?))
     }
 
     fn row(&mut self, text: &str) -> Result<()> {
@@ -247,6 +247,12 @@ fn is_processing(request: &RequestFacts) -> bool {
 fn unwritten(error: &io::Error) -> Error {
     let why = format!("{error}; make room, or choose another file");
     Error::Export { what: "could not be written".to_owned(), why }
+}
+
+/// Keys in one order (RFC 8785), whatever features of the JSON library another crate turns on.
+fn canonical(value: &Value) -> Result<String> {
+    serde_json_canonicalizer::to_string(value)
+        .map_err(|e| Error::Export { what: "could not write a row".to_owned(), why: e.to_string() })
 }
 
 /// Attributes of the system, by OpenTelemetry's names: a demonstration is told apart everywhere.

@@ -1,5 +1,7 @@
 //! OpenTelemetry: OTLP/JSON as its file exporter writes it, one `TracesData` a line; `gen_ai.*` attributes, no content.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Ended;
@@ -28,7 +30,8 @@ pub(super) fn line(ended: &Ended) -> Value {
         span.insert("parentSpanId".to_owned(), parent.to_hex().into());
     }
     let resource = super::resource(request);
-    let named = resource.as_object().into_iter().flatten();
+    let named: BTreeMap<&String, &Value> = resource.as_object().into_iter().flatten().collect();
+    let named = named.into_iter();
     let resource: Vec<Value> =
         named.map(|(key, value)| text(key, value.as_str().unwrap_or_default())).collect();
     json!({"resourceSpans": [{

@@ -3,21 +3,22 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Ended, rfc3339, word};
+use super::{Ended, canonical, rfc3339, word};
+use crate::Result;
 
 /// Begins the document; bundles follow, with commas between them.
-pub(super) fn head() -> String {
+pub(super) fn head() -> Result<String> {
     let prefix = json!({"pt": "urn:x-proeftuin:", "xsd": "http://www.w3.org/2001/XMLSchema#"});
-    format!("{{\"prefix\":{prefix},\"bundle\":{{")
+    Ok(format!("{{\"prefix\":{},\"bundle\":{{", canonical(&prefix)?))
 }
 
 pub(super) const FOOT: &str = "\n}}\n";
 
 /// A member of the document's `bundle`.
-pub(super) fn bundle(ended: &Ended, first: bool) -> String {
+pub(super) fn bundle(ended: &Ended, first: bool) -> Result<String> {
     let id = ended.request.id.to_hex();
     let comma = if first { "" } else { "," };
-    format!("{comma}\n\"pt:bundle-{id}\":{}", Statements::of(ended).value())
+    Ok(format!("{comma}\n\"pt:bundle-{id}\":{}", canonical(&Statements::of(ended).value())?))
 }
 
 /// The statements of one bundle.
