@@ -63,6 +63,8 @@ const COMMANDS: &[&[&str]] = &[
     &["log"],
     &["log", "verify"],
     &["log", "show"],
+    &["log", "export"],
+    &["log", "report"],
     &["log", "checkpoint"],
     &["log", "key"],
     &["receipt"],

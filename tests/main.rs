@@ -27,6 +27,7 @@ mod hang_up;
 #[cfg(target_os = "linux")]
 mod hardening;
 mod harness;
+mod log_exports;
 mod models;
 mod policy_reload;
 mod privacy;

@@ -8,6 +8,7 @@ mod eval;
 mod evidence;
 mod guidance;
 mod identity;
+mod log;
 mod policy;
 mod receipt;
 mod redact;
@@ -26,6 +27,7 @@ pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
+pub use log::{LogExport, LogFormat, LogReport};
 pub use policy::{Lang, Policy, Telling};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
@@ -409,6 +411,10 @@ pub enum LogCommand {
         #[arg(long, default_value_t = 100)]
         count: u64,
     },
+    /// Write the log in a format of others; a log that does not verify gives no export
+    Export(LogExport),
+    /// Write a month of use as one page to print (HTML)
+    Report(LogReport),
     /// Print the newest signed checkpoint
     Checkpoint,
     /// Print the log's public verifier key

@@ -1,4 +1,7 @@
-//! `log`: verify, show, checkpoint, key. Verification needs the public key and the files, and nothing else.
+//! `log`: verify, show, export, report, checkpoint, key. Verification needs the public key and the files, and nothing else.
+
+mod export;
+mod report;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -30,6 +33,8 @@ pub(crate) fn run(places: &Places, command: &LogCommand) -> anyhow::Result<ExitC
             verify(places, &key, old.as_deref())
         }
         LogCommand::Show { from, count } => show(places, *from, *count),
+        LogCommand::Export(export) => export::run(places, export),
+        LogCommand::Report(report) => report::run(places, report),
         LogCommand::Checkpoint => match administer(places, AdminCommand::Checkpoint)? {
             AdminOutcome::Checkpoint(text) => {
                 std::io::stdout().write_all(text.as_bytes())?;

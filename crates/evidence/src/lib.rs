@@ -9,6 +9,7 @@ mod dossier;
 mod error;
 mod html;
 mod lesson;
+mod monthly;
 mod purl;
 mod register;
 mod similar;
@@ -27,6 +28,7 @@ pub use lesson::{
     Lesson, LessonAdvice, LessonAssessment, LessonCondition, LessonDecision, LessonEvaluation, LessonModel,
     LessonSupplier,
 };
+pub use monthly::{CaseMonth, Day, LogRead, Month, monthly, percentile};
 pub use policy::Accountability;
 pub use register::{PublicationCategory, register_entry};
 pub use similar::{Likeness, rank};

@@ -55,9 +55,14 @@ pub(crate) fn rfc3339(ms: i64) -> String {
 /// `31 January 2026`, in UTC.
 pub(crate) fn long_date(ms: i64, language: Language) -> String {
     let Some(date) = civil(ms) else { return String::new() };
-    let month = usize::try_from(date.month() - 1).ok().and_then(|at| MONTHS.get(at));
-    let (english, dutch) = month.copied().unwrap_or(("", ""));
-    format!("{} {} {}", date.day(), say(language, english, dutch), date.year())
+    format!("{} {} {}", date.day(), month_name(date.month(), language), date.year())
+}
+
+/// `January`, of 1.
+pub(crate) fn month_name(month: i8, language: Language) -> &'static str {
+    let name = usize::try_from(i16::from(month) - 1).ok().and_then(|at| MONTHS.get(at));
+    let (english, dutch) = name.copied().unwrap_or(("", ""));
+    say(language, english, dutch)
 }
 
 /// Groups of three digits.

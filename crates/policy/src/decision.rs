@@ -185,6 +185,17 @@ impl Reason {
     }
 }
 
+/// What denials tell that come from no rule of the policy folder.
+#[must_use]
+pub fn built_in_reasons() -> [Reason; 4] {
+    [
+        Reason::policy_error(),
+        Reason::no_rule_permits(),
+        Reason::rules_not_approved(),
+        Reason::use_case_unknown(),
+    ]
+}
+
 /// A language to explain in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {

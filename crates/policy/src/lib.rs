@@ -34,7 +34,7 @@ pub use assessment::{
 };
 pub use decision::{
     Decision, Denial, DenialClass, Language, NO_RULE_PERMITS, POLICY_ERROR, Permit, RULES_NOT_APPROVED,
-    Reason, USE_CASE_UNKNOWN,
+    Reason, USE_CASE_UNKNOWN, built_in_reasons,
 };
 pub use error::{Error, Place};
 pub use evaluation::{

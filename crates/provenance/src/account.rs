@@ -16,12 +16,15 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) fn take(&mut self, index: u64, bytes: &[u8]) {
-        if self.error.is_none()
-            && let Err(why) = self.check(index, bytes)
-        {
-            self.error = Some(Error::BrokenLeaf { index, why });
+    /// The entry, as long as nothing contradicted.
+    pub(crate) fn take(&mut self, index: u64, bytes: &[u8]) -> Option<Entry> {
+        if self.error.is_some() {
+            return None;
         }
+        let checked = Entry::parse(bytes)
+            .map_err(|e| e.to_string())
+            .and_then(|entry| self.check(index, &entry).map(|()| entry));
+        checked.map_err(|why| self.error = Some(Error::BrokenLeaf { index, why })).ok()
     }
 
     /// Indexes of intents without outcome, in order.
@@ -31,8 +34,7 @@ impl Account {
         open
     }
 
-    fn check(&mut self, index: u64, bytes: &[u8]) -> std::result::Result<(), String> {
-        let entry = Entry::parse(bytes).map_err(|e| e.to_string())?;
+    fn check(&mut self, index: u64, entry: &Entry) -> std::result::Result<(), String> {
         if entry.seq != index {
             return Err(format!("its seq is {}", entry.seq));
         }

@@ -130,6 +130,14 @@ pub enum Error {
         /// The operating system's words.
         why: String,
     },
+    /// A leaf cannot be said in an export's format, or the export could not be written.
+    #[error("the export {what}: {why}")]
+    Export {
+        /// Where.
+        what: String,
+        /// Why, and what to do.
+        why: String,
+    },
 }
 
 impl Error {

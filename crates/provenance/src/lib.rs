@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod clock;
 mod denials;
 mod error;
+mod export;
 mod facts;
 pub mod journal;
 mod keys;
@@ -30,6 +31,7 @@ mod writer;
 pub use clock::Clock;
 pub use denials::DenialCounter;
 pub use error::{Error, Result};
+pub use export::{Exporter, Format, Selection, Summary};
 pub use facts::{
     Assurance, CHOICES_MAX, ChoiceFacts, DecisionFacts, EndReason, EnergySource, EngineRef, Finish,
     InputFacts, LIST_MAX, ModelRef, OutcomeFacts, RedactionFacts, RequestFacts, SamplingFacts, ScreenFacts,
@@ -49,4 +51,4 @@ pub use people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, Trai
 pub use queue::{Appended, Ticket};
 pub use receipt::{Proven, Receipt, ReceiptLeaf};
 pub use show::{Shown, show};
-pub use verify::{Report, verify};
+pub use verify::{Report, verify, verify_each};

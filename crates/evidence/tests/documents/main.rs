@@ -13,4 +13,5 @@ mod cards;
 mod dossiers;
 mod house;
 mod likeness;
+mod months;
 mod schema;

@@ -8,6 +8,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod exports;
 mod faults;
 mod flips;
 mod kill;
