@@ -7,9 +7,10 @@
 use crate::SamplingParams;
 use crate::sequence::Sequence;
 use std::cmp::Ordering;
+use zeroize::Zeroize;
 
 /// A token that may still be drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Zeroize)]
 struct Candidate {
     id: u32,
     /// Logit below the largest, over the temperature; at most 0.
@@ -40,6 +41,14 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
+    /// Overwrites what earlier draws left in the buffers, and keeps their memory.
+    pub(crate) fn forget(&mut self) {
+        self.changed.zeroize();
+        self.maxima.zeroize();
+        self.candidates.zeroize();
+        self.exponentials.zeroize();
+    }
+
     /// The id for the sequence's next position; `None` when a logit is not a number or none is finite, which is a fault.
     /// Where there are `allowed` words, only ids whose bits are set in them are drawn.
     pub(crate) fn sample(
