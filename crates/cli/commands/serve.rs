@@ -39,7 +39,7 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
             "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
         );
     }
-    let fetching = prepare(places, serve)?;
+    let fetching = prepare(places, &serve.engine, serve.embeddings.as_deref())?;
     let places = &places.with_broker()?;
     // From here on there is no network, no other program and no file to write but the state's.
     let report = confine(places, serve, hardened)?;
@@ -63,7 +63,8 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
     Ok(ExitCode::SUCCESS)
 }
 
-fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
+/// Opens a port before anything else is done.
+pub(crate) fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
     let listener = std::net::TcpListener::bind(listen).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "port {} on {} is in use by another program; choose another with --listen {}:PORT, or 0 for any free one",
@@ -78,9 +79,13 @@ fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
 }
 
 /// Makes what must exist before the process is confined, and starts to fetch models that are not here.
-fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Fetching> {
+pub(crate) fn prepare(
+    places: &Places,
+    engine: &EngineArgs,
+    embeddings: Option<&str>,
+) -> anyhow::Result<Fetching> {
     let registry = places.registry()?;
-    let model = model(&registry, &serve.engine)?;
+    let model = model(&registry, engine)?;
     if !places.state.is_dir() {
         // A policy that cannot be used leaves nothing behind.
         places.policy()?;
@@ -92,10 +97,10 @@ fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Fetching> {
         registry.entry(&id)?.approved_as(Role::TokenClassifier)?;
         Fetching::start(places, vec![id])?.finish()?;
     }
-    if let Some(id) = &serve.embeddings {
+    if let Some(id) = embeddings {
         registry.entry(id)?.approved_as(Role::Embeddings)?;
     }
-    let later = [Some(model), serve.embeddings.clone()].into_iter().flatten().filter(missing);
+    let later = [Some(model), embeddings.map(str::to_owned)].into_iter().flatten().filter(missing);
     Fetching::start(places, later.collect())
 }
 
