@@ -15,6 +15,7 @@ mod approvals;
 mod assess;
 mod bench;
 mod busy;
+mod canary;
 mod clients;
 mod command_line;
 mod crash;
@@ -27,6 +28,7 @@ mod hang_up;
 #[cfg(target_os = "linux")]
 mod hardening;
 mod harness;
+mod kill_loop;
 mod log_exports;
 mod models;
 mod policy_reload;
