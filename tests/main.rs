@@ -44,3 +44,4 @@ mod structured;
 mod tampering;
 mod tokens;
 mod use_case_new;
+mod version;

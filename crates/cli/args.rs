@@ -12,6 +12,7 @@ mod log;
 mod policy;
 mod receipt;
 mod redact;
+mod version;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use log::{LogExport, LogFormat, LogReport};
 pub use policy::{Lang, Policy, Telling};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+pub use version::{Version, VersionOutput};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -129,6 +131,8 @@ pub enum Command {
         /// The only places to connect to.
         destinations: Vec<String>,
     },
+    /// Say what this build is: commit, digest, and every crate in it
+    Version(Version),
     /// Print shell completions
     Completions {
         /// The shell to complete for.

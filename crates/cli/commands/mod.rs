@@ -21,3 +21,4 @@ pub(crate) mod serve;
 pub(crate) mod shell;
 pub(crate) mod use_case;
 pub(crate) mod use_case_new;
+pub(crate) mod version;
