@@ -1,7 +1,7 @@
 //! What an administrator does to a running gateway, or to the same state while none runs. Each act is sealed.
 
 use ledger::{KeyRecord, NewKey};
-use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
+use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf};
 use serde::{Deserialize, Serialize};
 
 use crate::active::Reloaded;
@@ -247,7 +247,7 @@ impl Gateway {
         })?;
         let subject = self
             .ring()
-            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &key.actor)
+            .actor(provenance::epoch_of(now_ms), &key.actor)
             .map_err(Refusal::closed)?;
         Ok(Leaf::KeyIssued(KeyIssued {
             key_id: name(&key.id)?,
