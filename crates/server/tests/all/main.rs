@@ -17,4 +17,5 @@ mod kept;
 mod positions;
 mod scanned;
 mod streams;
+mod subjects;
 mod tools;
