@@ -12,6 +12,7 @@ mod log;
 mod policy;
 mod receipt;
 mod redact;
+mod subject;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use log::{LogExport, LogFormat, LogReport};
 pub use policy::{Lang, Policy, Telling};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+pub use subject::{Person, Subject};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -112,6 +114,9 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Find, export and erase what there is about a person
+    #[command(subcommand)]
+    Subject(Subject),
     /// Check what a receipt proves, with the log's public key alone
     #[command(subcommand)]
     Receipt(ReceiptCommand),
