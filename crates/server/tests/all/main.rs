@@ -15,6 +15,7 @@ mod guidance;
 mod http;
 mod kept;
 mod positions;
+mod reach;
 mod scanned;
 mod streams;
 mod tools;
