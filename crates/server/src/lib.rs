@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 use gateway::Gateway;
 
+use crate::metrics::Metrics;
+
 pub use admin::{AdminError, AdminSocket, ask};
 pub use cors::{NotAnOrigin, WebOrigin};
 pub use listening::{Address, Limits, Listener, NotAProxy, NotAnAddress, Tls, TlsError, Trusted};
@@ -56,12 +58,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let Reach { listeners, tls, trusted_proxies, web_origins, limits } = reach;
-    let app = router::App {
-        gateway,
-        metrics: Arc::default(),
-        trusted_proxies: trusted_proxies.into(),
-        body_patience: limits.body,
-    };
+    let metrics = Arc::new(Metrics::new(&gateway));
+    let app =
+        router::App { gateway, metrics, trusted_proxies: trusted_proxies.into(), body_patience: limits.body };
     let mut router = router::router(app);
     if !web_origins.is_empty() {
         router = router.layer(cors::layer(&web_origins));

@@ -14,6 +14,7 @@ mod errors;
 mod guidance;
 mod http;
 mod kept;
+mod metrics;
 mod positions;
 mod reach;
 mod scanned;
