@@ -18,4 +18,5 @@ mod note;
 mod parsers;
 mod samples;
 mod subject_keys;
+mod subjects;
 mod tree;

@@ -8,6 +8,7 @@ pub(crate) mod embeddings;
 pub(crate) mod fields;
 pub(crate) mod model;
 pub(crate) mod params;
+pub(crate) mod subjects;
 pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};

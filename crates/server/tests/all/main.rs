@@ -19,4 +19,5 @@ mod positions;
 mod reach;
 mod scanned;
 mod streams;
+mod subjects;
 mod tools;
