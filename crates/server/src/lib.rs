@@ -5,10 +5,12 @@ mod admin;
 mod error;
 pub mod kept;
 mod metrics;
+mod openapi;
 mod router;
 mod routes;
 mod shape;
 mod sse;
+mod told;
 mod wire;
 
 use std::future::Future;

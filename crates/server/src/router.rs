@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
 use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Gateway, Method, Origin};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Dialect};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::wire::body::BODY_BYTES_MAX;
@@ -67,14 +67,15 @@ async fn handle(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
     let metrics = Arc::clone(&app.metrics);
+    let dialect = Dialect::of(row.id);
     let response = match body {
-        Err(_) => ApiError::too_large(BODY_BYTES_MAX).into_response(),
+        Err(_) => ApiError::too_large(BODY_BYTES_MAX).respond(dialect),
         Ok(body) => {
             let origin = Origin { loopback: peer.ip().to_canonical().is_loopback() };
             let tail = tail.map(|Path(tail)| tail).unwrap_or_default();
             let query = query.unwrap_or_default();
             let call = Call { endpoint: row, origin, headers, tail, query, body };
-            answer(app, call).await.unwrap_or_else(IntoResponse::into_response)
+            answer(app, call).await.unwrap_or_else(|error| error.respond(dialect))
         }
     };
     metrics.count(row.id, response.status());
@@ -86,13 +87,22 @@ async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::loopback_only());
     }
     match call.endpoint.id {
-        EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
+        EndpointId::ChatCompletions
+        | EndpointId::Completions
+        | EndpointId::Messages
+        | EndpointId::Responses => routes::generate::generate(&app, call).await,
+        EndpointId::CountTokens | EndpointId::Tokenize | EndpointId::Detokenize => {
+            routes::count::count(&app, call).await
+        }
+        EndpointId::TokenizerInfo => routes::count::tokenizer_info(&app, call).await,
         EndpointId::Embeddings => routes::embeddings::embed(&app, call).await,
         EndpointId::Models => routes::models::list(&app, call).await,
         EndpointId::Model => routes::models::one(&app, call).await,
         EndpointId::Guidance => routes::guidance::read(&app, call).await,
         EndpointId::Acknowledge => routes::guidance::acknowledge(&app, call).await,
         EndpointId::GuidancePage => Ok(routes::guidance::page()),
+        EndpointId::OpenApi => Ok(routes::docs::document()),
+        EndpointId::Docs => Ok(routes::docs::page()),
         EndpointId::Health => Ok("ok\n".into_response()),
         EndpointId::Ready => routes::status::ready(&app),
         EndpointId::Metrics => Ok(routes::status::metrics(&app)),
