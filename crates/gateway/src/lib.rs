@@ -26,6 +26,7 @@ mod generate;
 mod informed;
 mod json_text;
 mod load;
+mod metrics;
 mod model_facts;
 mod notice;
 mod quota;
@@ -58,6 +59,7 @@ pub use informed::{
     GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
 };
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use metrics::Metrics;
 pub use model_facts::model_facts;
 pub use policy::Language;
 pub use provenance::Receipt;

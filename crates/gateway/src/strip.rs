@@ -73,6 +73,9 @@ pub(crate) async fn strip<S: Serves>(
         facts.counts = record::counts(&redaction.counts);
         facts.unresolved = record::total(&redaction.unresolved);
     }
+    for (&kind, &count) in &redaction.counts {
+        gateway.metrics().redacted(kind, count);
+    }
     if let Input::Tokens(prompts) = &entered.request.input {
         if redactor.profile().public_benchmark() {
             // What is certain may pass, and so may what is not. Both are in the record.

@@ -112,11 +112,15 @@ impl Columns {
         })
     }
 
-    /// The cues of the head over the byte `at`; `None` outside every table.
-    pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
-        let after = self.tables.partition_point(|table| table.start <= at);
-        let table = self.tables.get(after.checked_sub(1)?).filter(|table| at < table.end)?;
-        let body = text.as_bytes().get(table.start..at)?;
+    /// The cues of the head over the bytes `start..end`; `None` outside every table, and for what is not within one cell.
+    pub(crate) fn head(&self, text: &str, start: usize, end: usize) -> Option<&[Hit]> {
+        let after = self.tables.partition_point(|table| table.start <= start);
+        let table = self.tables.get(after.checked_sub(1)?).filter(|table| start < table.end)?;
+        let parts = |b: &u8| *b == table.delimiter || *b == b'\n';
+        if text.as_bytes().get(start..end)?.iter().any(parts) {
+            return None;
+        }
+        let body = text.as_bytes().get(table.start..start)?;
         let row = body.iter().rev().take(HEAD_BYTES_MAX).take_while(|b| **b != b'\n');
         let cell = row.filter(|b| **b == table.delimiter).count();
         table.heads.get(cell).map(Vec::as_slice)
@@ -186,5 +190,11 @@ mod tests {
         assert_eq!(found(Kind::Bsn, commas), vec!["111222333", "123456782"]);
         let table = "| wie en wat en waarom dan ook maar weer | ordernummer |\n|---|---|\n| Jansen | 123456782 |\n| Pietersen en anderen | 123456782 |\n";
         assert_eq!(all_found(table), vec![]);
+        let letter = "ordernummer en wat u verder nog van ons wilde weten over de gang van zaken,\nKerkstraat 12-3, 1234 AB Utrecht";
+        assert_eq!(
+            found(Kind::Postcode, letter),
+            vec!["Kerkstraat 12-3, 1234 AB"],
+            "over two cells there is no head"
+        );
     }
 }

@@ -1,5 +1,7 @@
 //! The one way an error leaves: in OpenAI's shape or Anthropic's, with the rule, the remedy and the receipt where there are any.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gateway::{DeniedKind, EndpointId, Quota, Refusal};
@@ -132,6 +134,16 @@ impl ApiError {
             "invalid_request_error",
             "body_too_large",
             format!("the body has more than {limit_bytes} bytes; send less at once"),
+        )
+    }
+
+    /// 408.
+    pub(crate) fn too_slow(patience: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "invalid_request_error",
+            "body_too_slow",
+            format!("the body did not arrive whole within {} s", patience.as_secs()),
         )
     }
 

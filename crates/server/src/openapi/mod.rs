@@ -107,6 +107,7 @@ const POSTED: &[(&str, &str)] = &[
     ("400", "Something in the body cannot be used as it is; `param` names it."),
     ("401", "No key, or one that opens nothing (any more)."),
     ("403", "Denied: by a rule of the policy, or for personal data where nothing can be rewritten."),
+    ("408", "The body did not come whole in time."),
     ("413", "The body is too long."),
     (
         "429",

@@ -52,6 +52,9 @@ async fn every_endpoint_of_the_table() {
         // Of the page its head: what it may do. The rest is its source.
         let shown = reply.shown();
         let shown = shown.split("<!doctype").next().unwrap_or_default();
+        // Of the metrics which there are: how long something took is never the same.
+        let sample = |line: &&str| row.id != EndpointId::Metrics || !line.starts_with("proeftuin_");
+        let shown = shown.lines().filter(sample).collect::<Vec<_>>().join("\n");
         insta::assert_snapshot!(format!("endpoint_{name}"), shown);
     }
     site.house.stop_and_verify().await;

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use server::{Address, Reach};
 use testkit::{House, HouseBuilder, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// A house with its door open.
 pub struct Site {
@@ -25,10 +26,16 @@ pub struct Reply {
 impl Site {
     pub async fn start(builder: HouseBuilder) -> Self {
         let house = builder.start().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::reached(house, Reach::default())
+    }
+
+    /// The same, reached in another way as well.
+    pub fn reached(house: House, mut reach: Reach) -> Self {
+        let listener = "127.0.0.1:0".parse::<Address>().unwrap().bind().unwrap();
+        let Address::Port(address) = listener.address().unwrap() else { unreachable!() };
+        reach.listeners.push(listener);
         let gateway = Arc::clone(&house.gateway);
-        tokio::spawn(async move { server::serve(listener, gateway, std::future::pending()).await.unwrap() });
+        tokio::spawn(async move { server::serve(reach, gateway, std::future::pending()).await.unwrap() });
         Self { house, address }
     }
 
