@@ -214,6 +214,12 @@ impl Answer {
         self.created_s
     }
 
+    /// Tokens of all prompts.
+    #[must_use]
+    pub fn prompt_tokens(&self) -> u32 {
+        self.prompt_tokens
+    }
+
     /// How many choices there are.
     #[must_use]
     pub fn choices(&self) -> usize {

@@ -7,10 +7,12 @@ mod error;
 pub mod kept;
 mod listening;
 mod metrics;
+mod openapi;
 mod router;
 mod routes;
 mod shape;
 mod sse;
+mod told;
 mod upload;
 mod wire;
 

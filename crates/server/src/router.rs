@@ -11,7 +11,7 @@ use axum::routing::{MethodFilter, on};
 use axum::{Extension, Router};
 use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Gateway, Method, Origin};
 
-use crate::error::{ApiError, RECEIPT};
+use crate::error::{ApiError, Dialect, RECEIPT};
 use crate::listening::{Peer, Trusted, origin};
 use crate::metrics::Metrics;
 use crate::wire::body::BODY_BYTES_MAX;
@@ -70,16 +70,17 @@ async fn handle(
     request: Request,
 ) -> Response {
     let metrics = Arc::clone(&app.metrics);
+    let dialect = Dialect::of(row.id);
     let (parts, body) = request.into_parts();
     let headers = parts.headers;
     let mut response = match upload::whole(&headers, body, BODY_BYTES_MAX, app.body_patience).await {
-        Err(error) => error.into_response(),
+        Err(error) => error.respond(dialect),
         Ok(body) => {
             let origin = origin(peer, &headers, &app.trusted_proxies);
             let tail = tail.map(|Path(tail)| tail).unwrap_or_default();
             let query = query.unwrap_or_default();
             let call = Call { endpoint: row, origin, headers, tail, query, body };
-            answer(app, call).await.unwrap_or_else(IntoResponse::into_response)
+            answer(app, call).await.unwrap_or_else(|error| error.respond(dialect))
         }
     };
     // The receipt's, as it leads to the log; a client's own is not repeated, for it could hold anything.
@@ -95,13 +96,22 @@ async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::loopback_only());
     }
     match call.endpoint.id {
-        EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
+        EndpointId::ChatCompletions
+        | EndpointId::Completions
+        | EndpointId::Messages
+        | EndpointId::Responses => routes::generate::generate(&app, call).await,
+        EndpointId::CountTokens | EndpointId::Tokenize | EndpointId::Detokenize => {
+            routes::count::count(&app, call).await
+        }
+        EndpointId::TokenizerInfo => routes::count::tokenizer_info(&app, call).await,
         EndpointId::Embeddings => routes::embeddings::embed(&app, call).await,
         EndpointId::Models => routes::models::list(&app, call).await,
         EndpointId::Model => routes::models::one(&app, call).await,
         EndpointId::Guidance => routes::guidance::read(&app, call).await,
         EndpointId::Acknowledge => routes::guidance::acknowledge(&app, call).await,
         EndpointId::GuidancePage => Ok(routes::guidance::page()),
+        EndpointId::OpenApi => Ok(routes::docs::document()),
+        EndpointId::Docs => Ok(routes::docs::page()),
         EndpointId::Health => Ok("ok\n".into_response()),
         EndpointId::Ready => routes::status::ready(&app),
         EndpointId::Metrics => Ok(routes::status::metrics(&app)),
