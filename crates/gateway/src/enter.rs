@@ -200,8 +200,11 @@ async fn stored(
 /// What an endpoint is called in the policy's schema.
 pub(crate) fn action(endpoint: EndpointId) -> policy::Action {
     match endpoint {
-        EndpointId::ChatCompletions => policy::Action::Chat,
-        EndpointId::Completions => policy::Action::Complete,
+        EndpointId::ChatCompletions
+        | EndpointId::Messages
+        | EndpointId::Responses
+        | EndpointId::CountTokens => policy::Action::Chat,
+        EndpointId::Completions | EndpointId::Tokenize | EndpointId::Detokenize => policy::Action::Complete,
         EndpointId::Embeddings => policy::Action::Embed,
         _ => policy::Action::ListModels,
     }
@@ -240,6 +243,9 @@ async fn quota(
 
 /// A low estimate: four bytes a token, and what was asked for.
 fn tokens_estimate(request: &GenerationRequest) -> u64 {
+    if request.endpoint.counts() {
+        return 0;
+    }
     let (bytes, prompts) = match &request.input {
         Input::Chat(messages) => (messages.iter().map(|m| m.content.len()).sum::<usize>(), 1),
         Input::Text(prompts) => (prompts.iter().map(|p| p.len()).sum::<usize>(), prompts.len()),

@@ -27,6 +27,7 @@ use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
 use crate::informed;
+use crate::metrics::Metrics;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
@@ -76,6 +77,7 @@ pub struct Gateway {
     places_total: usize,
     meter: Arc<Meter>,
     strangers: DenialCounter,
+    metrics: Metrics,
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
     process: OnceLock<Process>,
@@ -108,6 +110,7 @@ impl Gateway {
             places_total: parts.places,
             meter: Arc::new(parts.meter),
             strangers: DenialCounter::new(now_ms),
+            metrics: Metrics::default(),
             configuration: parts.configuration,
             salt,
             process: OnceLock::new(),
@@ -342,7 +345,7 @@ impl Gateway {
     #[must_use]
     pub fn gauges(&self) -> Vec<Gauge> {
         let free = self.places.available_permits();
-        let gauge = |name, help, value| Gauge { name, help, kind: "gauge", value };
+        let gauge = |name, help, value| Gauge { name, help, value };
         let mut gauges = vec![
             gauge("ready", "1 when requests are served.", u64::from(self.ready().is_ok())),
             gauge("places_taken", "Choices that run or wait.", self.places_total.saturating_sub(free) as u64),
@@ -358,7 +361,6 @@ impl Gateway {
                 provenance::EnergySource::Rapl => "Energy of all requests, by the processor's meter.",
                 provenance::EnergySource::Stated => "Energy of all requests, by the stated power.",
             },
-            kind: "counter",
             value: self.meter.total_millijoules(),
         });
         gauges.extend(self.serving.get().map(|serving| serving.generator.gauges()).unwrap_or_default());
@@ -386,6 +388,12 @@ impl Gateway {
 
     pub(crate) fn strangers(&self) -> &DenialCounter {
         &self.strangers
+    }
+
+    /// Counters and histograms of requests.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn configuration(&self) -> &Configuration {

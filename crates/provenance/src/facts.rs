@@ -15,8 +15,8 @@ use crate::{
 pub const LIST_MAX: usize = 32;
 /// Most choices of one outcome (OpenAI's `n`, or a batch of prompts).
 pub const CHOICES_MAX: usize = 128;
-/// The action whose requests generate nothing: their texts become vectors.
-const EMBED: &str = "embed";
+/// Actions whose requests generate nothing: their texts become vectors or are counted in tokens.
+const UNSAMPLED: &[&str] = &["embed", "count_tokens", "tokenize", "detokenize"];
 
 /// The approved use case a request was made for, as it stood at that moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -429,8 +429,8 @@ impl RequestFacts {
             require("use_case", self.use_case.is_some())?;
             require("model", self.model.is_some())?;
             require("engine", self.engine.is_some())?;
-            // Nothing is drawn where texts are embedded.
-            require("sampling", self.sampling.is_some() || self.action.as_str() == EMBED)?;
+            let unsampled = UNSAMPLED.contains(&self.action.as_str());
+            require("sampling", self.sampling.is_some() || unsampled)?;
             require("redaction", self.redaction.is_some())?;
             require("in.token_commit", self.input.as_ref().is_some_and(|i| i.token_commit.is_some()))?;
         }

@@ -84,7 +84,7 @@ pub enum Leaf {
 /// See [`Leaf::Intent`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The request; model, engine, redaction and input are present, and sampling unless texts are embedded.
+    /// The request; model, engine, redaction and input are present, and sampling unless nothing is drawn.
     #[serde(flatten)]
     pub request: RequestFacts,
     /// Index of the last configuration event; set by the log.

@@ -52,7 +52,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let read = data_subjects(&map).map_err(|error| error.event())?;
+        let read = data_subjects(&map).map_err(|error| error.event(crate::error::Dialect::OpenAi))?;
         Ok(read.iter().map(|one| (one.kind().as_str(), one.id().to_owned())).collect())
     }
 
