@@ -34,6 +34,7 @@ mod privacy;
 mod quota;
 mod receipts;
 mod replay;
+mod retention;
 mod sampling;
 mod serve;
 mod shapes;

@@ -11,6 +11,7 @@ use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
+use crate::upkeep::PrunedLeaves;
 
 /// One act.
 #[derive(Serialize, Deserialize)]
@@ -56,6 +57,20 @@ pub enum AdminCommand {
     Guidance(GuidanceCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
+    /// Publish a checkpoint that a witness cosigned.
+    AddCosigned {
+        /// The checkpoint with its signatures.
+        note: String,
+        /// The witness's key.
+        witness: String,
+    },
+    /// Remove the oldest epochs of the log.
+    PruneLog {
+        /// Only leaves from before this moment, milliseconds since 1970.
+        before_ms: i64,
+        /// Leaves younger than the least time to keep them may go as well.
+        waive_minimum: bool,
+    },
 }
 
 /// What came of it.
@@ -106,6 +121,15 @@ pub enum AdminOutcome {
     Guidance(GuidanceOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
+    /// The cosigned checkpoint is published.
+    Cosigned,
+    /// Leaves were pruned.
+    LogPruned(PrunedLeaves),
+    /// No whole epoch was old enough.
+    NothingPruned {
+        /// What there is instead.
+        why: String,
+    },
 }
 
 /// One key as an administrator sees it.
@@ -156,6 +180,10 @@ impl Gateway {
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
+            }
+            AdminCommand::AddCosigned { note, witness } => self.add_cosigned(note, &witness).await,
+            AdminCommand::PruneLog { before_ms, waive_minimum } => {
+                self.prune_log(before_ms, waive_minimum, by).await
             }
         }
     }

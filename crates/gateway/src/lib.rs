@@ -38,6 +38,7 @@ mod stop;
 mod strip;
 mod token;
 mod tools;
+mod upkeep;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -69,6 +70,7 @@ pub use request::{
 };
 pub use serving::{ModelCard, Serving};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
+pub use upkeep::PrunedLeaves;
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
+    Assurance, Digest, Error, LogPruned, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef,
+    Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
     people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
@@ -67,6 +68,8 @@ pub enum Leaf {
     TrainingWithdrawn(TrainingWithdrawn),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
+    /// The oldest leaves were pruned.
+    LogPruned(LogPruned),
     /// Quota counters were counted again from this log.
     QuotaRebuilt(QuotaRebuilt),
     /// An administrator said that the clock is right.
@@ -363,6 +366,7 @@ impl Leaf {
             Self::TrainingAttested(_) => "training_attested",
             Self::TrainingWithdrawn(_) => "training_withdrawn",
             Self::AdminRead(_) => "admin_read",
+            Self::LogPruned(_) => "log_pruned",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",
             Self::ServerStarted(_) => "server_started",

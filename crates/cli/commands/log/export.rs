@@ -99,6 +99,9 @@ fn tell(export: &LogExport, report: &Report, summary: &Summary) {
             "note: {without_data_subject} rows are about no data subject, because the callers named none; the standard asks for one"
         );
     }
+    if let Some(sealed) = &report.pruned {
+        eprintln!("note: pruned, and so not in it: {}", super::pruned(sealed));
+    }
     let later = report.leaves.saturating_sub(report.signed_leaves);
     if later > 0 {
         eprintln!(

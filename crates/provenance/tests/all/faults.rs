@@ -1,30 +1,31 @@
 //! Every write fails once: with nothing on the disk, with everything on the disk, and with a part of it.
 
 use std::{
-    io::{self, Read},
+    io,
     path::Path,
     sync::{Arc, Mutex},
 };
 
 use provenance::{
-    Appended, Error, Log, VerifierKey, note::NoteSigner, show, store::FolderStore, store::Store, verify,
+    Appended, Error, Log, VerifierKey, journal::Segment, note::NoteSigner, show, store::FolderStore,
+    store::Store, verify,
 };
 
 use crate::samples::{ORIGIN, block_on, configuration, fill, folder, id, intent, options, outcome, subject};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
+pub enum Fault {
     NotPersisted,
     Persisted,
-    /// Half of the bytes of an append; a put is whole or absent, so it behaves as not persisted.
+    /// Half of the bytes of an append, or half of the files to remove; what is whole or absent is not persisted.
     Torn,
 }
 
-struct FaultyStore {
-    inner: FolderStore,
+pub struct FaultyStore {
+    pub inner: FolderStore,
     /// Operations until the fault.
-    left: Arc<Mutex<usize>>,
-    fault: Fault,
+    pub left: Arc<Mutex<usize>>,
+    pub fault: Fault,
 }
 
 impl FaultyStore {
@@ -57,8 +58,41 @@ impl Store for FaultyStore {
         self.inner.cut(len)
     }
 
-    fn journal(&self) -> io::Result<Box<dyn Read>> {
+    fn journal(&self) -> io::Result<Vec<Segment>> {
         self.inner.journal()
+    }
+
+    fn rotate(&mut self, first: u64) -> io::Result<()> {
+        if !self.strikes() {
+            return self.inner.rotate(first);
+        }
+        if self.fault == Fault::Persisted {
+            self.inner.rotate(first)?;
+        }
+        Err(full())
+    }
+
+    fn remove_closed(&mut self, first: u64) -> io::Result<()> {
+        if !self.strikes() {
+            return self.inner.remove_closed(first);
+        }
+        if self.fault == Fault::Persisted {
+            self.inner.remove_closed(first)?;
+        }
+        Err(full())
+    }
+
+    fn remove(&mut self, paths: &[String]) -> io::Result<()> {
+        if !self.strikes() {
+            return self.inner.remove(paths);
+        }
+        match self.fault {
+            Fault::NotPersisted => {}
+            Fault::Persisted => self.inner.remove(paths)?,
+            // The later ones: a disk keeps no order.
+            Fault::Torn => self.inner.remove(&paths[paths.len() / 2..])?,
+        }
+        Err(full())
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
@@ -83,7 +117,7 @@ impl Store for FaultyStore {
     }
 }
 
-fn signer() -> NoteSigner {
+pub fn signer() -> NoteSigner {
     NoteSigner::from_seed(ORIGIN, &[42; 32]).unwrap()
 }
 

@@ -8,6 +8,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod copy;
 mod exports;
 mod faults;
 mod flips;
@@ -16,6 +17,8 @@ mod leaf;
 mod log;
 mod note;
 mod parsers;
+mod prune;
 mod samples;
 mod subject_keys;
 mod tree;
+mod witness;
