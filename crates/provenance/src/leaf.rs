@@ -9,7 +9,7 @@ use crate::{
     Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
-    people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
+    people::{GuidanceAcknowledged, GuidanceWithdrawn, SubjectErased, TrainingAttested, TrainingWithdrawn},
 };
 
 /// Version of the record's shape.
@@ -66,6 +66,8 @@ pub enum Leaf {
     TrainingAttested(TrainingAttested),
     /// A training no longer counts.
     TrainingWithdrawn(TrainingWithdrawn),
+    /// The keys of a data subject were destroyed.
+    SubjectErased(SubjectErased),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
     /// The oldest leaves were pruned.
@@ -85,7 +87,7 @@ pub enum Leaf {
 /// See [`Leaf::Intent`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The request; model, engine, redaction and input are present, and sampling unless texts are embedded.
+    /// The request; model, engine, redaction and input are present, and sampling unless nothing is drawn.
     #[serde(flatten)]
     pub request: RequestFacts,
     /// Index of the last configuration event; set by the log.
@@ -365,6 +367,7 @@ impl Leaf {
             Self::GuidanceWithdrawn(_) => "guidance_withdrawn",
             Self::TrainingAttested(_) => "training_attested",
             Self::TrainingWithdrawn(_) => "training_withdrawn",
+            Self::SubjectErased(_) => "subject_erased",
             Self::AdminRead(_) => "admin_read",
             Self::LogPruned(_) => "log_pruned",
             Self::QuotaRebuilt(_) => "quota_rebuilt",

@@ -20,5 +20,6 @@ mod parsers;
 mod prune;
 mod samples;
 mod subject_keys;
+mod subjects;
 mod tree;
 mod witness;
