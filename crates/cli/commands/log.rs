@@ -1,6 +1,6 @@
 //! `log`: verify, show, export, report, prune, checkpoint, key. Verification needs the public key and the files, and nothing else.
 
-mod export;
+pub(crate) mod export;
 mod prune;
 mod report;
 mod witness;

@@ -12,7 +12,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
 use crate::subjects::{SubjectCommand, SubjectOutcome};
-use crate::upkeep::PrunedLeaves;
+use crate::upkeep::{ExportRange, PrunedLeaves};
 
 /// One act.
 #[derive(Serialize, Deserialize)]
@@ -60,6 +60,8 @@ pub enum AdminCommand {
     Subject(SubjectCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
+    /// Say in the log that it is exported.
+    SealExport(ExportRange),
     /// Publish a checkpoint that a witness cosigned.
     AddCosigned {
         /// The checkpoint with its signatures.
@@ -126,6 +128,8 @@ pub enum AdminOutcome {
     Subject(SubjectOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
+    /// The log says so.
+    ExportSealed,
     /// The cosigned checkpoint is published.
     Cosigned,
     /// Leaves were pruned.
@@ -187,6 +191,7 @@ impl Gateway {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
             }
+            AdminCommand::SealExport(range) => self.seal_export(range, by).await,
             AdminCommand::AddCosigned { note, witness } => self.add_cosigned(note, &witness).await,
             AdminCommand::PruneLog { before_ms, waive_minimum } => {
                 self.prune_log(before_ms, waive_minimum, by).await

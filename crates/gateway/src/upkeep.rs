@@ -1,11 +1,12 @@
 //! What an administrator does with the log itself.
 
-use provenance::{AdminRef, Entry, Error, Leaf, PruneOrder, WitnessKey};
+use provenance::{AdminRef, Entry, Error, Leaf, LogExported, PruneOrder, WitnessKey};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::AdminOutcome;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
+use crate::serving::name;
 
 /// Leaves that were pruned, all prunings so far together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,7 +21,44 @@ pub struct PrunedLeaves {
     pub sealed_in: u64,
 }
 
+/// What somebody exports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportRange {
+    /// The format's name.
+    pub format: String,
+    /// First moment, milliseconds since 1970.
+    pub from_ms: Option<i64>,
+    /// First moment after, milliseconds since 1970.
+    pub until_ms: Option<i64>,
+    /// Only this use case.
+    pub use_case: Option<String>,
+    /// Pseudonyms that it was narrowed down to; 0 where it was not.
+    pub data_subjects: u64,
+    /// Rows.
+    pub rows: u64,
+}
+
 impl Gateway {
+    pub(crate) async fn seal_export(
+        &self,
+        range: ExportRange,
+        by: AdminRef,
+    ) -> Result<AdminOutcome, Refusal> {
+        let ExportRange { format, from_ms, until_ms, use_case, data_subjects, rows } = range;
+        self.append(Leaf::LogExported(LogExported {
+            by,
+            format: name(&format)?,
+            from_ms,
+            until_ms,
+            use_case: use_case.as_deref().map(name).transpose()?,
+            data_subjects,
+            rows,
+        }))
+        .await?;
+        Ok(AdminOutcome::ExportSealed)
+    }
+
     pub(crate) async fn add_cosigned(&self, note: String, witness: &str) -> Result<AdminOutcome, Refusal> {
         let invalid =
             |error: Error| Refusal::Invalid { field: "log cosign add".to_owned(), reason: error.to_string() };

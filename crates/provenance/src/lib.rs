@@ -64,7 +64,7 @@ pub use people::{
 };
 pub use queue::{Appended, Ticket};
 pub use receipt::{Proven, Receipt, ReceiptLeaf};
-pub use retention::{LogPruned, PruneOrder, RETENTION_MONTHS_MIN, months_before};
+pub use retention::{LogExported, LogPruned, PruneOrder, RETENTION_MONTHS_MIN, months_before};
 pub use show::{Shown, show};
 pub use subject::{DataSubject, DataSubjectRef, DataSubjectType};
 pub use subject_files::{SubjectFiles, SubjectFolder};

@@ -1,4 +1,4 @@
-//! Retention: the journal is closed file by file as epochs end, and whole files of it are pruned.
+//! Leaves that leave: exports are sealed, the journal is closed file by file as epochs end, and whole files of it are pruned.
 //!
 //! Pruning removes leaves and entry bundles, never hashes (C2SP `tlog-tiles`, "Pruning"): roots, proofs and receipts
 //! of before verify as they did.
@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AdminRef, Error, Result, epoch_of,
-    names::decimal,
+    AdminRef, Error, Name, Result, epoch_of,
+    names::{decimal, decimal_option},
     tile::{Kind, TILE_WIDTH, Tile},
 };
 
@@ -77,6 +77,30 @@ impl LogPruned {
         let bundle = |index| Tile { kind: Kind::Entries, index, width: TILE_WIDTH }.path();
         (0..self.before / TILE_WIDTH).map(bundle).collect()
     }
+}
+
+/// See [`crate::Leaf::LogExported`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogExported {
+    /// Who exported.
+    pub by: AdminRef,
+    /// The format.
+    pub format: Name,
+    /// First moment, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub from_ms: Option<i64>,
+    /// First moment after, ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "decimal_option")]
+    pub until_ms: Option<i64>,
+    /// Only this use case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub use_case: Option<Name>,
+    /// Pseudonyms of data subjects that it was narrowed down to; 0 where it was not.
+    #[serde(with = "decimal")]
+    pub data_subjects: u64,
+    /// Rows.
+    #[serde(with = "decimal")]
+    pub rows: u64,
 }
 
 /// The leaves of one file of the journal.

@@ -51,8 +51,9 @@ fn a_copy_follows_the_log() {
     let note = witness.cosign(&note, &key, None, 1).unwrap();
     block_on(log.cosigned(note, witness.public())).unwrap();
     now.store(START_MS + 365 * 24 * 3600 * 1000, Ordering::Relaxed);
-    let order =
-        PruneOrder { before_ms: START_MS + 2 * EPOCH_MS, waive_minimum: false, by: AdminRef { uid: 1 } };
+    // A day into the third epoch, whose first leaves filled the second one's bundle.
+    let before_ms = START_MS + 2 * EPOCH_MS + EPOCH_MS / 30;
+    let order = PruneOrder { before_ms, waive_minimum: false, by: AdminRef { uid: 1 } };
     log.prune(order).unwrap().blocking_wait().unwrap();
     let report = copy().unwrap();
     assert_eq!((report.signed_leaves, report.pruned.unwrap().pruned.before), (1001, 512));

@@ -11,7 +11,7 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestRunner};
 use provenance::{
-    AdminRef, Error, Leaf, Log, LogOptions, LogPruned, PruneOrder, Receipt, Shown, VerifierKey,
+    AdminRef, Error, Leaf, Log, LogExported, LogOptions, LogPruned, PruneOrder, Receipt, Shown, VerifierKey,
     months_before, show, store::FolderStore, verify, verify_each,
 };
 
@@ -20,8 +20,8 @@ use crate::{
     flips::{files, flip, names},
     note::independent_check,
     samples::{
-        START_MS, block_on, configuration, denied, fill, folder, id, intent, options, outcome, set_clock,
-        subject,
+        START_MS, block_on, configuration, denied, fill, folder, id, intent, name, options, outcome,
+        set_clock, subject,
     },
 };
 
@@ -302,6 +302,36 @@ fn months_are_those_of_the_calendar() {
     assert_eq!(months_before(ms("2026-08-31T12:00:00Z"), 6), Some(ms("2026-02-28T12:00:00Z")));
     assert_eq!(months_before(ms("2026-11-27T00:00:00Z"), 6), Some(ms("2026-05-27T00:00:00Z")));
     assert_eq!(months_before(i64::MAX, 6), None);
+}
+
+/// Formats that others read.
+#[test]
+fn golden_leaves() {
+    let by = AdminRef { uid: 1000 };
+    let pruned = LogPruned { before: 512, from_ms: START_MS, to_ms: START_MS + 1, minimum_waived: false, by };
+    let exported = LogExported {
+        by,
+        format: name("csv"),
+        from_ms: Some(START_MS),
+        until_ms: None,
+        use_case: Some(name("demo")),
+        data_subjects: 0,
+        rows: 7,
+    };
+    let text = |leaf| {
+        let entry = provenance::Entry { v: 1, seq: 600, ts_ms: START_MS, leaf };
+        let bytes = entry.encode().unwrap();
+        assert_eq!(provenance::Entry::parse(&bytes).unwrap(), entry);
+        String::from_utf8(bytes).unwrap()
+    };
+    assert_eq!(
+        text(Leaf::LogPruned(pruned)),
+        r#"{"before":"512","by":{"uid":1000},"event":"log_pruned","from_ms":"1795000000000","minimum_waived":false,"seq":"600","to_ms":"1795000000001","ts_ms":"1795000000000","v":1}"#
+    );
+    assert_eq!(
+        text(Leaf::LogExported(exported)),
+        r#"{"by":{"uid":1000},"data_subjects":"0","event":"log_exported","format":"csv","from_ms":"1795000000000","rows":"7","seq":"600","ts_ms":"1795000000000","use_case":"demo","v":1}"#
+    );
 }
 
 /// The intent of a request that still runs stays, and what came after it.
