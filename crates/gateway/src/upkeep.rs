@@ -1,6 +1,8 @@
 //! What an administrator does with the log itself.
 
-use provenance::{AdminRef, Entry, Error, Leaf, LogExported, PruneOrder, WitnessKey};
+use std::sync::Arc;
+
+use provenance::{AdminRef, Entry, Error, Leaf, LogExported, PruneOrder, WitnessKey, epoch_of};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::AdminOutcome;
@@ -19,6 +21,8 @@ pub struct PrunedLeaves {
     pub to_ms: i64,
     /// Index of the leaf that says so.
     pub sealed_in: u64,
+    /// Epochs whose keys were destroyed after it: no leaf is left that has a pseudonym of theirs.
+    pub key_epochs: u64,
 }
 
 /// What somebody exports.
@@ -89,6 +93,8 @@ impl Gateway {
         let sealed = match self.log().prune(order).map_err(Refusal::closed)?.wait().await {
             Ok(sealed) => sealed,
             Err(nothing @ Error::NothingToPrune { .. }) => {
+                // An earlier pruning may have been cut off before its keys.
+                self.destroy_pruned_keys().await?;
                 return Ok(AdminOutcome::NothingPruned { why: nothing.to_string() });
             }
             Err(young @ Error::TooYoung { .. }) => {
@@ -101,11 +107,31 @@ impl Gateway {
         let Leaf::LogPruned(pruned) = entry.leaf else {
             return Err(Refusal::closed("the log sealed something else than the pruning"));
         };
+        let key_epochs = self.destroy_pruned_keys().await?;
         Ok(AdminOutcome::LogPruned(PrunedLeaves {
+            key_epochs,
             before: pruned.before,
             from_ms: pruned.from_ms,
             to_ms: pruned.to_ms,
             sealed_in: sealed.index,
         }))
+    }
+
+    /// Destroys the keys of epochs that no leaf is left of. A request has the key of the moment it came in, and its leaf
+    /// that of a later one: the epoch before the oldest leaf's stays.
+    async fn destroy_pruned_keys(&self) -> Result<u64, Refusal> {
+        let (ring, dir) = (Arc::clone(self.ring()), self.log_dir().to_owned());
+        let destroy = move || {
+            let mut oldest = None;
+            provenance::show(&dir, |leaf| {
+                oldest = Some((leaf.index, leaf.entry.ts_ms));
+                false
+            })?;
+            match oldest {
+                Some((index, ts_ms)) if index > 0 => ring.destroy_before(epoch_of(ts_ms).saturating_sub(1)),
+                _ => Ok(0),
+            }
+        };
+        self.blocking(move || destroy().map_err(|error: Error| Refusal::closed(error))).await
     }
 }

@@ -20,10 +20,11 @@ pub(super) fn run(places: &Places, order: &LogPrune) -> anyhow::Result<ExitCode>
     let command = AdminCommand::PruneLog { before_ms, waive_minimum: order.waive_minimum };
     match administer(places, command)? {
         AdminOutcome::LogPruned(pruned) => println!(
-            "pruned: leaves 0 to {}, of {} to {}, are gone; leaf {} says so",
+            "pruned: leaves 0 to {}, of {} to {}, are gone, and the keys of {} epochs with them; leaf {} says so",
             pruned.before.saturating_sub(1),
             date(Some(pruned.from_ms)),
             date(Some(pruned.to_ms)),
+            pruned.key_epochs,
             pruned.sealed_in
         ),
         AdminOutcome::NothingPruned { why } => println!("{why}"),

@@ -133,4 +133,8 @@ impl SubjectFiles for FailingSubjects {
         self.check(path)?;
         self.inner.wipe(path)
     }
+
+    fn list(&self, folder: &str) -> provenance::Result<Vec<String>> {
+        self.inner.list(folder)
+    }
 }
