@@ -38,6 +38,7 @@ mod profile;
 mod recognizers;
 mod redactor;
 mod restorer;
+mod reversed;
 mod screen;
 mod seams;
 mod sentences;

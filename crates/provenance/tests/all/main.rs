@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "test code fails by panicking"
 )]
 
@@ -17,7 +18,10 @@ mod leaf;
 mod log;
 mod note;
 mod parsers;
+#[cfg(target_os = "linux")]
+mod power_cut;
 mod prune;
+mod prune_faults;
 mod samples;
 mod subject_keys;
 mod subjects;

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -16,7 +16,7 @@ use provenance::{
 };
 
 use crate::{
-    faults::{Fault, FaultyStore, signer},
+    faults::signer,
     flips::{files, flip, names},
     note::independent_check,
     samples::{
@@ -25,18 +25,18 @@ use crate::{
     },
 };
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
-const EPOCH_MS: i64 = 30 * DAY_MS;
+pub const DAY_MS: i64 = 24 * 3600 * 1000;
+pub const EPOCH_MS: i64 = 30 * DAY_MS;
 
-fn at(now: &Arc<AtomicI64>) -> LogOptions {
+pub fn at(now: &Arc<AtomicI64>) -> LogOptions {
     LogOptions { clock: set_clock(now), ..options() }
 }
 
-fn order(before_ms: i64) -> PruneOrder {
+pub fn order(before_ms: i64) -> PruneOrder {
     PruneOrder { before_ms, waive_minimum: false, by: AdminRef { uid: 1000 } }
 }
 
-fn prune(log: &Log, order: PruneOrder) -> Result<LogPruned, Error> {
+pub fn prune(log: &Log, order: PruneOrder) -> Result<LogPruned, Error> {
     let appended = log.prune(order)?.blocking_wait()?;
     let entry = provenance::Entry::parse(appended.entry.as_bytes())?;
     let Leaf::LogPruned(pruned) = entry.leaf else { panic!("not a pruning") };
@@ -44,14 +44,14 @@ fn prune(log: &Log, order: PruneOrder) -> Result<LogPruned, Error> {
 }
 
 /// What was handed out while the log was whole.
-struct Kept {
-    receipts: Vec<Receipt>,
-    checkpoints: Vec<String>,
+pub struct Kept {
+    pub receipts: Vec<Receipt>,
+    pub checkpoints: Vec<String>,
 }
 
 /// An epoch of traffic for each number of leaves, each with requests that got receipts; the clock stands a year later
 /// at the end.
-fn build(dir: &Path, now: &Arc<AtomicI64>, epochs: &[u64]) -> Kept {
+pub fn build(dir: &Path, now: &Arc<AtomicI64>, epochs: &[u64]) -> Kept {
     let key = subject(dir).request_key(&id(1));
     let mut kept = Kept { receipts: Vec::new(), checkpoints: Vec::new() };
     let (log, _) = Log::open_with(Box::new(FolderStore::open(dir).unwrap()), signer(), at(now)).unwrap();
@@ -73,16 +73,16 @@ fn build(dir: &Path, now: &Arc<AtomicI64>, epochs: &[u64]) -> Kept {
     kept
 }
 
-fn reopen(dir: &Path, now: &Arc<AtomicI64>) -> Result<Log, Error> {
+pub fn reopen(dir: &Path, now: &Arc<AtomicI64>) -> Result<Log, Error> {
     Log::open_with(Box::new(FolderStore::open(dir)?), signer(), at(now)).map(|(log, _)| log)
 }
 
-fn key() -> VerifierKey {
+pub fn key() -> VerifierKey {
     signer().verifier()
 }
 
 /// Everything that was handed out still holds, against the folder and against a copy of its public part.
-fn holds(dir: &Path, kept: &Kept) {
+pub fn holds(dir: &Path, kept: &Kept) {
     for receipt in &kept.receipts {
         receipt.verify(&key()).unwrap();
     }
@@ -90,14 +90,6 @@ fn holds(dir: &Path, kept: &Kept) {
         verify(dir, &key(), Some(old)).unwrap();
     }
     verify(&dir.join("public"), &key(), kept.checkpoints.last().map(String::as_str)).unwrap();
-}
-
-fn copy(from: &Path, to: &Path) {
-    for file in files(from) {
-        let place = to.join(file.strip_prefix(from).unwrap());
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::copy(&file, place).unwrap();
-    }
 }
 
 fn leaves(dir: &Path) -> Vec<Shown> {
@@ -376,65 +368,4 @@ fn an_outcome_may_outlive_its_intent() {
     reopen(dir.path(), &now).unwrap().shutdown();
     let report = verify(dir.path(), &key(), None).unwrap();
     assert_eq!((report.events.get("intent"), report.events["outcome"]), (None, 1));
-}
-
-/// Every write of closing and pruning fails once. What was acknowledged holds; a pruning that was is finished.
-fn one(whole: &Path, mut kept: Kept, at_operation: usize, fault: Fault) -> bool {
-    let dir = folder();
-    copy(whole, dir.path());
-    let now = Arc::new(AtomicI64::new(START_MS + 365 * DAY_MS));
-    let left = Arc::new(Mutex::new(usize::MAX));
-    let inner = FolderStore::open(dir.path()).unwrap();
-    let store = FaultyStore { inner, left: Arc::clone(&left), fault };
-    let (log, _) = Log::open_with(Box::new(store), signer(), at(&now)).unwrap();
-    *left.lock().unwrap() = at_operation;
-    // The year that passed closes the file of the last epoch; then two epochs go.
-    let turned = log.append(configuration()).and_then(|ticket| ticket.blocking_wait());
-    let pruned = prune(&log, order(START_MS + 2 * EPOCH_MS));
-    log.shutdown();
-    if turned.is_ok() {
-        kept.checkpoints.push(log.checkpoint());
-    }
-    let struck = *left.lock().unwrap() == 0;
-    assert!(struck != pruned.is_ok(), "{fault:?} at {at_operation}: {pruned:?}");
-    // Whoever looks before the next start finds nothing amiss.
-    verify(dir.path(), &key(), None).unwrap();
-    let log = reopen(dir.path(), &now).unwrap();
-    fill(&log, 2);
-    log.shutdown();
-    holds(dir.path(), &kept);
-    let report = verify(dir.path(), &key(), None).unwrap();
-    match report.pruned {
-        // Sealed, so done by now.
-        Some(sealed) => {
-            assert_eq!((sealed.base, sealed.pruned.before), (512, 512));
-            assert!(!dir.path().join("public/tile/entries/000").exists());
-            assert!(!dir.path().join("public/tile/entries/001").exists());
-        }
-        None => assert!(pruned.is_err() && report.leaves > 900),
-    }
-    struck
-}
-
-#[test]
-fn any_failed_write_of_a_pruning_is_made_good_at_the_next_start() {
-    let whole = folder();
-    let kept = build(whole.path(), &Arc::new(AtomicI64::new(START_MS)), &[300, 300, 300]);
-    let mut operations = 0;
-    for at_operation in 1.. {
-        let one = |fault| {
-            let kept = Kept { receipts: Vec::new(), checkpoints: kept.checkpoints.clone() };
-            one(whole.path(), kept, at_operation, fault)
-        };
-        let each = [Fault::NotPersisted, Fault::Persisted, Fault::Torn].map(one);
-        if each == [false; 3] {
-            break;
-        }
-        assert_eq!(each, [true; 3]);
-        operations += 1;
-    }
-    assert!(
-        operations >= 12,
-        "closing, sealing, tiles and checkpoint, two files, bundles: only {operations} writes"
-    );
 }

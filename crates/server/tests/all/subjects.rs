@@ -23,6 +23,15 @@ fn asking() -> Vec<(&'static str, Value)> {
         EndpointId::ChatCompletions => Some(chat("Dag.")),
         EndpointId::Completions => Some(json!({"model": "tiny", "prompt": "Dag."})),
         EndpointId::Embeddings => Some(json!({"model": "tiny-vectors", "input": "Dag."})),
+        EndpointId::Messages => {
+            Some(json!({"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": "Dag."}]}))
+        }
+        EndpointId::CountTokens => {
+            Some(json!({"model": "tiny", "messages": [{"role": "user", "content": "Dag."}]}))
+        }
+        EndpointId::Responses => Some(json!({"model": "tiny", "input": "Dag."})),
+        EndpointId::Tokenize => Some(json!({"model": "tiny", "prompt": "Dag."})),
+        EndpointId::Detokenize => Some(json!({"model": "tiny", "tokens": [1, 2]})),
         _ => None,
     };
     let rows = ENDPOINTS.iter().filter(|row| row.method == Method::Post && !row.text.is_empty());
