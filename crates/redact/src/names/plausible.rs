@@ -344,10 +344,16 @@ fn initials_alone(near: &Near<'_>, words: &[Word<'_>]) -> bool {
         let last = head.rsplit(' ').next().unwrap_or_default();
         last.ends_with(char::is_alphabetic) && last.starts_with(char::is_uppercase)
     });
-    let goes_on = near
-        .after
-        .strip_prefix(' ')
-        .is_some_and(|rest| rest.trim_start_matches('(').starts_with(char::is_uppercase));
+    let mut next = near.after.strip_prefix(' ').unwrap_or_default().split(' ');
+    let particle = |word: &&str| {
+        matches!(
+            *word,
+            "in" | "van" | "de" | "den" | "der" | "'t" | "ter" | "te" | "el" | "op" | "v.d." | "vd"
+        )
+    };
+    let goes_on = next
+        .find(|word| !particle(word))
+        .is_some_and(|word| word.trim_start_matches('(').starts_with(char::is_uppercase));
     let greeted = near
         .last_words(1)
         .any(|word| matches!(word.as_str(), "gr" | "groet" | "groeten" | "groetjes" | "mvg"));

@@ -13,6 +13,8 @@ const SPEAKERS_MAX: usize = 6;
 /// Fewest lines that somebody speaks, and words of one that is a sentence.
 const LINES_MIN: u32 = 2;
 const WORDS_MIN: usize = 3;
+/// Letters of a login in a log at least.
+const LOGIN_BYTES_MIN: usize = 5;
 /// Fewest lines of a chat between people who are initials.
 const CHAT_LINES_MIN: usize = 4;
 /// Most lines of a chat that names open; what has more is a file of some sort.
@@ -84,6 +86,28 @@ pub(super) fn named(scan: &Scan<'_>, may_name: &dyn Fn(&str) -> bool) -> Vec<(us
     };
     if names.len() <= NAMES_MAX {
         found.extend(names.iter().map(|(place, _)| *place).filter(speaks));
+    }
+    found
+}
+
+/// Who did what, in the lines of a log: a time, two spaces, and one word in small letters that is none of the language.
+pub(super) fn logged(scan: &Scan<'_>, may_name: &dyn Fn(&str) -> bool) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut at = 0_usize;
+    for line in scan.text.split('\n') {
+        scan.step();
+        let start = at;
+        at = at.saturating_add(line.len()).saturating_add(1);
+        let time = line.bytes().take_while(|b| b.is_ascii_digit() || b"-:./ T,+Z".contains(b)).count();
+        let (head, rest) = (line.get(..time).unwrap_or_default(), line.get(time..).unwrap_or_default());
+        let word = rest.split("  ").next().filter(|word| word.len() < rest.len()).unwrap_or_default();
+        let timed =
+            head.ends_with("  ") && head.contains(':') && head.starts_with(|c: char| c.is_ascii_digit());
+        let login = word.len() >= LOGIN_BYTES_MIN && word.bytes().all(|b| b.is_ascii_lowercase());
+        if timed && login && is_login(word) && may_name(word) {
+            let from = start.saturating_add(time);
+            found.push((from, from.saturating_add(word.len())));
+        }
     }
     found
 }
