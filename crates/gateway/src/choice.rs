@@ -135,9 +135,9 @@ impl Choice {
         if let Some(mark) = self.mark.take().filter(|_| !called || !self.shown.is_empty()) {
             self.show(format!("\n\n{mark}"), &mut shown);
         }
-        let finish = if called && finish == Finish::Stop { Finish::ToolCalls } else { finish };
+        let finish = if called && finish != Finish::Length { Finish::ToolCalls } else { finish };
         self.finish = Some(match finish {
-            Finish::Stop => provenance::Finish::Stop,
+            Finish::Stop | Finish::StopString(_) => provenance::Finish::Stop,
             Finish::Length => provenance::Finish::Length,
             Finish::ToolCalls => provenance::Finish::ToolCalls,
         });
@@ -194,7 +194,7 @@ impl Choice {
         let restored = self.restorer.as_mut().map(|restorer| restorer.push(&screened)).unwrap_or_default();
         let (text, ended) = match self.stop.push(&restored) {
             Step::Show(text) => (text, None),
-            Step::Stop(text) => (text, Some(Finish::Stop)),
+            Step::Stop(text, stop) => (text, Some(Finish::StopString(stop))),
         };
         self.show(text, shown);
         Ok(ended)
@@ -234,7 +234,7 @@ impl Choice {
             restored.push_str(&restorer.finish());
         }
         let (text, finish) = match self.stop.push(&restored) {
-            Step::Stop(text) => (text, Finish::Stop),
+            Step::Stop(text, stop) => (text, Finish::StopString(stop)),
             Step::Show(mut text) => {
                 text.push_str(&self.stop.finish());
                 if self.json.is_some() && finish == Finish::Stop && !self.is_json_with(&text) {

@@ -28,10 +28,28 @@ struct Encoded;
 
 /// Renders and encodes. A request that does not fit the context is refused with both numbers, never cut.
 pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
+    let (token_ids, rendered_at_ms) = token_ids(&mut cleared, true)?;
+    let context_tokens = cleared.entered().serving.generator.context_tokens();
+    let params = &cleared.entered().request.params;
+    let sampling = sampling(params)?;
+    let limit = cleared.entered().use_case.limits.tokens_per_request;
+    let max_tokens = token_ids
+        .iter()
+        .map(|ids| max_tokens(ids.len(), params.max_tokens, context_tokens, limit))
+        .collect::<Result<_, _>>()?;
+    Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
+}
+
+/// Token ids of every prompt, and the clock that the chat template was given. A plain prompt begins with the model's opening
+/// token where `opening` says so and the model wants one.
+pub(crate) fn token_ids(
+    cleared: &mut Cleared,
+    opening: bool,
+) -> Result<(Vec<Zeroizing<Vec<u32>>>, Option<i64>), Refusal> {
     let serving = cleared.entered().serving.clone();
     let rendered_at_ms = cleared.entered().now_ms;
     let input = cleared.take_input();
-    let (token_ids, rendered_at_ms) = match input {
+    Ok(match input {
         Input::Chat(messages) => {
             let mut messages = serving.tool_format().messages(messages);
             let tools = cleared.tools().filter(|tools| tools.offered());
@@ -40,19 +58,11 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
             (vec![ids?], Some(rendered_at_ms))
         }
         Input::Text(prompts) => {
-            let ids = prompts.iter().map(|prompt| serving.encode_text(prompt)).collect::<Result<_, _>>()?;
-            (ids, None)
+            let encode = |prompt: &Zeroizing<String>| serving.encode_text(prompt, opening);
+            (prompts.iter().map(encode).collect::<Result<_, _>>()?, None)
         }
         Input::Tokens(prompts) => (prompts, None),
-    };
-    let params = &cleared.entered().request.params;
-    let sampling = sampling(params)?;
-    let limit = cleared.entered().use_case.limits.tokens_per_request;
-    let max_tokens = token_ids
-        .iter()
-        .map(|ids| max_tokens(ids.len(), params.max_tokens, serving.generator.context_tokens(), limit))
-        .collect::<Result<_, _>>()?;
-    Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
+    })
 }
 
 /// Renders a conversation, with a word on placeholders where it holds any, and on tools where the template has none.

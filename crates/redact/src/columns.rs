@@ -256,11 +256,16 @@ impl Columns {
         found
     }
 
-    /// The cues of the head over the byte `at`; `None` outside every table.
-    pub(crate) fn head(&self, text: &str, at: usize) -> Option<&[Hit]> {
-        let table = self.table(at)?;
+    /// The cues of the head over the bytes `start..end`; `None` outside every table, and for what is not within one cell.
+    pub(crate) fn head(&self, text: &str, start: usize, end: usize) -> Option<&[Hit]> {
+        let table = self.table(start)?;
         let body = text.get(table.start..table.end)?;
-        let at = at.saturating_sub(table.start);
+        let at = start.saturating_sub(table.start);
+        let value = text.as_bytes().get(start..end)?;
+        let parts = |b: u8| b == b'\n' || matches!(table.parting, Parting::Sign(sign) if b == sign);
+        if outside(value).any(parts) {
+            return None;
+        }
         let before = body.as_bytes().get(..at)?.iter().rev().take(ROW_BYTES_MAX);
         let line = at.saturating_sub(before.take_while(|b| **b != b'\n').count());
         let column = match table.parting {
@@ -449,6 +454,12 @@ mod tests {
         assert_eq!(found(Kind::Bsn, commas), vec!["111222333", "123456782"]);
         let table = "| wie en wat en waarom dan ook maar weer | ordernummer |\n|---|---|\n| Jansen | 123456782 |\n| Pietersen en anderen | 123456782 |\n";
         assert_eq!(all_found(table), vec![]);
+        let letter = "ordernummer en wat u verder nog van ons wilde weten over de gang van zaken,\nKerkstraat 12-3, 1234 AB Utrecht";
+        assert_eq!(
+            found(Kind::Postcode, letter),
+            vec!["Kerkstraat 12-3, 1234 AB"],
+            "over two cells there is no head"
+        );
     }
 
     #[test]

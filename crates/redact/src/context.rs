@@ -98,7 +98,7 @@ impl<'a> Spoken<'a> {
         let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
-        let head = self.columns.head(self.text, start);
+        let head = self.columns.head(self.text, start, end);
         let (label, celled) = (head.unwrap_or(&self.label), head.is_some());
         Around { spoken: self, before, after, label, celled, from, start, end }
     }
@@ -198,7 +198,7 @@ impl Around<'_> {
     /// Whether `start..end` is a whole value, or stands in a table's cell, under a label that speaks for `kind`.
     pub(crate) fn labels_all_of(&self, start: usize, end: usize, kind: Kind) -> bool {
         let whole = start == 0 && end == self.spoken.text.len();
-        let celled = self.spoken.columns.head(self.spoken.text, start).is_some();
+        let celled = self.spoken.columns.head(self.spoken.text, start, end).is_some();
         (whole || celled) && self.label.iter().any(|hit| self.spoken.cues.speaks_for(*hit, kind))
     }
 

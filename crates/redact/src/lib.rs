@@ -50,6 +50,7 @@ mod vault;
 mod view;
 mod window;
 
+pub use checks::dutch::bsn as is_bsn;
 pub use cues::CONTEXT_CHARS;
 pub use error::Error;
 pub use explain::{Explanation, Seen};
