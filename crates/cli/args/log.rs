@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
+use provenance::Pseudonym;
 
 use super::Lang;
 
@@ -22,12 +23,19 @@ pub struct LogExport {
     /// Only this use case
     #[arg(long, value_name = "ID")]
     pub use_case: Option<String>,
+    /// Only what is about this data subject: a pseudonym, as `subject find` lists them; may be given again
+    #[arg(long = "data-subject", value_name = "PSEUDONYM", value_parser = pseudonym)]
+    pub data_subjects: Vec<Pseudonym>,
     /// Address of the register of processing activities, put before ids that are no URI (ldv)
     #[arg(long, value_name = "URI")]
     pub register: Option<String>,
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+}
+
+fn pseudonym(text: &str) -> Result<Pseudonym, String> {
+    Pseudonym::from_hex(text).map_err(|_| "a pseudonym is 64 hexadecimal digits".to_owned())
 }
 
 /// A format of `log export`.

@@ -1,6 +1,6 @@
 //! `log`: verify, show, export, report, checkpoint, key. Verification needs the public key and the files, and nothing else.
 
-mod export;
+pub(crate) mod export;
 mod report;
 
 use std::io::Write;

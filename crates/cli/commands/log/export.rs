@@ -13,23 +13,47 @@ use provenance::{Exporter, Report, Selection, Summary, VerifierKey};
 use crate::args::{LogExport, LogFormat};
 use crate::places::Places;
 
+/// What is written, and where.
+pub(crate) struct Wanted<'a> {
+    pub(crate) format: LogFormat,
+    pub(crate) selection: Selection,
+    pub(crate) register: Option<String>,
+    /// Standard output where none is named.
+    pub(crate) out: Option<&'a Path>,
+}
+
 pub(super) fn run(places: &Places, export: &LogExport) -> anyhow::Result<ExitCode> {
     if let (Some(from), Some(to)) = (export.from, export.to)
         && from > to
     {
         bail!("--from {from} is after --to {to}; nothing lies between them");
     }
+    let next_day = |day: Date| day.tomorrow().map_err(anyhow::Error::from).and_then(day_ms);
+    let about = &export.data_subjects;
+    let selection = Selection {
+        from_ms: export.from.map(day_ms).transpose()?,
+        until_ms: export.to.map(next_day).transpose()?,
+        use_case: export.use_case.clone(),
+        about: (!about.is_empty()).then(|| about.iter().copied().collect()),
+    };
+    let (register, out) = (export.register.clone(), export.out.as_deref());
+    write(places, &Wanted { format: export.format, selection, register, out })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the verified log, or nothing.
+pub(crate) fn write(places: &Places, wanted: &Wanted) -> anyhow::Result<()> {
     let key = super::own_key(places)?;
-    let (report, summary) = match &export.out {
-        Some(path) => to_file(places, &key, export, path)?,
+    let (report, summary) = match wanted.out {
+        Some(path) => to_file(places, &key, wanted, path)?,
         None => {
             // What is printed cannot be taken back: the log is verified before, and again as it is printed.
             provenance::verify(&places.log(), &key, None)?;
-            project(places, &key, export, std::io::stdout().lock())?
+            project(places, &key, wanted, std::io::stdout().lock())?
         }
     };
-    tell(export, &report, &summary);
-    Ok(ExitCode::SUCCESS)
+    tell(wanted.format, &report, &summary);
+    Ok(())
 }
 
 /// First moment of a day in UTC, ms since 1970.
@@ -41,7 +65,7 @@ pub(super) fn day_ms(day: Date) -> anyhow::Result<i64> {
 fn to_file(
     places: &Places,
     key: &VerifierKey,
-    export: &LogExport,
+    wanted: &Wanted,
     path: &Path,
 ) -> anyhow::Result<(Report, Summary)> {
     let mut name = path.file_name().context("--out must name a file")?.to_owned();
@@ -49,7 +73,7 @@ fn to_file(
     let unverified = path.with_file_name(name);
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unverified);
     let file = file.with_context(|| unverified.display().to_string())?;
-    let done = project(places, key, export, file).and_then(|done| {
+    let done = project(places, key, wanted, file).and_then(|done| {
         File::open(&unverified)?.sync_all()?;
         fs::rename(&unverified, path).with_context(|| path.display().to_string())?;
         Ok(done)
@@ -63,18 +87,12 @@ fn to_file(
 fn project(
     places: &Places,
     key: &VerifierKey,
-    export: &LogExport,
+    wanted: &Wanted,
     out: impl Write,
 ) -> anyhow::Result<(Report, Summary)> {
-    let next_day = |day: Date| day.tomorrow().map_err(anyhow::Error::from).and_then(day_ms);
-    let selection = Selection {
-        from_ms: export.from.map(day_ms).transpose()?,
-        until_ms: export.to.map(next_day).transpose()?,
-        use_case: export.use_case.clone(),
-        about: None,
-    };
     let out = BufWriter::with_capacity(1 << 16, out);
-    let mut exporter = Exporter::new(export.format.into(), selection, export.register.clone(), out)?;
+    let (selection, register) = (wanted.selection.clone(), wanted.register.clone());
+    let mut exporter = Exporter::new(wanted.format.into(), selection, register, out)?;
     let mut taken = Ok(());
     let report = provenance::verify_each(&places.log(), key, |leaf| {
         if taken.is_ok() {
@@ -85,13 +103,13 @@ fn project(
     Ok((report, exporter.finish()?))
 }
 
-fn tell(export: &LogExport, report: &Report, summary: &Summary) {
+fn tell(format: LogFormat, report: &Report, summary: &Summary) {
     let Summary { rows, unfinished, without_data_subject } = summary;
     eprintln!(
         "the log verifies: {rows} rows of {} signed leaves; root {}",
         report.signed_leaves, report.root
     );
-    let ended_only = !matches!(export.format, LogFormat::Adl | LogFormat::Jsonl);
+    let ended_only = !matches!(format, LogFormat::Adl | LogFormat::Jsonl);
     if *unfinished > 0 && ended_only {
         eprintln!("note: {unfinished} requests have no outcome yet and are not in it");
     }
