@@ -45,6 +45,7 @@ impl EmbeddingRequest {
             scanned: self.scanned,
             params: Params { n: 1, max_tokens: Some(0), ..Params::default() },
             client_input: self.client_input,
+            data_subjects: self.data_subjects,
             trace: self.trace,
             origin: self.origin,
         };

@@ -33,6 +33,7 @@ use crate::refusal::Refusal;
 use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
 use crate::serving::{ModelCard, Serves as _, Serving, name};
 use crate::strip::strip;
+use crate::subjects;
 use crate::watch::{Jumped, Watch};
 
 /// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
@@ -62,7 +63,7 @@ pub struct Parts {
 /// The one way from a request to an answer. Shared by all connections.
 pub struct Gateway {
     log: Log,
-    ring: KeyRing,
+    ring: Arc<KeyRing>,
     ledger: Arc<Ledger>,
     policy: RwLock<Arc<ActivePolicy>>,
     policy_source: Arc<PolicySource>,
@@ -70,6 +71,8 @@ pub struct Gateway {
     embedding: OnceLock<Arc<Embedding>>,
     /// Held while quotas are counted again, and while serving begins: a request in between would be forgotten.
     counting: Mutex<()>,
+    /// Held while somebody's records are looked for or erased.
+    erasing: Mutex<()>,
     places: Arc<Semaphore>,
     places_total: usize,
     meter: Arc<Meter>,
@@ -95,13 +98,14 @@ impl Gateway {
         let watch = Watch::new(parts.clock.clone(), parts.ledger.latest_ms());
         let gateway = Self {
             log: parts.log,
-            ring: parts.ring,
+            ring: Arc::new(parts.ring),
             ledger: Arc::new(parts.ledger),
             policy: RwLock::new(Arc::new(parts.policy)),
             policy_source: Arc::new(parts.policy_source),
             serving: OnceLock::new(),
             embedding: OnceLock::new(),
             counting: Mutex::new(()),
+            erasing: Mutex::new(()),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
             meter: Arc::new(parts.meter),
@@ -115,6 +119,8 @@ impl Gateway {
             log_dir: parts.log_dir,
         };
         gateway.seal_start().await?;
+        // Before any request: what was to be erased is not used again.
+        gateway.finish_erasure().await?;
         gateway.forget_old_quota().await?;
         if gateway.ledger.recovered().any() {
             // A crash left reservations, which count in full by now; the log knows which of them ended, and how.
@@ -196,7 +202,8 @@ impl Gateway {
         let Some(embedding) = self.embedding.get().cloned() else {
             let (policy, now_ms) = (self.policy(), self.now_ms());
             let endpoint = EndpointId::Embeddings;
-            let (facts, _) = record::begin(self, &policy, &caller, endpoint, &request.trace, now_ms)?;
+            let (facts, key) = record::begin(self, &policy, &caller, endpoint, &request.trace, now_ms)?;
+            let (facts, _) = subjects::name_in(self, facts, key, request.data_subjects).await?;
             let none = Refusal::UnknownModel { model: request.model };
             let stage = provenance::Stage::Enter;
             return Err(deny::seal_refusal(self, facts, stage, "no-embeddings-model", none).await);
@@ -363,7 +370,7 @@ impl Gateway {
 
 /// What the stages use.
 impl Gateway {
-    pub(crate) fn ring(&self) -> &KeyRing {
+    pub(crate) fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }
 
@@ -408,6 +415,10 @@ impl Gateway {
 
     pub(crate) fn counting(&self) -> &Mutex<()> {
         &self.counting
+    }
+
+    pub(crate) fn erasing(&self) -> &Mutex<()> {
+        &self.erasing
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -38,6 +38,7 @@ mod request;
 mod serving;
 mod stop;
 mod strip;
+mod subjects;
 mod token;
 mod tools;
 mod watch;
@@ -62,7 +63,7 @@ pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
 pub use metrics::Metrics;
 pub use model_facts::model_facts;
 pub use policy::Language;
-pub use provenance::Receipt;
+pub use provenance::{DataSubject, DataSubjectType, Receipt};
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
@@ -72,6 +73,9 @@ pub use request::{
     Role, Scanned, Trace,
 };
 pub use serving::{ModelCard, Serving};
+pub use subjects::{
+    DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
+};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:

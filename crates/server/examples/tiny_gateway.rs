@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use server::{Address, Reach};
 use testkit::House;
-use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() {
@@ -13,8 +13,10 @@ async fn main() {
         ("tokens_per_day = 1_000_000", "tokens_per_day = 100_000_000_000"),
     ];
     let house = House::builder().saying("Goedendag.").embeddings().pilot("suite", &limits).start().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = "127.0.0.1:0".parse::<Address>().expect("an address").bind().expect("a free port");
     println!("KEY={}", house.key("suite"));
-    println!("URL=http://{}", listener.local_addr().expect("an address"));
-    server::serve(listener, Arc::clone(&house.gateway), std::future::pending()).await.expect("a server");
+    println!("URL=http://{}", listener.address().expect("an address"));
+    server::serve(Reach::on(listener), Arc::clone(&house.gateway), std::future::pending())
+        .await
+        .expect("a server");
 }

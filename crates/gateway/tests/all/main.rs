@@ -28,6 +28,7 @@ mod sealing;
 mod seeds;
 mod shared_quota;
 mod stores;
+mod subjects;
 mod token_ids;
 mod tokens;
 mod tool_calls;

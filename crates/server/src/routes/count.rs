@@ -10,6 +10,7 @@ use crate::error::{ApiError, RECEIPT};
 use crate::router::{App, Call};
 use crate::wire::body::Body;
 use crate::wire::messages;
+use crate::wire::subjects::data_subjects;
 use crate::wire::tokens::{
     Detokenized, InputTokens, Parsed, Tokenized, TokenizerInfo, parse_ids, parse_text,
 };
@@ -34,6 +35,7 @@ pub(crate) async fn count(app: &App, call: Call) -> Result<Response, ApiError> {
         scanned: body.scanned,
         params: Params::default(),
         client_input: body.canonical,
+        data_subjects: data_subjects(&call.headers)?,
         trace: trace(&call.headers),
         origin: call.origin,
     };

@@ -12,6 +12,7 @@ use crate::sse;
 use crate::told::Voice;
 use crate::wire::body::Body;
 use crate::wire::params::Delivery;
+use crate::wire::subjects::data_subjects;
 use crate::wire::{chat, completion, messages, responses};
 
 /// Says that the use case is the demonstration.
@@ -22,7 +23,8 @@ const AI_GENERATED: HeaderName = HeaderName::from_static("x-proeftuin-ai-generat
 pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError> {
     let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
     version(&call)?;
-    let (request, reply) = read(call.endpoint, &call.body, trace(&call.headers), call.origin)?;
+    let (mut request, reply) = read(call.endpoint, &call.body, trace(&call.headers), call.origin)?;
+    request.data_subjects = data_subjects(&call.headers)?;
     let answer = app.gateway.generate(caller, request).await?;
     let mut marks = HeaderMap::new();
     marks.insert(AI_GENERATED, HeaderValue::from_static("true"));
@@ -65,7 +67,7 @@ pub(crate) fn version(call: &Call) -> Result<(), ApiError> {
     }
 }
 
-/// A body in plain values, and how it is to be answered.
+/// A body in plain values, about nobody yet, and how it is to be answered.
 pub(crate) fn read(
     endpoint: &Endpoint,
     body: &[u8],
@@ -98,6 +100,7 @@ pub(crate) fn read(
         scanned: body.scanned,
         params: parsed.params,
         client_input: body.canonical,
+        data_subjects: Vec::new(),
         trace,
         origin,
     };

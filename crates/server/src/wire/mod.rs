@@ -10,6 +10,7 @@ pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod params;
 pub(crate) mod responses;
+pub(crate) mod subjects;
 pub(crate) mod talk;
 pub(crate) mod tokens;
 pub(crate) mod tools;

@@ -195,7 +195,12 @@ async fn the_canary_comes_back_nowhere() {
         let method = if row.method == Method::Post { "POST" } else { "GET" };
         let path = row.path.replace("{model}", CANARY);
         // In headers and query, on every endpoint.
-        let headers = [("authorization", &*bearer), ("traceparent", CANARY), ("x-request-id", CANARY)];
+        let headers = [
+            ("authorization", &*bearer),
+            ("traceparent", CANARY),
+            ("x-request-id", CANARY),
+            ("x-proeftuin-data-subject", CANARY),
+        ];
         let query = format!("{path}?q={CANARY}");
         silent(&site.send(method, &query, &headers, good(row).to_string().as_bytes()).await, row.path);
         let wrong = format!("Bearer {CANARY}");

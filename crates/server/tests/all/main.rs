@@ -22,5 +22,6 @@ mod reach;
 mod responses;
 mod scanned;
 mod streams;
+mod subjects;
 mod tokens;
 mod tools;

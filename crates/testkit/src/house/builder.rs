@@ -12,13 +12,13 @@ use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
-use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
+use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name, SubjectFolder};
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
 use tokenizer::Tokenizer;
 
-use super::failing_store::{FailingStore, StoreFault};
+use super::failing_store::{FailingStore, FailingSubjects, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
 use super::records::{models_toml, pilot};
 use super::{House, NOW_MS, TestClock};
@@ -61,6 +61,7 @@ pub struct HouseBuilder {
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Default for HouseBuilder {
@@ -82,6 +83,7 @@ impl Default for HouseBuilder {
             serve: true,
             quota_store: QuotaStore::Sqlite,
             informed: true,
+            folder: None,
         }
     }
 }
@@ -185,6 +187,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Starts again in the folder that a house left.
+    pub fn in_folder(mut self, folder: tempfile::TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
     /// The model is held back until [`House::serve`].
     pub fn still_loading(mut self) -> Self {
         self.serve = false;
@@ -193,12 +201,13 @@ impl HouseBuilder {
 
     /// Opens the durable parts in a new temporary folder and starts the gateway.
     pub async fn start(mut self) -> House {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = self.folder.take();
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().expect("a temporary folder"));
         let clock = TestClock { now: Arc::new(AtomicI64::new(NOW_MS)), steady: Arc::default() };
         let disk = StoreFault::default();
         let log = open_log(&folder.path().join("log"), &clock, &disk);
         let verifier = log.verifier_key().clone();
-        let store = Faults::default();
+        let (store, subjects) = (Faults::default(), StoreFault::default());
         let path = folder.path().join("ledger.sqlite");
         let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
@@ -211,7 +220,7 @@ impl HouseBuilder {
         }
         let parts = Parts {
             log,
-            ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
+            ring: open_ring(folder.path(), &subjects),
             ledger,
             policy: active_policy,
             policy_source: source(&policy, &self.finders),
@@ -245,6 +254,7 @@ impl HouseBuilder {
             tokenizer,
             clock,
             disk,
+            subjects,
             store,
             verifier,
             policy,
@@ -266,6 +276,11 @@ fn open_log(dir: &Path, clock: &TestClock, disk: &StoreFault) -> Log {
     let options = LogOptions { clock: clock.clock(), ..LogOptions::new(ORIGIN) };
     let store = Box::new(FailingStore::new(store, disk.clone()));
     Log::open_with(store, signer, options).expect("a new log").0
+}
+
+fn open_ring(dir: &Path, fault: &StoreFault) -> KeyRing {
+    let files = FailingSubjects::new(SubjectFolder::new(dir.join("subject-keys.d")), fault.clone());
+    KeyRing::open_with(&dir.join("subject-keys.json"), Box::new(files)).expect("a new ring")
 }
 
 fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
