@@ -41,6 +41,7 @@ mod serve;
 mod shapes;
 mod shared_quota;
 mod structured;
+mod subjects;
 mod tampering;
 mod tokens;
 mod use_case_new;

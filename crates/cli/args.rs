@@ -13,6 +13,7 @@ mod policy;
 mod reach;
 mod receipt;
 mod redact;
+mod subject;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub use policy::{Lang, Policy, Telling};
 pub use reach::{ReachArgs, private};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+pub use subject::{Person, Subject};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -113,6 +115,9 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Find, export and erase what there is about a person
+    #[command(subcommand)]
+    Subject(Subject),
     /// Check what a receipt proves, with the log's public key alone
     #[command(subcommand)]
     Receipt(ReceiptCommand),

@@ -56,14 +56,8 @@ impl SubjectFolder {
     }
 }
 
-fn put(dir: &Path, place: &Path, parent: &Path, bytes: &[u8]) -> io::Result<()> {
-    if !parent.is_dir() {
-        make_folder(parent)?;
-        // The names of new folders, up to the one that was there before all of them.
-        for folder in parent.ancestors().take_while(|f| f.starts_with(dir)).filter_map(Path::parent) {
-            sync_folder(folder)?;
-        }
-    }
+fn put(place: &Path, parent: &Path, bytes: &[u8]) -> io::Result<()> {
+    make_folder(parent)?;
     // Renaming keeps the file's blocks, so there is never a second copy of a key to overwrite.
     put_file(&parent.join("new"), place, 0o600, bytes)
 }
@@ -92,7 +86,7 @@ impl SubjectFiles for SubjectFolder {
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let (place, parent) = self.place(path);
-        put(&self.dir, &place, &parent, bytes).map_err(|e| Error::io("write", place, &e))
+        put(&place, &parent, bytes).map_err(|e| Error::io("write", place, &e))
     }
 
     fn wipe(&mut self, path: &str) -> Result<()> {
