@@ -35,6 +35,7 @@ mod quota;
 mod reach;
 mod receipts;
 mod replay;
+mod retention;
 mod sampling;
 mod serve;
 mod shapes;

@@ -23,6 +23,9 @@ pub(crate) struct Prompts {
     _encoded: Encoded,
 }
 
+/// What a prompt is to the engine.
+type TokenIds = Zeroizing<Vec<u32>>;
+
 /// Held by the last thing this stage makes, and made here alone.
 struct Encoded;
 
@@ -45,7 +48,7 @@ pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
 pub(crate) fn token_ids(
     cleared: &mut Cleared,
     opening: bool,
-) -> Result<(Vec<Zeroizing<Vec<u32>>>, Option<i64>), Refusal> {
+) -> Result<(Vec<TokenIds>, Option<i64>), Refusal> {
     let serving = cleared.entered().serving.clone();
     let rendered_at_ms = cleared.entered().now_ms;
     let input = cleared.take_input();

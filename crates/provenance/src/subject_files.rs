@@ -30,6 +30,11 @@ pub trait SubjectFiles: Send {
     /// # Errors
     /// When that fails part-way: the file may be whole, overwritten or gone. Call it again.
     fn wipe(&mut self, path: &str) -> Result<()>;
+    /// The files in a folder; none where there is no such folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn list(&self, folder: &str) -> Result<Vec<String>>;
 }
 
 /// [`SubjectFiles`] in a folder of mode 0700, made with the first file.
@@ -87,5 +92,19 @@ impl SubjectFiles for SubjectFolder {
     fn wipe(&mut self, path: &str) -> Result<()> {
         let (place, parent) = self.place(path);
         wipe(&place, &parent).map_err(|e| Error::io("erase", place, &e))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let place = self.dir.join(folder);
+        let names = match fs::read_dir(&place) {
+            Ok(names) => names,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("read", place, &e)),
+        };
+        let path = |item: io::Result<fs::DirEntry>| {
+            let item = item.map_err(|e| Error::io("read", place.as_path(), &e))?;
+            Ok(format!("{folder}/{}", item.file_name().to_string_lossy()))
+        };
+        names.map(path).collect()
     }
 }

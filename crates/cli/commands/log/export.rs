@@ -7,10 +7,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use gateway::{AdminCommand, AdminOutcome, ExportRange};
 use jiff::civil::Date;
 use provenance::{Exporter, Report, Selection, Summary, VerifierKey};
 
 use crate::args::{LogExport, LogFormat};
+use crate::commands::keys::administer;
 use crate::places::Places;
 
 /// What is written, and where.
@@ -48,8 +50,9 @@ pub(crate) fn write(places: &Places, wanted: &Wanted) -> anyhow::Result<()> {
         Some(path) => to_file(places, &key, wanted, path)?,
         None => {
             // What is printed cannot be taken back: the log is verified before, and again as it is printed.
-            provenance::verify(&places.log(), &key, None)?;
-            project(places, &key, wanted, std::io::stdout().lock())?
+            let (verified, counted) = project(places, &key, wanted, u64::MAX, std::io::sink())?;
+            seal(places, wanted, &counted)?;
+            project(places, &key, wanted, verified.signed_leaves, std::io::stdout().lock())?
         }
     };
     tell(wanted.format, &report, &summary);
@@ -73,7 +76,8 @@ fn to_file(
     let unverified = path.with_file_name(name);
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unverified);
     let file = file.with_context(|| unverified.display().to_string())?;
-    let done = project(places, key, wanted, file).and_then(|done| {
+    let done = project(places, key, wanted, u64::MAX, file).and_then(|done| {
+        seal(places, wanted, &done.1)?;
         File::open(&unverified)?.sync_all()?;
         fs::rename(&unverified, path).with_context(|| path.display().to_string())?;
         Ok(done)
@@ -84,10 +88,32 @@ fn to_file(
     done
 }
 
+/// The log says who exports what, before anybody has it. A copy without its key cannot say anything, and nobody asked for it.
+fn seal(places: &Places, wanted: &Wanted, summary: &Summary) -> anyhow::Result<()> {
+    if !places.log().join("keys").join("log.key").exists() {
+        eprintln!("note: this copy of a log has no signing key, so the export is sealed nowhere");
+        return Ok(());
+    }
+    let Selection { from_ms, until_ms, use_case, about } = wanted.selection.clone();
+    let sealed = AdminCommand::SealExport(ExportRange {
+        format: wanted.format.name(),
+        from_ms,
+        until_ms,
+        use_case,
+        data_subjects: about.map_or(0, |about| about.len() as u64),
+        rows: summary.rows,
+    });
+    match administer(places, sealed).context("an export is sealed in the log before it is given out")? {
+        AdminOutcome::ExportSealed => Ok(()),
+        _ => bail!("the running server is another version of this program; use its own command"),
+    }
+}
+
 fn project(
     places: &Places,
     key: &VerifierKey,
     wanted: &Wanted,
+    leaves: u64,
     out: impl Write,
 ) -> anyhow::Result<(Report, Summary)> {
     let out = BufWriter::with_capacity(1 << 16, out);
@@ -95,7 +121,7 @@ fn project(
     let mut exporter = Exporter::new(wanted.format.into(), selection, register, out)?;
     let mut taken = Ok(());
     let report = provenance::verify_each(&places.log(), key, |leaf| {
-        if taken.is_ok() {
+        if taken.is_ok() && leaf.index < leaves {
             taken = exporter.take(&leaf);
         }
     })?;
@@ -117,6 +143,9 @@ fn tell(format: LogFormat, report: &Report, summary: &Summary) {
         eprintln!(
             "note: {without_data_subject} rows are about no data subject, because the callers named none; the standard asks for one"
         );
+    }
+    if let Some(sealed) = &report.pruned {
+        eprintln!("note: pruned, and so not in it: {}", super::pruned(sealed));
     }
     let later = report.leaves.saturating_sub(report.signed_leaves);
     if later > 0 {
