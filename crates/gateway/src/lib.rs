@@ -41,6 +41,7 @@ mod strip;
 mod subjects;
 mod token;
 mod tools;
+mod upkeep;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -77,6 +78,7 @@ pub use subjects::{
     DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
 };
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
+pub use upkeep::{ExportRange, PrunedLeaves};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///
