@@ -26,7 +26,7 @@ client = anthropic.Anthropic(
 
 
 def message(**more):
-    return {"model": MODEL, "max_tokens": 16, "temperature": 0, "messages": QUESTION, **more}
+    return {"model": MODEL, "max_tokens": 16, "messages": QUESTION, "extra_body": {"temperature": 0}, **more}
 
 
 def whole():
