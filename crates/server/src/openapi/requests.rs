@@ -3,6 +3,7 @@
 use gateway::{DataSubjectType, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
 
+use crate::routes::generate::VERSIONS;
 use crate::wire::set;
 
 /// The schema of a body, for endpoints that take one.
@@ -36,7 +37,7 @@ pub(super) fn parameters(row: &Endpoint) -> Vec<Value> {
             return vec![parameter("query", "lang", json!({"enum": ["nl", "en"]}), "Of the text.")];
         }
         EndpointId::Messages | EndpointId::CountTokens => {
-            vec![parameter("header", "anthropic-version", json!({"enum": ["2023-06-01"]}), "Or none.")]
+            vec![parameter("header", "anthropic-version", json!({"enum": VERSIONS}), "Or none.")]
         }
         _ => Vec::new(),
     };
