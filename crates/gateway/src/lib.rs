@@ -25,6 +25,7 @@ mod gateway;
 mod generate;
 mod informed;
 mod json_text;
+mod listing;
 mod load;
 mod metrics;
 mod model_facts;
