@@ -16,7 +16,7 @@ use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 use super::failing_store::{FailingStore, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
@@ -58,6 +58,7 @@ pub struct HouseBuilder {
     embedding: Option<MakeEmbedding>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
+    template: Option<Box<dyn FnOnce(&str) -> String>>,
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
@@ -79,6 +80,7 @@ impl Default for HouseBuilder {
             embedding: None,
             facts: Box::new(|_| {}),
             generator: None,
+            template: None,
             serve: true,
             quota_store: QuotaStore::Sqlite,
             informed: true,
@@ -165,6 +167,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Another chat template, made of the tiny model's.
+    pub fn template(mut self, make: impl FnOnce(&str) -> String + 'static) -> Self {
+        self.template = Some(Box::new(make));
+        self
+    }
+
     /// A script that says `text` to everybody, a byte a token where no merge applies.
     pub fn saying(self, text: &str) -> Self {
         let text = text.to_owned();
@@ -232,6 +240,10 @@ impl HouseBuilder {
             gateway.serve_embeddings(embedding).await.expect("an open log");
         }
         let tokenizer = Arc::clone(&serving.tokenizer);
+        if let Some(make) = self.template {
+            let source = make(serving.template.as_ref().map_or("", ChatTemplate::source));
+            serving.template = Some(ChatTemplate::new(&source, &tokenizer).expect("a template"));
+        }
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
             None => Arc::clone(&serving.generator),
