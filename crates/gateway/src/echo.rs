@@ -15,7 +15,7 @@ pub(crate) struct Echo {
     ids: Zeroizing<Vec<u32>>,
     text: Zeroizing<String>,
     /// Of the second token, the third and so on.
-    scores: Vec<Box<Scored>>,
+    scores: Vec<Scored>,
 }
 
 impl Echo {
@@ -34,7 +34,7 @@ impl Echo {
         if scored.position >= self.ids.len() {
             return Some(scored);
         }
-        self.scores.push(scored);
+        self.scores.push(*scored);
         None
     }
 
@@ -48,7 +48,8 @@ impl Echo {
         let Some(likely) = likely else { return (text, Vec::new()) };
         let mut scores = Scores::new(Arc::clone(tokenizer), likely, 0);
         let mut detokenizer = Detokenizer::new(Arc::clone(tokenizer));
-        let scored = std::iter::once(None).chain(self.scores.into_iter().map(Some));
+        let scored =
+            std::iter::once(None).chain(self.scores.into_iter().map(|scored| Some(Box::new(scored))));
         for (&id, scored) in self.ids.iter().zip(scored) {
             let piece = detokenizer.push(id).unwrap_or_default();
             scores.take(id, scored, &piece);

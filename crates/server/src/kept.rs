@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gateway::{EndpointId, GenerationRequest, Origin, Receipt, Trace, endpoint};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -253,12 +253,12 @@ impl Choice {
             })
             .collect();
         let content = Some(self.text.as_str()).filter(|text| !text.is_empty());
-        let mut message = json!({"content": content});
+        let mut message = Map::from_iter([("content".to_owned(), json!(content))]);
         if !self.thought.is_empty() {
-            message["reasoning_content"] = json!(self.thought.as_str());
+            message.insert("reasoning_content".to_owned(), json!(self.thought.as_str()));
         }
         if !calls.is_empty() {
-            message["tool_calls"] = json!(calls);
+            message.insert("tool_calls".to_owned(), json!(calls));
         }
         serde_json_canonicalizer::to_vec(&message)
             .map(Zeroizing::new)

@@ -47,7 +47,10 @@ fn collect(engine: &Engine, requests: Vec<SequenceRequest>) -> Vec<(Vec<Scored>,
     all.collect()
 }
 
-fn bits(scores: &[Scored]) -> Vec<(usize, u32, u64, u32, Vec<(u32, u64)>)> {
+/// Position, id, bits, rank, and the likeliest with their bits.
+type Bits = (usize, u32, u64, u32, Vec<(u32, u64)>);
+
+fn bits(scores: &[Scored]) -> Vec<Bits> {
     let top = |scored: &Scored| scored.top.iter().map(|(id, logprob)| (*id, logprob.to_bits())).collect();
     scores.iter().map(|s| (s.position, s.id, s.logprob.to_bits(), s.rank, top(s))).collect()
 }

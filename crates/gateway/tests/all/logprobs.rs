@@ -40,21 +40,19 @@ async fn ask(house: &House, request: GenerationRequest) -> Collected {
 #[tokio::test]
 async fn every_token_has_its_score_its_text_and_its_place() {
     let said = "Dag, \u{20ac} en wereld.";
-    let house = saying(&Arc::new(Mutex::new(said.to_owned())), &["x"]).start().await;
+    let house = saying(&Arc::new(Mutex::new(said.to_owned())), &["!"]).start().await;
     let all = ask(&house, scored(chat("Hallo."), 2)).await;
     assert_eq!(all.texts, [said]);
     let tokens = house.tokenizer.encode(said).unwrap();
     let scores = &all.scores[0];
     assert_eq!((joined(scores).as_str(), scores.len()), (said, tokens.len()));
-    let mut chars = 0;
     for (score, id) in scores.iter().zip(tokens.iter()) {
         assert_eq!(score.text, *house.tokenizer.token_bytes(*id), "also of a part of a character");
         assert_eq!(score.logprob, Some(-std::f64::consts::LN_2));
         assert_eq!(score.top[0].text, score.text);
-        assert_eq!((score.top[1].text.as_slice(), score.top.len()), (b"x".as_slice(), 2));
-        assert!(score.offset <= chars && chars <= score.offset + 1);
-        chars += String::from_utf8_lossy(&score.text).chars().filter(|c| *c != '\u{fffd}').count();
+        assert_eq!((score.top[1].text.as_slice(), score.top.len()), (b"!".as_slice(), 2));
     }
+    assert!(scores.is_sorted_by_key(|score| score.offset));
     assert_eq!(scores.last().unwrap().offset, said.chars().count() - 1);
     // Without being asked nothing is told.
     assert!(ask(&house, chat("Hallo.")).await.scores[0].is_empty());
@@ -96,12 +94,12 @@ async fn what_is_put_back_is_put_back_in_the_scores() {
 async fn an_alternative_that_would_have_been_masked_is_not_shown() {
     // With the digit that was not said, the number before it is a citizen service number.
     let said = "Zijn BSN is 12345678 of zo.";
-    let house = saying(&Arc::new(Mutex::new(said.to_owned())), &["2", "3"]).start().await;
+    let house = saying(&Arc::new(Mutex::new(said.to_owned())), &["2", "!"]).start().await;
     let all = ask(&house, scored(chat("Hallo."), 3)).await;
     assert_eq!(all.texts, [said], "eight digits are none");
     let after = all.scores[0].iter().find(|score| score.offset == "Zijn BSN is 12345678".len()).unwrap();
     let told: Vec<_> = after.top.iter().map(|other| String::from_utf8_lossy(&other.text)).collect();
-    assert_eq!(told[1..], ["⟦…⟧", "3"], "its score stays");
+    assert_eq!(told[1..], ["⟦…⟧", "!"], "its score stays");
     assert!(after.top[1].logprob > after.top[2].logprob);
     let first = &all.scores[0][0].top;
     assert_eq!(first[1].text, b"2", "elsewhere it is a digit");
@@ -129,11 +127,11 @@ async fn the_prompt_comes_first_as_the_model_read_it() {
         let all = ask(&house, request).await;
         let read = ["Mijn BSN is ⟦BSN_1⟧.", prompts[1]];
         let finish = if answer.is_empty() { Finish::Length } else { Finish::Stop };
-        for choice in 0..2 {
-            assert_eq!(all.texts[choice], format!("{}{answer}", read[choice]));
+        for (choice, read) in read.iter().enumerate() {
+            assert_eq!(all.texts[choice], format!("{}{answer}", read));
             assert_eq!(joined(&all.scores[choice]), all.texts[choice]);
             let scores = &all.scores[choice];
-            let tokens = [read[choice], answer].map(|text| house.tokenizer.encode(text).unwrap().len());
+            let tokens = [read, answer].map(|text| house.tokenizer.encode(text).unwrap().len());
             let bos = usize::from(house.tokenizer.add_bos());
             assert_eq!(scores.len(), bos + tokens[0] + tokens[1]);
             assert!(scores[0].logprob.is_none() && scores[1..].iter().all(|score| score.logprob.is_some()));

@@ -9,11 +9,11 @@ use crate::http::{Reply, Site, chat};
 
 const SAID: &str = "Dag \u{20ac}.";
 
-/// Says [`SAID`], with an `x` as what else it might have said.
+/// Says [`SAID`], with a `!` as what else it might have said.
 async fn site() -> Site {
     let house = House::builder().generator(|tokenizer| {
         let ids = |text: &str| tokenizer.encode(text).unwrap().to_vec();
-        Arc::new(ScriptedGenerate::tokens(&ids(SAID)).beside(&ids("x")))
+        Arc::new(ScriptedGenerate::tokens(&ids(SAID)).beside(&ids("!")))
     });
     Site::start(house).await
 }
@@ -72,7 +72,15 @@ async fn a_completion_tells_four_lists() {
     let asked = prompt(json!({"logprobs": 2}));
     let whole = site.post("/v1/completions", &asked).await.json();
     let logprobs = &whole["choices"][0]["logprobs"];
-    insta::assert_json_snapshot!(logprobs);
+    let (own, other) = (-std::f64::consts::LN_2, -2.0 * std::f64::consts::LN_2);
+    let tokens = ["D", "a", "g", " ", "bytes:\\xe2", "bytes:\\x82", "bytes:\\xac", "."];
+    let expected = json!({
+        "tokens": tokens,
+        "token_logprobs": vec![own; 8],
+        "top_logprobs": tokens.map(|token| json!({token: own, "!": other})),
+        "text_offset": [0, 1, 2, 3, 4, 4, 4, 5],
+    });
+    assert_eq!(*logprobs, expected);
     let streamed = site.post("/v1/completions", &with(asked, json!({"stream": true}))).await;
     let chunks = chunks(&streamed);
     for list in ["tokens", "token_logprobs", "top_logprobs", "text_offset"] {

@@ -44,6 +44,7 @@ pub fn house_signers() -> Signers {
 
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeEmbedding = Box<dyn FnOnce(&Registry, &Path) -> Embedding>;
+type MakeTemplate = Box<dyn FnOnce(&str) -> String>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
 /// What a [`House`] is to be.
@@ -58,7 +59,7 @@ pub struct HouseBuilder {
     embedding: Option<MakeEmbedding>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
-    template: Option<Box<dyn FnOnce(&str) -> String>>,
+    template: Option<MakeTemplate>,
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
