@@ -32,6 +32,7 @@ mod models;
 mod policy_reload;
 mod privacy;
 mod quota;
+mod reach;
 mod receipts;
 mod replay;
 mod sampling;

@@ -10,10 +10,10 @@ mod guidance;
 mod identity;
 mod log;
 mod policy;
+mod reach;
 mod receipt;
 mod redact;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -29,6 +29,7 @@ pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use log::{LogExport, LogFormat, LogReport};
 pub use policy::{Lang, Policy, Telling};
+pub use reach::{ReachArgs, private};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
 
@@ -141,9 +142,6 @@ pub enum Command {
 /// `serve`
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Address to listen on
-    #[arg(long, env = "PROEFTUIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
     /// Requests that may wait for the engine; more are answered 429
     #[arg(long, env = "PROEFTUIN_MAX_QUEUED", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -160,6 +158,9 @@ pub struct Serve {
     /// Model of models.toml that answers /v1/embeddings (role = "embeddings") [default: none]
     #[arg(long, env = "PROEFTUIN_EMBEDDINGS", value_name = "ID")]
     pub embeddings: Option<String>,
+    /// Where it listens, and to whom.
+    #[command(flatten, next_help_heading = "Reach")]
+    pub reach: ReachArgs,
     /// Engine settings.
     #[command(flatten, next_help_heading = "Engine")]
     pub engine: EngineArgs,

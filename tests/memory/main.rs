@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use serde_json::{Value, json};
+use server::{Address, Reach};
 use testkit::{House, until, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 #[global_allocator]
 static ALLOCATOR: hardening::WipingAllocator = hardening::WipingAllocator;
@@ -105,10 +106,12 @@ async fn nothing_of_a_prompt_stays_in_memory() {
     assert_eq!(in_memory(CANARY), Vec::<String>::new(), "and nothing once it is freed");
 
     let house = House::new().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = "127.0.0.1:0".parse::<Address>().unwrap().bind().unwrap();
+    let Address::Port(address) = listener.address().unwrap() else { panic!("a port was asked for") };
     let gateway = Arc::clone(&house.gateway);
-    tokio::spawn(async move { server::serve(listener, gateway, std::future::pending()).await.unwrap() });
+    tokio::spawn(async move {
+        server::serve(Reach::on(listener), gateway, std::future::pending()).await.unwrap()
+    });
     let key = house.key("pilot").to_owned();
     for (path, body) in bodies() {
         assert!(ask(address, &key, path, &body).await > 100);

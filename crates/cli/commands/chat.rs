@@ -1,7 +1,7 @@
 //! `chat`: a conversation in the terminal, through the same API and the same gate as every client.
 
 use std::io::{BufRead, BufReader, IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,9 +9,8 @@ use anyhow::{Context, bail};
 use gateway::AdminOutcome;
 use rustyline::error::ReadlineError;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use crate::args::Chat;
+use crate::args::{Chat, private};
 use crate::commands::serve::{Running, Signals};
 use crate::places::Places;
 
@@ -33,18 +32,21 @@ pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) ->
     // No server given: a private one, on a free port of the loopback interface, for as long as the chat lasts.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (running, key) = runtime.block_on(async {
-        let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        let listener = TcpListener::bind(any_port).await?;
-        let mut running = Running::start(places, listener, &args.engine, 4, hardened.clone()).await.context(
-            "a private server could not be started; if one runs already, name it with --url and --key",
-        )?;
+        let mut running =
+            Running::start(places, private()?, &args.engine, 4, hardened.clone()).await.context(
+                "a private server could not be started; if one runs already, name it with --url and --key",
+            )?;
         running.load(places, &args.engine, 4, None).await?;
         let Some(AdminOutcome::Issued { secret, .. }) = running.gateway.mint_demo_key().await? else {
             bail!("the policy has no demonstration use case; start a server and use --url and --key")
         };
         Ok((running, secret))
     })?;
-    let outcome = Session::new(args, &format!("http://{}/v1", running.address), &key).and_then(converse);
+    let outcome = running
+        .url()
+        .context("the private server has no port")
+        .and_then(|url| Session::new(args, &url, &key))
+        .and_then(converse);
     runtime.block_on(async { running.stop("chat", Duration::from_secs(1), &mut Signals::new()?).await })?;
     outcome
 }

@@ -1,8 +1,9 @@
 //! What may be asked of the engine, and what comes back.
 
 use crate::{Scored, SubmitError, TokenMask};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// One request: token ids in, and how to choose the ids that follow.
@@ -25,24 +26,41 @@ pub struct SequenceRequest {
     pub draft_tokens_max: Option<usize>,
     /// What the answer may become; `None` leaves every token free. It is asked on the engine's own threads.
     pub mask: Option<Box<dyn TokenMask>>,
-    /// Counts the time that is computed for the sequence.
+    /// Counts the time that is computed for the sequence, and tells when it began.
     pub busy: BusyTime,
 }
 
 /// Time that was computed for a sequence: of each step, its part of the step's rows. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct BusyTime(Arc<AtomicU64>);
+pub struct BusyTime(Arc<Computed>);
+
+#[derive(Debug, Default)]
+struct Computed {
+    nanoseconds: AtomicU64,
+    begun: OnceLock<Instant>,
+}
 
 impl BusyTime {
     /// Nanoseconds so far.
     #[must_use]
     pub fn nanoseconds(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.nanoseconds.load(Ordering::Relaxed)
+    }
+
+    /// When the first of the clones' sequences left the queue; `None` while all wait.
+    #[must_use]
+    pub fn begun(&self) -> Option<Instant> {
+        self.0.begun.get().copied()
+    }
+
+    /// Says that a sequence leaves the queue; the first time counts.
+    pub(crate) fn begin(&self, at: Instant) {
+        self.0.begun.get_or_init(|| at);
     }
 
     /// Adds nanoseconds.
     pub fn add(&self, nanoseconds: u64) {
-        self.0.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 

@@ -254,7 +254,9 @@ impl Scheduler {
             if sequence.started_at.is_none() {
                 self.dequeued += 1;
                 self.waiting.charge(sequence.tenant, sequence.remaining());
-                sequence.started_at = Some(Instant::now());
+                let now = Instant::now();
+                sequence.started_at = Some(now);
+                sequence.busy.begin(now);
             }
             self.shared_tokens += shared as u64;
             let place = self.running.partition_point(|other| other.id < sequence.id);

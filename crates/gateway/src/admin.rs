@@ -1,7 +1,7 @@
 //! What an administrator does to a running gateway, or to the same state while none runs. Each act is sealed.
 
 use ledger::{KeyRecord, NewKey};
-use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
+use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf};
 use serde::{Deserialize, Serialize};
 
 use crate::active::Reloaded;
@@ -11,6 +11,7 @@ use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
+use crate::subjects::{SubjectCommand, SubjectOutcome};
 
 /// One act.
 #[derive(Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub enum AdminCommand {
     AcceptClock,
     /// Enter, withdraw or list what people acknowledged and learnt.
     Guidance(GuidanceCommand),
+    /// Find, export or erase what there is about a person.
+    Subject(SubjectCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
 }
@@ -104,6 +107,8 @@ pub enum AdminOutcome {
     },
     /// What people acknowledged and learnt.
     Guidance(GuidanceOutcome),
+    /// What there is, or was, about a person.
+    Subject(SubjectOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
 }
@@ -153,6 +158,7 @@ impl Gateway {
             AdminCommand::RebuildQuota => self.rebuild_quota(by).await,
             AdminCommand::AcceptClock => self.accept_clock(by).await,
             AdminCommand::Guidance(command) => self.people(command, by).await.map(AdminOutcome::Guidance),
+            AdminCommand::Subject(command) => self.subjects(command, by).await.map(AdminOutcome::Subject),
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
@@ -245,10 +251,7 @@ impl Gateway {
             field: "use case".to_owned(),
             reason: "is not in policy/use-cases; add its record first".to_owned(),
         })?;
-        let subject = self
-            .ring()
-            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &key.actor)
-            .map_err(Refusal::closed)?;
+        let subject = self.ring().actor(provenance::epoch_of(now_ms), &key.actor).map_err(Refusal::closed)?;
         Ok(Leaf::KeyIssued(KeyIssued {
             key_id: name(&key.id)?,
             use_case: record::reference(use_case)?,

@@ -5,8 +5,10 @@ use provenance::Receipt;
 /// Why a choice ended, in the API's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
-    /// An end-of-turn token or a stop string.
+    /// An end-of-turn token, or the end of what the answer had to be.
     Stop,
+    /// A stop string of the request, by its place among them.
+    StopString(usize),
     /// The token limit.
     Length,
     /// The model called a tool.

@@ -171,9 +171,9 @@ impl Choice {
         if let Some(mark) = self.mark.take().filter(|_| !called || !self.shown.is_empty()) {
             self.show(format!("\n\n{mark}"), Vec::new(), &mut shown);
         }
-        let finish = if called && finish == Finish::Stop { Finish::ToolCalls } else { finish };
+        let finish = if called && finish != Finish::Length { Finish::ToolCalls } else { finish };
         self.finish = Some(match finish {
-            Finish::Stop => provenance::Finish::Stop,
+            Finish::Stop | Finish::StopString(_) => provenance::Finish::Stop,
             Finish::Length => provenance::Finish::Length,
             Finish::ToolCalls => provenance::Finish::ToolCalls,
         });
@@ -247,7 +247,7 @@ impl Choice {
             self.thought.push_str(&text);
             shown.push(Shown::Thought(text));
         }
-        Ok(stopped.then_some(Finish::Stop))
+        Ok(stopped.map(Finish::StopString))
     }
 
     /// Takes text of the answer.
@@ -294,7 +294,7 @@ impl Choice {
     fn say(&mut self, text: &str, shown: &mut Vec<Shown>) -> Result<Option<Finish>, Fault> {
         let Out { text, stopped, scores } = self.lane.push(text)?;
         self.show(text, scores, shown);
-        Ok(stopped.then_some(Finish::Stop))
+        Ok(stopped.map(Finish::StopString))
     }
 
     fn show(&mut self, text: String, scores: Vec<TokenScore>, shown: &mut Vec<Shown>) {
@@ -330,11 +330,11 @@ impl Choice {
     /// Lets go of what the stages behind the calls still held.
     fn let_go(&mut self, finish: Finish, shown: &mut Vec<Shown>) -> Result<Finish, Fault> {
         let Out { text, stopped, scores } = self.lane.finish()?;
-        if !stopped && self.lane.is_json() && finish == Finish::Stop && !self.is_json_with(&text) {
+        if stopped.is_none() && self.lane.is_json() && finish == Finish::Stop && !self.is_json_with(&text) {
             return Err(Fault::Screen);
         }
         self.show(text, scores, shown);
-        Ok(if stopped { Finish::Stop } else { finish })
+        Ok(stopped.map_or(finish, Finish::StopString))
     }
 
     /// Whether what was shown, and `rest` after it, is one JSON value. What was masked over the end of a string may have

@@ -5,6 +5,7 @@ use tokenizer::ChatMessage;
 use zeroize::Zeroizing;
 
 use crate::clear::Cleared;
+use crate::endpoint::EndpointId;
 use crate::notice;
 use crate::refusal::{Bound, Refusal};
 use crate::request::{Input, Params, Role};
@@ -33,33 +34,20 @@ struct Encoded;
 /// Renders and encodes. A request that does not fit the context is refused with both numbers, never cut.
 /// An answer that is `held` to a form has no room for thoughts.
 pub(crate) fn encode(mut cleared: Cleared, held: bool) -> Result<Prompts, Refusal> {
+    let (token_ids, rendered_at_ms) = token_ids(&mut cleared, true)?;
     let serving = cleared.entered().serving.clone();
-    let rendered_at_ms = cleared.entered().now_ms;
-    let input = cleared.take_input();
-    let (token_ids, rendered_at_ms) = match input {
-        Input::Chat(messages) => {
-            let mut messages = serving.tool_format().messages(messages);
-            let tools = cleared.tools().filter(|tools| tools.offered());
-            let ids = render(&serving, &mut messages, tools, cleared.placeholder(), rendered_at_ms);
-            wipe(messages);
-            (vec![ids?], Some(rendered_at_ms))
-        }
-        Input::Text(prompts) => {
-            let ids = prompts.iter().map(|prompt| serving.encode_text(prompt)).collect::<Result<_, _>>()?;
-            (ids, None)
-        }
-        Input::Tokens(prompts) => (prompts, None),
-    };
     let params = &cleared.entered().request.params;
-    let chat = rendered_at_ms.is_some() && !held;
+    // The other conversations have no place for a thought: there it is text.
+    let chat = cleared.entered().request.endpoint == EndpointId::ChatCompletions && !held;
     let thinking = token_ids.first().filter(|_| chat).and_then(|prompt| serving.thinking(prompt));
     let budget =
         params.thinking_tokens.map(|tokens| budget(&serving, thinking, tokens)).transpose()?.flatten();
     let sampling = sampling(params)?;
     let limit = cleared.entered().use_case.limits.tokens_per_request;
+    let context_tokens = serving.generator.context_tokens();
     let max_tokens = token_ids
         .iter()
-        .map(|ids| max_tokens(ids.len(), params.max_tokens, serving.generator.context_tokens(), limit))
+        .map(|ids| max_tokens(ids.len(), params.max_tokens, context_tokens, limit))
         .collect::<Result<_, _>>()?;
     Ok(Prompts {
         cleared,
@@ -70,6 +58,31 @@ pub(crate) fn encode(mut cleared: Cleared, held: bool) -> Result<Prompts, Refusa
         thinking,
         budget,
         _encoded: Encoded,
+    })
+}
+
+/// Token ids of every prompt, and a clock in milliseconds since 1970.
+type PromptIds = (Vec<Zeroizing<Vec<u32>>>, Option<i64>);
+
+/// Token ids of every prompt, and the clock that the chat template was given. A plain prompt begins with the model's opening
+/// token where `opening` says so and the model wants one.
+pub(crate) fn token_ids(cleared: &mut Cleared, opening: bool) -> Result<PromptIds, Refusal> {
+    let serving = cleared.entered().serving.clone();
+    let rendered_at_ms = cleared.entered().now_ms;
+    let input = cleared.take_input();
+    Ok(match input {
+        Input::Chat(messages) => {
+            let mut messages = serving.tool_format().messages(messages);
+            let tools = cleared.tools().filter(|tools| tools.offered());
+            let ids = render(&serving, &mut messages, tools, cleared.placeholder(), rendered_at_ms);
+            wipe(messages);
+            (vec![ids?], Some(rendered_at_ms))
+        }
+        Input::Text(prompts) => {
+            let encode = |prompt: &Zeroizing<String>| serving.encode_text(prompt, opening);
+            (prompts.iter().map(encode).collect::<Result<_, _>>()?, None)
+        }
+        Input::Tokens(prompts) => (prompts, None),
     })
 }
 

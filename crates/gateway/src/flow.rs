@@ -28,6 +28,7 @@ use crate::gateway::Gateway;
 use crate::generate::Tokens;
 use crate::lane::Lane;
 use crate::likely::Likely;
+use crate::metrics::Watched;
 use crate::record;
 use crate::refusal::{Bound, Refusal};
 use crate::scores::Scores;
@@ -55,6 +56,7 @@ pub struct Answer {
     allowance: Allowance,
     started: Instant,
     first_token_ms: Option<u64>,
+    watched: Watched,
     meter: Arc<Meter>,
     meter_at_start: Reading,
     busy: BusyTime,
@@ -68,8 +70,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
     let policy = if admitted.restore { RestorePolicy::all() } else { RestorePolicy::none() };
     // All choices of the request together.
     let (busy, meter_at_start) = (BusyTime::default(), gateway.meter().read());
-    let mut streams = Vec::new();
-    let mut choices = Vec::new();
+    let (mut streams, mut choices) = (Vec::new(), Vec::new());
     let mut refused = None;
     let reader = reader(&admitted, &policy);
     'submit: for (prompt, &max_tokens) in admitted.token_ids.iter().zip(&admitted.max_tokens) {
@@ -123,6 +124,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
         allowance,
         started: admitted.started,
         first_token_ms: None,
+        watched: gateway.metrics().let_in(&admitted.use_case, admitted.started),
         meter: Arc::clone(gateway.meter()),
         meter_at_start,
         busy,
@@ -252,6 +254,12 @@ impl Answer {
         self.created_s
     }
 
+    /// Tokens of all prompts.
+    #[must_use]
+    pub fn prompt_tokens(&self) -> u32 {
+        self.prompt_tokens
+    }
+
     /// How many choices are told.
     #[must_use]
     pub fn choices(&self) -> usize {
@@ -312,8 +320,9 @@ impl Answer {
         let before = choice.tokens();
         let progress = choice.take(event);
         self.allowance.take(choice.tokens().saturating_sub(before).into());
-        if self.first_token_ms.is_none() && choice.tokens() > 0 {
-            self.first_token_ms = Some(ms_since(self.started));
+        if choice.tokens() > before {
+            self.watched.token(at, self.first_token_ms.is_none());
+            self.first_token_ms.get_or_insert_with(|| ms_since(self.started));
         }
         match progress {
             Progress::More(shown) => self.tell(at, told(at, shown)),
@@ -401,6 +410,8 @@ impl Answer {
             let total = counts.entry(kind).or_default();
             *total = total.saturating_add(count);
         }
+        let tokens = self.choices.iter().map(|choice| u64::from(choice.tokens())).sum();
+        self.watched.ended(status, self.busy.begun(), self.prompt_tokens.into(), tokens);
         let busy_ns = self.busy.nanoseconds();
         let energy = (busy_ns > 0).then(|| self.meter.charge(self.meter_at_start, busy_ns));
         OutcomeFacts {

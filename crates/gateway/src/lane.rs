@@ -22,8 +22,8 @@ pub(crate) struct Lane {
 /// What a lane lets out.
 pub(crate) struct Out {
     pub(crate) text: String,
-    /// A stop string ended it.
-    pub(crate) stopped: bool,
+    /// The stop string that ended it, by its place in the request.
+    pub(crate) stopped: Option<usize>,
     /// Scores of the tokens that are shown whole by now.
     pub(crate) scores: Vec<crate::answer::TokenScore>,
 }
@@ -65,8 +65,8 @@ impl Lane {
             scores.settle(&restored, held);
         }
         Ok(match self.stop.push(&restored) {
-            Step::Show(text) => self.out(text, false),
-            Step::Stop(text) => self.out(text, true),
+            Step::Show(text) => self.out(text, None),
+            Step::Stop(text, stop) => self.out(text, Some(stop)),
         })
     }
 
@@ -87,15 +87,15 @@ impl Lane {
             scores.settle(&restored, Some(0));
         }
         Ok(match self.stop.push(&restored) {
-            Step::Stop(text) => self.out(text, true),
+            Step::Stop(text, stop) => self.out(text, Some(stop)),
             Step::Show(mut text) => {
                 text.push_str(&self.stop.finish());
-                self.out(text, false)
+                self.out(text, None)
             }
         })
     }
 
-    fn out(&mut self, text: String, stopped: bool) -> Out {
+    fn out(&mut self, text: String, stopped: Option<usize>) -> Out {
         self.shown = self.shown.saturating_add(text.len());
         let shown = self.shown;
         let scores = self.scores.as_mut().map(|scores| scores.release(shown)).unwrap_or_default();

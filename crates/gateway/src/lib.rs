@@ -13,6 +13,7 @@ mod choice;
 mod clear;
 mod constraint;
 mod controls;
+mod count;
 mod deny;
 mod echo;
 mod embed;
@@ -29,6 +30,7 @@ mod json_text;
 mod lane;
 mod likely;
 mod load;
+mod metrics;
 mod model_facts;
 mod notice;
 mod quota;
@@ -41,6 +43,7 @@ mod scores;
 mod serving;
 mod stop;
 mod strip;
+mod subjects;
 mod thoughts;
 mod token;
 mod tools;
@@ -51,6 +54,7 @@ pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
 pub use answer::{Alternative, AnswerEvent, Finish, TokenScore, Usage};
 pub use caller::{Caller, Credentials};
+pub use count::{Counted, TokenizerFacts};
 pub use embed::Embedded;
 pub use encoders::{Classifier, Embed, Embedding, Tag};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
@@ -62,9 +66,10 @@ pub use informed::{
     GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
 };
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use metrics::Metrics;
 pub use model_facts::model_facts;
 pub use policy::Language;
-pub use provenance::Receipt;
+pub use provenance::{DataSubject, DataSubjectType, Receipt};
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
@@ -74,6 +79,9 @@ pub use request::{
     Role, Scanned, Trace,
 };
 pub use serving::{ModelCard, Serving};
+pub use subjects::{
+    DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
+};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:

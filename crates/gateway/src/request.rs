@@ -1,5 +1,6 @@
 //! What a caller asks, in plain values: the server makes it from the wire, the gateway's stages consume it.
 
+use provenance::DataSubject;
 use serde_json::Value;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -207,6 +208,8 @@ pub struct GenerationRequest {
     pub params: Params,
     /// What the receipt commits to as the client's input: the body as canonical JSON (RFC 8785).
     pub client_input: Zeroizing<Vec<u8>>,
+    /// Persons whom it is about, by the caller's word; at most [`crate::DATA_SUBJECTS_MAX`].
+    pub data_subjects: Vec<DataSubject>,
     /// Trace identifiers.
     pub trace: Trace,
     /// Where it came from.
@@ -225,6 +228,8 @@ pub struct EmbeddingRequest {
     pub scanned: Vec<Scanned>,
     /// What the receipt commits to as the client's input: the body as canonical JSON (RFC 8785).
     pub client_input: Zeroizing<Vec<u8>>,
+    /// Persons whom it is about, by the caller's word; at most [`crate::DATA_SUBJECTS_MAX`].
+    pub data_subjects: Vec<DataSubject>,
     /// Trace identifiers.
     pub trace: Trace,
     /// Where it came from.

@@ -143,13 +143,13 @@ impl Serving {
         self.tokenizer.encode_rendered(&rendered).map_err(invalid)
     }
 
-    /// A plain prompt as token ids, after the model's own opening token if it wants one.
-    pub(crate) fn encode_text(&self, text: &str) -> Result<Zeroizing<Vec<u32>>, Refusal> {
+    /// A plain prompt as token ids, after the model's own opening token if it wants one and `opening` does not say otherwise.
+    pub(crate) fn encode_text(&self, text: &str, opening: bool) -> Result<Zeroizing<Vec<u32>>, Refusal> {
         let ids = self
             .tokenizer
             .encode(text)
             .map_err(|error| Refusal::Invalid { field: "prompt".into(), reason: error.to_string() })?;
-        let bos = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos());
+        let bos = self.tokenizer.bos().filter(|_| opening && self.tokenizer.add_bos());
         let mut all = Zeroizing::new(Vec::with_capacity(ids.len().saturating_add(1)));
         all.extend(bos);
         all.extend_from_slice(&ids);

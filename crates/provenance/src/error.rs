@@ -40,6 +40,12 @@ pub enum Error {
         /// What is wrong and what to do.
         why: String,
     },
+    /// An identifier of a person is not one of its kind. It is not repeated.
+    #[error("the identifier {why}")]
+    DataSubject {
+        /// What it must be.
+        why: &'static str,
+    },
     /// A value of a leaf breaks its limits.
     #[error("leaf field {field}: {why}")]
     Leaf {

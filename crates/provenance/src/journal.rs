@@ -159,13 +159,14 @@ impl<R: Read> Reader<R> {
     /// only so, if it is the last and has such a hole; one changed byte never makes one.
     fn hole_or_damage(&mut self, before: usize, seen: &[u8], why: &str) -> Result<Next> {
         let damaged = self.damaged(why);
-        if !has_hole(seen) {
-            return Err(damaged);
-        }
         let mut rest = Vec::new();
         let limit = BODY_BYTES_MAX as u64;
         let read = (&mut self.source).take(limit).read_to_end(&mut rest);
         let got = read.map_err(|e| Error::io("read", "journal", &e))?;
+        // A hole may begin in the last bytes of a head, so it is looked for in both.
+        if !has_hole(seen.iter().chain(&rest)) {
+            return Err(damaged);
+        }
         // A later record would mean that this one was acknowledged.
         if got == BODY_BYTES_MAX || rest.windows(MAGIC.len()).any(|w| w == MAGIC) {
             return Err(damaged);
@@ -174,9 +175,9 @@ impl<R: Read> Reader<R> {
     }
 }
 
-fn has_hole(bytes: &[u8]) -> bool {
+fn has_hole<'a>(mut bytes: impl Iterator<Item = &'a u8>) -> bool {
     let mut zeros = 0;
-    bytes.iter().any(|byte| {
+    bytes.any(|byte| {
         zeros = if *byte == 0 { zeros + 1 } else { 0 };
         zeros >= HOLE_BYTES
     })

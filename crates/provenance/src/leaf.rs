@@ -8,7 +8,7 @@ use crate::{
     Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
-    people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
+    people::{GuidanceAcknowledged, GuidanceWithdrawn, SubjectErased, TrainingAttested, TrainingWithdrawn},
 };
 
 /// Version of the record's shape.
@@ -65,6 +65,8 @@ pub enum Leaf {
     TrainingAttested(TrainingAttested),
     /// A training no longer counts.
     TrainingWithdrawn(TrainingWithdrawn),
+    /// The keys of a data subject were destroyed.
+    SubjectErased(SubjectErased),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
     /// Quota counters were counted again from this log.
@@ -82,7 +84,7 @@ pub enum Leaf {
 /// See [`Leaf::Intent`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The request; model, engine, redaction and input are present, and sampling unless texts are embedded.
+    /// The request; model, engine, redaction and input are present, and sampling unless nothing is drawn.
     #[serde(flatten)]
     pub request: RequestFacts,
     /// Index of the last configuration event; set by the log.
@@ -362,6 +364,7 @@ impl Leaf {
             Self::GuidanceWithdrawn(_) => "guidance_withdrawn",
             Self::TrainingAttested(_) => "training_attested",
             Self::TrainingWithdrawn(_) => "training_withdrawn",
+            Self::SubjectErased(_) => "subject_erased",
             Self::AdminRead(_) => "admin_read",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",

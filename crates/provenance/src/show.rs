@@ -22,6 +22,15 @@ pub struct Shown {
 /// # Errors
 /// [`Error::Io`], [`Error::Missing`], or the damage that stopped reading, by name.
 pub fn show(dir: &Path, mut each: impl FnMut(Shown) -> bool) -> Result<()> {
+    walk(dir, |index, bytes| {
+        let entry = Entry::parse(bytes).map_err(|e| Error::BrokenLeaf { index, why: e.to_string() })?;
+        let json = String::from_utf8_lossy(bytes).into_owned();
+        Ok(each(Shown { index, entry, json }))
+    })
+}
+
+/// The same of leaves as they lie there, unread, with their index.
+pub(crate) fn walk(dir: &Path, mut each: impl FnMut(u64, &[u8]) -> Result<bool>) -> Result<()> {
     let place = Place::of(dir);
     let size = if place.has_journal() { 0 } else { unverified_size(&place.checkpoint()?)? };
     let mut leaves = place.leaves(size)?;
@@ -32,9 +41,7 @@ pub fn show(dir: &Path, mut each: impl FnMut(Shown) -> bool) -> Result<()> {
             return Ok(());
         }
         for bytes in chunk {
-            let entry = Entry::parse(&bytes).map_err(|e| Error::BrokenLeaf { index, why: e.to_string() })?;
-            let json = String::from_utf8_lossy(&bytes).into_owned();
-            if !each(Shown { index, entry, json }) {
+            if !each(index, &bytes)? {
                 return Ok(());
             }
             index += 1;

@@ -70,6 +70,10 @@ impl FolderStore {
         // A crash before the folder is synced may leave no journal; there was no leaf in it.
         let journal = private_file(&path).map_err(|e| Error::io("open", &path, &e))?;
         sync_folder(dir).map_err(|e| Error::io("sync", dir, &e))?;
+        // And the folder's own name, without which nothing in it is found again: a process that was killed may have left it.
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_made(parent).map_err(|e| Error::io("sync", parent, &e))?;
+        }
         let tmp = dir.join("tmp");
         let leftovers = fs::read_dir(&tmp).map_err(|e| Error::io("read", &tmp, &e))?;
         for file in leftovers.flatten() {
@@ -87,9 +91,22 @@ impl Drop for FolderStore {
     }
 }
 
-/// Creates a folder and its parents, mode 0700.
+/// Creates a folder and its parents, mode 0700, and makes the names of those that were missing durable.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.is_dir();
+    let made: Vec<&Path> = path.ancestors().take_while(missing).collect();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    // A bare name lies in the working folder.
+    let parents = made.iter().filter_map(|folder| folder.parent());
+    parents.map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p }).try_for_each(sync_folder)
+}
+
+/// As [`sync_folder`], for a folder that may be another user's: whoever may not read it has made nothing in it either.
+fn sync_made(path: &Path) -> io::Result<()> {
+    match sync_folder(path) {
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 /// Makes the names in a folder durable.
@@ -151,12 +168,7 @@ impl Store for FolderStore {
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let place = self.dir.join("public").join(path);
         let Some(parent) = place.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
-        if !parent.is_dir() {
-            make_folder(parent)?;
-            for folder in parent.ancestors().take_while(|f| f.starts_with(&self.dir)) {
-                sync_folder(folder)?;
-            }
-        }
+        make_folder(parent)?;
         put_file(&self.dir.join("tmp").join("put"), &place, 0o644, bytes)
     }
 

@@ -98,7 +98,7 @@ impl<'a> Spoken<'a> {
         let last = upto.saturating_add(ahead.take_while(|h| h.end as usize <= to).count());
         let before = self.hits.get(near..upto).unwrap_or_default();
         let after = self.hits.get(first..last).unwrap_or_default();
-        let head = self.columns.head(self.text, start);
+        let head = self.columns.head(self.text, start, end);
         let (label, celled) = (head.unwrap_or(&self.label), head.is_some());
         Around { spoken: self, before, after, label, celled, from, start, end }
     }
@@ -180,13 +180,15 @@ impl Around<'_> {
     /// Whether a cue after the candidate is the label of a number that follows it: `12345678 en KvK: 87654321`.
     fn announces(&self, hit: Hit) -> bool {
         let rest = self.spoken.text.get(hit.end as usize..).unwrap_or_default();
-        let mut word = true;
+        let (mut word, mut value) = (true, false);
         for c in rest.chars().take(ANNOUNCED_CHARS_MAX) {
             if c.is_ascii_digit() {
                 return true;
             }
             word = word && (c.is_alphabetic() || c == '-');
-            if !word && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
+            // `polis ZV-30.118`: letters of the number stand before its digits.
+            value = !word && (c.is_ascii_uppercase() || value && matches!(c, '-' | '/' | '.'));
+            if !word && !value && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
                 return false;
             }
         }
@@ -196,7 +198,7 @@ impl Around<'_> {
     /// Whether `start..end` is a whole value, or stands in a table's cell, under a label that speaks for `kind`.
     pub(crate) fn labels_all_of(&self, start: usize, end: usize, kind: Kind) -> bool {
         let whole = start == 0 && end == self.spoken.text.len();
-        let celled = self.spoken.columns.head(self.spoken.text, start).is_some();
+        let celled = self.spoken.columns.head(self.spoken.text, start, end).is_some();
         (whole || celled) && self.label.iter().any(|hit| self.spoken.cues.speaks_for(*hit, kind))
     }
 
@@ -300,5 +302,7 @@ mod tests {
         assert_eq!(points("KvK, BSN #", None), 40);
         assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
         assert_eq!(points("# (bsn) van 12", None), 30);
+        assert_eq!(points("#, order ZV-30.118", None), 0);
+        assert_eq!(points("# is mijn order Van 12", None), -30);
     }
 }

@@ -164,7 +164,12 @@ fn is_disguised(scan: &Scan<'_>, from: usize, to: usize) -> bool {
     // `jan@ziggo.nl`.
     let address =
         word.contains('@') && scan.byte(to) == Some(b'.') && scan.attached_after(to.saturating_add(1));
+    // `A@Kerkstraat`: a capital amid small letters begins a word of its own.
+    let small = word.chars().any(char::is_lowercase);
+    let mut pairs = word.chars().zip(word.chars().skip(1));
+    let joined = small && pairs.any(|(c, next)| !c.is_alphabetic() && next.is_uppercase());
     letters >= WORD_LETTERS_MIN
+        && !joined
         && others <= letters.saturating_add(1)
         && (inside || signed && !word.starts_with('@'))
         && !address

@@ -1,5 +1,7 @@
 //! What a client kept of a request, read back offline: the body it sent, and the answer or receipt it got.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use gateway::{EndpointId, GenerationRequest, Origin, Receipt, Trace, endpoint};
@@ -92,7 +94,8 @@ pub fn canonical_body(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeptError> {
     Ok(body.canonical)
 }
 
-/// A request body as the server reads it; `action` is what the record calls the endpoint: `chat` or `complete`.
+/// A request body as the server reads it; `action` is what the record calls the endpoint: `chat`, `complete`, `messages` or
+/// `respond`.
 ///
 /// # Errors
 /// When it is no body of that endpoint, or nothing is generated there.
@@ -100,11 +103,10 @@ pub fn request(action: &str, body: &[u8]) -> Result<GenerationRequest, KeptError
     if body.len() > BODY_BYTES_MAX {
         return Err(KeptError::TooLong);
     }
-    let rows = [EndpointId::ChatCompletions, EndpointId::Completions];
+    let rows =
+        [EndpointId::ChatCompletions, EndpointId::Completions, EndpointId::Messages, EndpointId::Responses];
     let row = rows.into_iter().find(|id| id.to_string() == action).and_then(endpoint).ok_or_else(|| {
-        KeptError::Request {
-            why: format!("at `{action}` nothing is generated; only chats and completions replay"),
-        }
+        KeptError::Request { why: format!("at `{action}` nothing is generated; only what generates replays") }
     })?;
     let (request, ..) = read(row, body, Trace::NONE, Origin { loopback: true })
         .map_err(|error| KeptError::Request { why: error.why() })?;
@@ -123,6 +125,9 @@ pub fn answer(bytes: &[u8]) -> Result<Kept, KeptError> {
         }
         let mut choices = Choices::default();
         choices.take(&value)?;
+        if value["type"] == "message" {
+            told::message(bytes, choices.first())?;
+        }
         return choices.end();
     }
     let text = std::str::from_utf8(bytes).map_err(|error| KeptError::Unreadable {
@@ -185,9 +190,12 @@ struct Choices {
 impl Choices {
     /// A whole response, or one event of a stream: they differ in `message` and `delta`.
     fn take(&mut self, value: &Value) -> Result<(), KeptError> {
-        if let Some(error) = value.get("error") {
+        if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
             let text = |name: &str| error.get(name).and_then(Value::as_str).map(short);
             return Err(KeptError::Refused { code: text("code").unwrap_or_default(), id: text("receipt") });
+        }
+        if let Some(response) = told::last(value) {
+            return self.take(response);
         }
         if let Some(found) = value.pointer("/proeftuin/receipt").filter(|found| !found.is_null())
             && self.receipt.replace(receipt(found)?).is_some()
@@ -199,7 +207,14 @@ impl Choices {
             let index = index.ok_or(KeptError::Shape { what: "a choice without a usable index" })?;
             self.choices.entry(index).or_default().take(item)?;
         }
+        if told::is_part(value) {
+            told::take(value, self.first())?;
+        }
         Ok(())
+    }
+
+    fn first(&mut self) -> &mut Choice {
+        self.choices.entry(0).or_default()
     }
 
     fn end(self) -> Result<Kept, KeptError> {

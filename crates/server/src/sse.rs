@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, TokenScore, Usage};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Dialect};
 use crate::shape::{Head, Piece, Shape};
 
 /// Comment lines keep proxies from closing a stream whose prompt is still being read.
@@ -125,7 +125,7 @@ impl Stream {
     }
 
     fn fail(&mut self, why: &str) {
-        self.ready.push_back(ApiError::from(Refusal::closed(why)).event());
+        self.ready.push_back(ApiError::from(Refusal::closed(why)).event(Dialect::OpenAi));
         self.ended = true;
     }
 

@@ -71,6 +71,7 @@ fn project(
         from_ms: export.from.map(day_ms).transpose()?,
         until_ms: export.to.map(next_day).transpose()?,
         use_case: export.use_case.clone(),
+        about: None,
     };
     let out = BufWriter::with_capacity(1 << 16, out);
     let mut exporter = Exporter::new(export.format.into(), selection, export.register.clone(), out)?;

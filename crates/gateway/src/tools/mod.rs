@@ -30,6 +30,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments: JSON as a rule, but whatever a model wrote may stand here.
     pub arguments: Zeroizing<String>,
+    /// Where its arguments stand in the body, as a JSON pointer (RFC 6901).
+    pub pointer: String,
 }
 
 /// Which tools the model may call, or has to.

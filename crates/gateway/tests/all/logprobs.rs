@@ -128,7 +128,7 @@ async fn the_prompt_comes_first_as_the_model_read_it() {
         let read = ["Mijn BSN is ⟦BSN_1⟧.", prompts[1]];
         let finish = if answer.is_empty() { Finish::Length } else { Finish::Stop };
         for (choice, read) in read.iter().enumerate() {
-            assert_eq!(all.texts[choice], format!("{}{answer}", read));
+            assert_eq!(all.texts[choice], format!("{read}{answer}"));
             assert_eq!(joined(&all.scores[choice]), all.texts[choice]);
             let scores = &all.scores[choice];
             let tokens = [read, answer].map(|text| house.tokenizer.encode(text).unwrap().len());

@@ -29,6 +29,7 @@ mod sealing;
 mod seeds;
 mod shared_quota;
 mod stores;
+mod subjects;
 mod thoughts;
 mod token_ids;
 mod tokens;

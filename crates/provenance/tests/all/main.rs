@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "test code fails by panicking"
 )]
 
@@ -16,6 +17,9 @@ mod leaf;
 mod log;
 mod note;
 mod parsers;
+#[cfg(target_os = "linux")]
+mod power_cut;
 mod samples;
 mod subject_keys;
+mod subjects;
 mod tree;

@@ -8,7 +8,7 @@ use provenance::{
     InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name,
     OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts,
     RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId, Stage, Status,
-    SubjectKey, SubjectKind, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
+    SubjectErased, SubjectKey, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
     UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
@@ -51,6 +51,7 @@ pub fn request(id: ReceiptId) -> RequestFacts {
         actor_pseudonym: Pseudonym([8; 32]),
         data_subject_pseudonym: Some(Pseudonym([9; 32])),
         data_subject_type: Some(name("BSN")),
+        other_data_subjects: Vec::new(),
         key_epoch: 692,
         decision: DecisionFacts {
             verdict: Verdict::Permit,
@@ -196,6 +197,7 @@ pub fn leaves() -> Vec<Leaf> {
         Leaf::Denied(Box::new(denied(id(1)))),
         Leaf::Recovery(Recovered { cut_bytes: 100, sealed_aborted: 2 }),
         Leaf::ServerStopped(ServerStopped { reason: name("signal") }),
+        Leaf::SubjectErased(SubjectErased { id: id(4), keys: 3, records: 12, by }),
     ]);
     leaves
 }
@@ -258,7 +260,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub fn subject(dir: &Path) -> SubjectKey {
-    KeyRing::open(&dir.join("epochs.json")).unwrap().subject(692, SubjectKind::Actor, "someone").unwrap()
+    KeyRing::open(&dir.join("epochs.json")).unwrap().actor(692, "someone").unwrap()
 }
 
 /// Writes `count` small leaves.

@@ -256,7 +256,7 @@ fn counts_years(rest: &str) -> bool {
 pub(super) fn in_fields(scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
     let says =
         |hits: &[crate::cues::Hit]| hits.iter().any(|hit| scan.spoken.cues.speaks_for(*hit, Kind::Age));
-    let mut cells: Vec<(usize, usize)> = scan.spoken.columns.cells(scan.text, &says).collect();
+    let mut cells = scan.spoken.columns.cells(scan.text, &says);
     if scan.spoken.label_says(Kind::Age) {
         cells.push((0, scan.text.len()));
     }

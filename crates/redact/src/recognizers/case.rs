@@ -18,6 +18,112 @@ const PUBLISHED: &[&str] = &[
     "ECLI", "STB", "STCRT", "TRB", "PB", "ISBN", "ISSN", "COVID", "SARS", "UTF", "SHA", "PDF", "BIO", "GPT",
     "TK", "EK", "KST", "CELEX", "PO", "SO", "INC", "CHG", "RITM",
 ];
+/// Numbers that are not somebody's file, by what stands before "nummer"; those with a kind of their own are among them.
+const OTHER_NUMBERS: &[&str] = &[
+    "telefoon",
+    "tel",
+    "mobiel",
+    "fax",
+    "huis",
+    "kamer",
+    "order",
+    "bestel",
+    "factuur",
+    "artikel",
+    "product",
+    "model",
+    "type",
+    "serie",
+    "versie",
+    "volg",
+    "pagina",
+    "bladzijde",
+    "regel",
+    "lijn",
+    "bus",
+    "vlucht",
+    "trein",
+    "weg",
+    "week",
+    "batch",
+    "partij",
+    "onderdeel",
+    "ticket",
+    "rug",
+    "spoor",
+    "kvk",
+    "btw",
+    "bank",
+    "rekening",
+    "iban",
+    "bsn",
+    "sofi",
+    "postcode",
+    "isbn",
+    "issn",
+    "stuk",
+    "item",
+    "kolom",
+    "rij",
+    "paragraaf",
+    "bijlage",
+    "hoofdstuk",
+    "gebouw",
+    "zaal",
+    "bord",
+    "poort",
+    "feit",
+    "norm",
+    "fase",
+    "kavel",
+    "route",
+    "paal",
+    "lantaarn",
+    "container",
+    "servicedesk",
+    "service",
+    "alarm",
+    "nood",
+    "bel",
+    "contact",
+    "door",
+    "toestel",
+    "zone",
+    "punt",
+    "tarief",
+    "post",
+    "grootboek",
+    "kosten",
+    "afdeling",
+    "leverancier",
+    "inkoop",
+    "offerte",
+    "project",
+    "bestek",
+    "licentie",
+    "voorraad",
+    "collo",
+    "pakket",
+    "mail",
+    "burger",
+    "burgerservice",
+    "vestigings",
+    "fiscaal",
+    "rsin",
+    "big",
+    "uzi",
+    "agb",
+    "kenteken",
+    "chassis",
+    "frame",
+    "meter",
+    "ean",
+    "vraag",
+    "opdracht",
+    "vacature",
+];
+/// Longest word for a number, with what parts it from the number.
+const LABEL_BYTES_MAX: usize = 44;
 const NUMBER_BYTES_MAX: usize = 40;
 const NUMBER_BYTES_MIN: usize = 4;
 /// Fewest digits of a number in short groups.
@@ -220,11 +326,43 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
         }
         None => around.labels_all_of(number.start, number.end, Kind::CaseNumber),
     };
+    if !said && around.points(Kind::CaseNumber) >= 0 && called(scan, number.start) == Some(Called::Somebodys)
+    {
+        return Some((number.start, number.end, because("a number after a word for one", 62)));
+    }
     if !said || around.points(Kind::CaseNumber) <= 0 {
         return None;
     }
     let end = roll_after(scan, number.end).unwrap_or(number.end);
     Some((letters_before(scan, number.start), end, because("a number after its label", 32)))
+}
+
+/// What the word before a number calls it: `toevoegingsnummer: …`, `subjectnr. …`, `opdrachtnummer …`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Called {
+    /// A number that somebody is given.
+    Somebodys,
+    /// That of a thing, or one that has a kind of its own.
+    Other,
+}
+
+/// What the word before `start` calls the number there; `None` where it is no word for a number.
+pub(super) fn called(scan: &Scan<'_>, start: usize) -> Option<Called> {
+    let from = scan.text.ceil_char_boundary(start.saturating_sub(LABEL_BYTES_MAX));
+    let head = scan.slice(from, start);
+    let word = head.trim_end_matches([' ', ':', '=', '"', '\t']);
+    let gap = head.len().saturating_sub(word.len());
+    let word = word.trim_end_matches('.');
+    let word =
+        word.rsplit(|c: char| !c.is_alphabetic() && !matches!(c, '-' | '.')).next().unwrap_or_default();
+    let lower = word.to_lowercase();
+    let stem = ["nummer", "nummers", "nr", "kenmerk"].iter().find_map(|end| lower.strip_suffix(end))?;
+    let stem = stem.trim_end_matches(['-', '.']);
+    if !(1..=LABEL_GAP_BYTES_MAX).contains(&gap) || stem.len() < 3 {
+        return None;
+    }
+    let other = OTHER_NUMBERS.iter().any(|other| stem.ends_with(other));
+    Some(if other { Called::Other } else { Called::Somebodys })
 }
 
 /// Whether a number is that of a text: `Kenmerk van dit bericht: …`, `pagina 3 van 8; referentie …`, `referentie COM-1234`.
@@ -322,11 +460,14 @@ mod tests {
             ("uw klantnummer PGB 4418-2200-7?", "PGB 4418-2200-7"),
             ("CJIB-nummer 1234 5678 1234 5678 betaald", "1234 5678 1234 5678"),
             ("zaaknummer 10234567", "10234567"),
+            ("met toevoegingsnummer: 2LD8830 en", "2LD8830"),
+            ("onder subjectnr. 1002938475 staat", "1002938475"),
             ("kenmerk CJIB 2 4012 3456 7890 12.", "CJIB 2 4012 3456 7890 12"),
         ] {
             assert_eq!(found(Kind::CaseNumber, text), vec![want.to_owned()], "{text}");
         }
         for text in [
+            "bestelnummer 1002938 en artikelnr. 88120-4",
             "ECLI:NL:RBDHA:2020:12345",
             "Stb. 2018, 144",
             "kenmerk van 12-03-2024",

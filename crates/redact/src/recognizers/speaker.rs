@@ -13,6 +13,8 @@ const SPEAKERS_MAX: usize = 6;
 /// Fewest lines that somebody speaks, and words of one that is a sentence.
 const LINES_MIN: u32 = 2;
 const WORDS_MIN: usize = 3;
+/// Fewest lines of a chat between people who are initials.
+const INITIALS_LINES_MIN: usize = 4;
 /// Longest thing between the beginning of a line and a name: a time, a quotation mark.
 const LEAD_BYTES_MAX: usize = 24;
 /// Longest thing in brackets behind a name, and how much of a line is read.
@@ -42,6 +44,34 @@ pub(super) fn speakers(scan: &Scan<'_>) -> Vec<(usize, usize)> {
     let speaks =
         |word: &str| opens.get(word).is_some_and(|(lines, sentences)| sentences.saturating_mul(2) >= *lines);
     words.into_iter().filter(|&(start, end)| speaks(scan.slice(start, end))).collect()
+}
+
+/// Initials that speak in a chat: `K.: hoi`. One letter without its point speaks beside those that have one; by itself it is as
+/// often the letter of a question.
+pub(super) fn initials(scan: &Scan<'_>) -> Vec<(usize, usize)> {
+    if !scan.whole {
+        return Vec::new();
+    }
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    let mut at = 0_usize;
+    for line in scan.text.split('\n') {
+        scan.step();
+        let start = at;
+        at = at.saturating_add(line.len()).saturating_add(1);
+        let letters = line.split(": ").next().filter(|head| head.len() < line.len()).unwrap_or_default();
+        let mut chars = letters.chars();
+        let capital = chars.next().is_some_and(char::is_uppercase);
+        if capital && matches!(chars.as_str(), "" | ".") {
+            found.push((start, start.saturating_add(letters.len())));
+        }
+    }
+    let written = |&(start, end): &(usize, usize)| scan.slice(start, end);
+    let dotted =
+        |found: &[(usize, usize)]| found.iter().filter(|place| written(place).ends_with('.')).count();
+    if dotted(&found) < usize::try_from(LINES_MIN).unwrap_or(usize::MAX) || found.len() < INITIALS_LINES_MIN {
+        return Vec::new();
+    }
+    found
 }
 
 /// Every word that looks like a login by a digit or a low line in it, in order.

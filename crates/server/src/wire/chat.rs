@@ -14,7 +14,7 @@ use super::{Marks, WireUsage, finish_reason};
 use crate::error::ApiError;
 
 /// Most messages of a conversation.
-const MESSAGES_MAX: usize = 4096;
+pub(crate) const MESSAGES_MAX: usize = 4096;
 
 /// What a generation endpoint's body says.
 pub(crate) struct Parsed {
@@ -30,18 +30,7 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let mut fields = Fields::new(body, "")?;
     let model = model(&mut fields)?;
-    let Value::Array(items) = fields.required("messages")? else {
-        return Err(fields.error("messages", "must be a list"));
-    };
-    if items.is_empty() || items.len() > MESSAGES_MAX {
-        return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
-    }
-    let mut calls = Calls::default();
-    let messages = items
-        .into_iter()
-        .enumerate()
-        .map(|(i, item)| message(i, item, &mut calls))
-        .collect::<Result<_, _>>()?;
+    let messages = messages(&mut fields)?;
     let tools = tools(&mut fields)?;
     let thinking_tokens = thinking_tokens(&mut fields)?;
     let logprobs = chat_logprobs(&mut fields, tools.as_ref())?;
@@ -57,6 +46,18 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     refuse_unoffered(&mut fields)?;
     fields.finish()?;
     Ok(parsed)
+}
+
+/// `messages`.
+pub(crate) fn messages(fields: &mut Fields) -> Result<Vec<Message>, ApiError> {
+    let Value::Array(items) = fields.required("messages")? else {
+        return Err(fields.error("messages", "must be a list"));
+    };
+    if items.is_empty() || items.len() > MESSAGES_MAX {
+        return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
+    }
+    let mut calls = Calls::default();
+    items.into_iter().enumerate().map(|(i, item)| message(i, item, &mut calls)).collect()
 }
 
 pub(crate) fn model(fields: &mut Fields) -> Result<String, ApiError> {
@@ -117,7 +118,7 @@ fn content_text(fields: &Fields, content: Value) -> Result<(Zeroizing<String>, V
     let mut joined = Zeroizing::new(String::new());
     let mut starts = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
-        let mut part = Fields::new(part, "content part ")?;
+        let mut part = Fields::new(part, fields.path(&format!("content[{index}].")))?;
         if part.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
             return Err(fields.error("content", "offers only parts of type \"text\""));
         }

@@ -1,4 +1,4 @@
-//! OpenAI's JSON, in and out. Nothing beyond this folder knows its field names.
+//! OpenAI's JSON and Anthropic's, in and out. Nothing beyond this folder and `told/` knows their field names.
 
 pub(crate) mod body;
 pub(crate) mod chat;
@@ -7,8 +7,13 @@ pub(crate) mod constraint;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
 pub(crate) mod logprobs;
+pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod params;
+pub(crate) mod responses;
+pub(crate) mod subjects;
+pub(crate) mod talk;
+pub(crate) mod tokens;
 pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};
@@ -17,7 +22,7 @@ use serde::Serialize;
 /// `finish_reason`.
 pub(crate) fn finish_reason(reason: Finish) -> &'static str {
     match reason {
-        Finish::Stop => "stop",
+        Finish::Stop | Finish::StopString(_) => "stop",
         Finish::Length => "length",
         Finish::ToolCalls => "tool_calls",
     }

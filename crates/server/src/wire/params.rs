@@ -143,11 +143,16 @@ fn logit_bias(fields: &mut Fields) -> Result<Vec<(u32, f32)>, ApiError> {
 }
 
 pub(crate) fn stop(fields: &mut Fields) -> Result<Vec<Zeroizing<String>>, ApiError> {
-    let stops = match fields.take("stop") {
+    stops(fields, "stop")
+}
+
+/// Stop strings under another name.
+pub(crate) fn stops(fields: &mut Fields, name: &str) -> Result<Vec<Zeroizing<String>>, ApiError> {
+    let stops = match fields.take(name) {
         None => Vec::new(),
         Some(Value::String(text)) => vec![Value::String(text)],
         Some(Value::Array(items)) if items.len() <= STOPS_MAX => items,
-        Some(_) => return Err(fields.error("stop", "must be a string or a list of at most 16 strings")),
+        Some(_) => return Err(fields.error(name, "must be a string or a list of at most 16 strings")),
     };
     stops
         .into_iter()
@@ -155,7 +160,7 @@ pub(crate) fn stop(fields: &mut Fields) -> Result<Vec<Zeroizing<String>>, ApiErr
             Value::String(text) if !text.is_empty() && text.len() <= STOP_BYTES_MAX => {
                 Ok(Zeroizing::new(text))
             }
-            _ => Err(fields.error("stop", "must hold strings of 1 to 256 bytes")),
+            _ => Err(fields.error(name, "must hold strings of 1 to 256 bytes")),
         })
         .collect()
 }

@@ -29,6 +29,7 @@ fn request(endpoint: EndpointId, input: Input, bytes: &[u8]) -> GenerationReques
             ..Params::default()
         },
         client_input: Zeroizing::new(bytes.to_vec()),
+        data_subjects: Vec::new(),
         trace: Trace { trace_id: [0; 16], parent_span_id: None },
         origin: Origin { loopback: true },
     }

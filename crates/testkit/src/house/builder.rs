@@ -12,13 +12,13 @@ use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
-use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
+use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name, SubjectFolder};
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
 use tokenizer::{ChatTemplate, Tokenizer};
 
-use super::failing_store::{FailingStore, StoreFault};
+use super::failing_store::{FailingStore, FailingSubjects, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
 use super::records::{models_toml, pilot};
 use super::{House, NOW_MS, TestClock};
@@ -63,6 +63,7 @@ pub struct HouseBuilder {
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Default for HouseBuilder {
@@ -85,6 +86,7 @@ impl Default for HouseBuilder {
             serve: true,
             quota_store: QuotaStore::Sqlite,
             informed: true,
+            folder: None,
         }
     }
 }
@@ -194,6 +196,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Starts again in the folder that a house left.
+    pub fn in_folder(mut self, folder: tempfile::TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
     /// The model is held back until [`House::serve`].
     pub fn still_loading(mut self) -> Self {
         self.serve = false;
@@ -202,12 +210,13 @@ impl HouseBuilder {
 
     /// Opens the durable parts in a new temporary folder and starts the gateway.
     pub async fn start(mut self) -> House {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = self.folder.take();
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().expect("a temporary folder"));
         let clock = TestClock { now: Arc::new(AtomicI64::new(NOW_MS)), steady: Arc::default() };
         let disk = StoreFault::default();
         let log = open_log(&folder.path().join("log"), &clock, &disk);
         let verifier = log.verifier_key().clone();
-        let store = Faults::default();
+        let (store, subjects) = (Faults::default(), StoreFault::default());
         let path = folder.path().join("ledger.sqlite");
         let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
@@ -220,7 +229,7 @@ impl HouseBuilder {
         }
         let parts = Parts {
             log,
-            ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
+            ring: open_ring(folder.path(), &subjects),
             ledger,
             policy: active_policy,
             policy_source: source(&policy, &self.finders),
@@ -241,10 +250,7 @@ impl HouseBuilder {
             gateway.serve_embeddings(embedding).await.expect("an open log");
         }
         let tokenizer = Arc::clone(&serving.tokenizer);
-        if let Some(make) = self.template {
-            let source = make(serving.template.as_ref().map_or("", ChatTemplate::source));
-            serving.template = Some(ChatTemplate::new(&source, &tokenizer).expect("a template"));
-        }
+        retemplate(&mut serving, self.template.take());
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
             None => Arc::clone(&serving.generator),
@@ -258,6 +264,7 @@ impl HouseBuilder {
             tokenizer,
             clock,
             disk,
+            subjects,
             store,
             verifier,
             policy,
@@ -279,6 +286,19 @@ fn open_log(dir: &Path, clock: &TestClock, disk: &StoreFault) -> Log {
     let options = LogOptions { clock: clock.clock(), ..LogOptions::new(ORIGIN) };
     let store = Box::new(FailingStore::new(store, disk.clone()));
     Log::open_with(store, signer, options).expect("a new log").0
+}
+
+fn open_ring(dir: &Path, fault: &StoreFault) -> KeyRing {
+    let files = FailingSubjects::new(SubjectFolder::new(dir.join("subject-keys.d")), fault.clone());
+    KeyRing::open_with(&dir.join("subject-keys.json"), Box::new(files)).expect("a new ring")
+}
+
+/// Gives the model another chat template, made of its own.
+fn retemplate(serving: &mut Serving, make: Option<MakeTemplate>) {
+    if let Some(make) = make {
+        let source = make(serving.template.as_ref().map_or("", ChatTemplate::source));
+        serving.template = Some(ChatTemplate::new(&source, &serving.tokenizer).expect("a template"));
+    }
 }
 
 fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {
