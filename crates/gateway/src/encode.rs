@@ -28,6 +28,9 @@ pub(crate) struct Prompts {
     _encoded: Encoded,
 }
 
+/// What a prompt is to the engine.
+type TokenIds = Zeroizing<Vec<u32>>;
+
 /// Held by the last thing this stage makes, and made here alone.
 struct Encoded;
 
@@ -61,12 +64,12 @@ pub(crate) fn encode(mut cleared: Cleared, held: bool) -> Result<Prompts, Refusa
     })
 }
 
-/// Token ids of every prompt, and a clock in milliseconds since 1970.
-type PromptIds = (Vec<Zeroizing<Vec<u32>>>, Option<i64>);
-
 /// Token ids of every prompt, and the clock that the chat template was given. A plain prompt begins with the model's opening
 /// token where `opening` says so and the model wants one.
-pub(crate) fn token_ids(cleared: &mut Cleared, opening: bool) -> Result<PromptIds, Refusal> {
+pub(crate) fn token_ids(
+    cleared: &mut Cleared,
+    opening: bool,
+) -> Result<(Vec<TokenIds>, Option<i64>), Refusal> {
     let serving = cleared.entered().serving.clone();
     let rendered_at_ms = cleared.entered().now_ms;
     let input = cleared.take_input();

@@ -47,6 +47,7 @@ mod subjects;
 mod thoughts;
 mod token;
 mod tools;
+mod upkeep;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
@@ -83,6 +84,7 @@ pub use subjects::{
     DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
 };
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
+pub use upkeep::{ExportRange, PrunedLeaves};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

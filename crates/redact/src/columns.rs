@@ -172,6 +172,8 @@ struct Line {
     start: usize,
     end: usize,
     counts: [u32; 4],
+    /// How many gaps of two spaces and more, about.
+    gaps: u32,
 }
 
 impl Columns {
@@ -291,8 +293,8 @@ impl Open {
         match self {
             Self::Signs(at, count) => line.counts.get(at).copied() == Some(count),
             Self::Spaces => {
-                let line = text.get(line.start..line.end).unwrap_or_default();
-                line.len() <= ROW_BYTES_MAX && spaced(line).take(2).count() == 2
+                let row = text.get(line.start..line.end).unwrap_or_default();
+                line.gaps > 0 && row.len() <= ROW_BYTES_MAX && spaced(row).take(2).count() == 2
             }
         }
     }
@@ -306,6 +308,7 @@ impl Table {
         let same = |at: &usize| count(&head, *at) > 0 && count(&head, *at) == count(&line, *at);
         let (parting, open) = match (0..DELIMITERS.len()).find(same) {
             Some(at) => (Parting::Sign(*DELIMITERS.get(at)?), Open::Signs(at, count(&head, at))),
+            None if head.gaps == 0 || line.gaps == 0 => return None,
             None => {
                 let columns = spaced(written);
                 let short = columns.clone().all(|(from, to)| to.saturating_sub(from) <= HEAD_BYTES_MAX);
@@ -405,17 +408,25 @@ fn spaced(line: &str) -> impl Iterator<Item = (usize, usize)> + Clone {
 fn lines(text: &str) -> impl Iterator<Item = Line> {
     const SIGNS: [u8; 6] = [b'\n', b'\t', b';', b'|', b',', b'"'];
     let bytes = text.as_bytes();
+    // Whether the block before ended in a space.
+    let mut carried = 0_u64;
     let signs = blocks(text)
-        .flat_map(|(base, block)| places(block.any(SIGNS)).map(move |at| base.saturating_add(at)))
-        .map(|at| (at, bytes.get(at).copied().unwrap_or(b'\n')));
-    let mut line = Line { start: 0, end: 0, counts: [0; 4] };
+        .flat_map(move |(base, block)| {
+            let spaces = block.spaces();
+            let pairs = spaces & (spaces << 1 | carried);
+            carried = spaces >> 63;
+            places(block.any(SIGNS) | (pairs & !(pairs << 1))).map(move |at| base.saturating_add(at))
+        })
+        .filter_map(|at| Some((at, bytes.get(at).copied()?)));
+    let mut line = Line { start: 0, end: 0, counts: [0; 4], gaps: 0 };
     let mut quoted = false;
     signs.chain([(bytes.len(), b'\n')]).filter_map(move |(at, sign)| {
         if sign == b'\n' {
             quoted = false;
-            let next = Line { start: at.saturating_add(1), end: at, counts: [0; 4] };
+            let next = Line { start: at.saturating_add(1), end: at, counts: [0; 4], gaps: 0 };
             return Some(Line { end: at, ..std::mem::replace(&mut line, next) });
         }
+        line.gaps = line.gaps.saturating_add(u32::from(sign == b' '));
         quoted ^= sign == b'"';
         let which = DELIMITERS.iter().position(|delimiter| *delimiter == sign && !quoted);
         if let Some(count) = which.and_then(|which| line.counts.get_mut(which)) {

@@ -9,7 +9,7 @@ use crate::recognizers::{self, Candidate, Names, Recognizer, Scan, because};
 use crate::vault::Secret;
 use crate::view::{Edit, View};
 use crate::window::{self, Window};
-use crate::{Error, Kind, Profile, deep, encoded, pairs, reversed};
+use crate::{Error, Kind, Profile, deep, encoded, pairs, repeats, reversed};
 
 /// The score from which a number identifies somebody, for what else the text says of them.
 pub(crate) const IDENTIFIES: u8 = 60;
@@ -167,6 +167,7 @@ impl Detector {
         let mut out = gathering.out;
         if whole && self.names.is_some() {
             with_somebody(&mut out);
+            repeats::add(text, limit, &mut out);
         }
         out.sort_by(|a, b| {
             a.start

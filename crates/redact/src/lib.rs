@@ -37,6 +37,7 @@ mod plain;
 mod profile;
 mod recognizers;
 mod redactor;
+mod repeats;
 mod restorer;
 mod reversed;
 mod screen;

@@ -1,23 +1,10 @@
 //! Texts that are written backwards, where the text itself says so: `9876543-60 (achterstevoren)`, `nesnaJ teiP`.
 
 use crate::deep::edit;
+use crate::number_words::TURNED;
 use crate::recognizers::Scan;
 use crate::view::Edit;
 
-/// What is said of such a text, without a first letter that may be a capital.
-const SAID: &[&str] = &[
-    "mgekeerd",
-    "mgedraaid",
-    "chterstevoren",
-    "ndersom",
-    "an achter naar voren",
-    "an achteren naar",
-    "an rechts naar links",
-    "piegelbeeld",
-    "piegelschrift",
-    "ackwards",
-    "eversed",
-];
 /// Digits of a number at least, and letters of a word.
 const DIGITS_MIN: usize = 5;
 const LETTERS_MIN: usize = 3;
@@ -26,7 +13,7 @@ const BYTES_MAX: usize = 64;
 
 /// The numbers and the words that begin small and end in a capital, each turned round; none where no word says so.
 pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
-    if !SAID.iter().any(|said| scan.text.contains(said)) {
+    if !scan.spoken.numerals().any(|(_, _, word)| word == TURNED) {
         return Vec::new();
     }
     let mut edits: Vec<Edit> = numbers(scan).chain(words(scan)).collect();

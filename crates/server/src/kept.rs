@@ -125,7 +125,7 @@ pub fn answer(bytes: &[u8]) -> Result<Kept, KeptError> {
         }
         let mut choices = Choices::default();
         choices.take(&value)?;
-        if value["type"] == "message" {
+        if value.get("type").is_some_and(|kind| kind == "message") {
             told::message(bytes, choices.first())?;
         }
         return choices.end();

@@ -124,5 +124,8 @@ pub(crate) const CASE_WORDS: &[&str] = &[
     "geboorteakte*",
     "registratienr*",
     "wachtnr*",
+    "mutatie",
+    "toevoeging",
+    "aanslagnr*",
     "vergunningnr*",
 ];

@@ -6,8 +6,8 @@ use super::{Label, Span, Tagger, crf};
 
 /// Words before a surname, and before little else.
 const HONORIFICS: &[&str] = &[
-    "heer", "dhr", "hr", "meneer", "mijnheer", "mevrouw", "mevr", "mw", "mvr", "mevrw", "mnr", "mej",
-    "juffrouw", "fam", "familie",
+    "heer", "dhr", "hr", "meneer", "mijnheer", "mevrouw", "mevr", "mw", "mvr", "mevrw", "mnr", "mej", "mr",
+    "dr", "drs", "ds", "juffrouw", "fam", "familie",
 ];
 /// Words before the name of somebody of whom the speaker knows who it is.
 const KIN: &[&str] = &[
@@ -75,11 +75,14 @@ const ROLES: &[&str] = &[
 ];
 /// Longest of these words.
 const TITLE_BYTES_MAX: usize = 15;
+/// Offices that have a department rather than a name behind them.
+const OFFICES: &[&str] =
+    &["medewerker", "ambtenaar", "agent", "arts", "dag", "leerling", "bewoner", "student"];
 /// Words of a name at most, and how sure such a name is.
 const WORDS_MAX: usize = 4;
 const SURE: f32 = 0.62;
 /// What the model must say at least of a word of the language in small letters.
-const DOUBT_MIN: f32 = 0.25;
+const DOUBT_MIN: f32 = 0.35;
 
 impl Tagger {
     /// The names in a segment that a word before them makes one, beside those in `found`.
@@ -120,8 +123,10 @@ impl Tagger {
         let written = |token: &Token| text.get(token.start..token.end).unwrap_or_default();
         let mut rest = segment.iter().enumerate().skip(at.saturating_add(1)).peekable();
         let mut end = segment.get(at)?.end;
-        let dot = rest.next_if(|(_, token)| written(token) == "." && token.start == end);
-        end = dot.map_or(end, |(_, token)| token.end);
+        let sign = rest.next_if(|(_, token)| matches!(written(token), "." | ":") && token.start == end);
+        end = sign.map_or(end, |(_, token)| token.end);
+        // `Chauffeur: Ab van Ommen`: what a form asks for, where the lists have the first word of the answer.
+        let asked = sign.is_some_and(|(_, token)| written(token) == ":");
         let mut start = None;
         let mut last = None;
         let mut named = 0_usize;
@@ -135,14 +140,20 @@ impl Tagger {
             let flags = self.gazetteer.flags(word, hash_lower(word));
             let particle = flags & PARTICLE != 0 || token.shape == Shape::Clitic;
             let initials = matches!(token.shape, Shape::Initials | Shape::Letter);
-            if named == 0 && !initials && flags & TITLE != 0 && flags & SURNAME == 0 {
+            // `mevrouw X.` of an example is nobody.
+            let nobody = matches!(word, "X" | "X." | "Y" | "Y." | "N.N.");
+            if nobody || named == 0 && !initials && flags & TITLE != 0 && flags & SURNAME == 0 {
                 return None;
             }
             let sure =
                 scratch.sure.get(n).and_then(|sure| sure.get(1..7)).map_or(0.0, |s| s.iter().sum::<f32>());
-            let name =
-                !particle && !initials && self.is_called(word, token.shape, flags, title, named > 0, sure);
-            if !(name || particle && (title || start.is_some()) || initials) || named >= WORDS_MAX {
+            let given = asked && named == 0 && flags & GIVEN != 0 && token.shape == Shape::Capital;
+            let name = (!particle || given)
+                && !initials
+                && self.is_called(word, token.shape, flags, title, named > 0, sure);
+            let opens = title || start.is_some() || token.shape == Shape::Capital;
+            let doubtful = asked && named == 0 && !(name && flags & (GIVEN | SURNAME) != 0);
+            if !(name || particle && opens || initials) || named >= WORDS_MAX || doubtful {
                 break;
             }
             start = start.or(Some(token.start));
@@ -166,11 +177,18 @@ impl Tagger {
             Shape::Capital => title || listed || known && flags & PLACE == 0,
             Shape::Upper | Shape::Mixed => listed || title && known,
             Shape::Lower if onward => listed && !common,
+            Shape::Lower if word.chars().nth(2).is_none() => false,
             Shape::Lower if common => listed && title && sure >= DOUBT_MIN,
             Shape::Lower => listed || title && known,
             _ => false,
         }
     }
+}
+
+/// Whether a word is one for an office, behind which another word may say what it is for: "wethouder Financiën".
+pub(super) fn is_office(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    OFFICES.contains(&lower.as_str()) || ROLES.contains(&lower.as_str())
 }
 
 /// Takes up a name among the others, which are ascending and disjoint; it joins a person's name that it overlaps.

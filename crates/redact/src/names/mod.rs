@@ -9,6 +9,7 @@ mod crf;
 mod features;
 mod gazetteer;
 mod known;
+mod near;
 mod ordinary;
 mod plausible;
 mod things;
@@ -90,6 +91,11 @@ impl Tagger {
         let flags = self.gazetteer.flags(word, hash_lower(word));
         let capital = word.starts_with(char::is_uppercase);
         flags & gazetteer::PLACE != 0 && (capital || flags & gazetteer::COMMON == 0)
+    }
+
+    /// Whether a word is a listed town, whatever else it may mean.
+    pub(crate) fn is_listed_place(&self, word: &str) -> bool {
+        self.gazetteer.flags(word, hash_lower(word)) & gazetteer::PLACE != 0
     }
 
     /// Every name in `text`, ascending and disjoint. `label` is the key or the column that the text stands under.

@@ -3,13 +3,14 @@
 //! A word that a list has as a name, or that stands behind "mevrouw" and the like, is never taken away by its looks.
 
 use super::gazetteer::{COMMON, GIVEN, PARTICLE, PLACE, SURNAME, TITLE, hash_lower};
-use super::things::{COMPANIES, COUNTRIES, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS};
+use super::near::Near;
+use super::things::{
+    COMPANIES, COUNTRIES, FOREIGN, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
+};
 use super::tokens::{self, Shape};
-use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger};
+use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger, called};
 use crate::recognizers::is_street_word;
 
-/// How much of a line before and after a name is looked at, in bytes.
-const NEAR_BYTES: usize = 48;
 /// Letters of an abbreviation in capitals at most.
 const CAPITALS_MAX: usize = 5;
 /// Letters of a compound at least, and of its parts.
@@ -46,8 +47,8 @@ impl Tagger {
         let label = match span.label {
             Label::Person if self.may_be_person(&near) => Label::Person,
             Label::Person if self.is_known_place(&near) => Label::Place,
-            Label::Place if self.may_be_place(&near) => Label::Place,
             Label::Place if self.is_given(near.name) && !self.is_town(near.name) => Label::Person,
+            Label::Place if self.may_be_place(&near) => Label::Place,
             Label::Address if self.may_be_address(&near) => Label::Address,
             _ => return None,
         };
@@ -99,42 +100,94 @@ impl Tagger {
 
     fn may_be_person(&self, near: &Near<'_>) -> bool {
         let words = self.words(near.name);
-        if self.titled(near.before) || near.is_asked() {
-            return true;
+        let foreign =
+            words.first().is_some_and(|word| FOREIGN.contains(&word.written.to_lowercase().as_str()));
+        if foreign || self.is_named_street(&words) || near.is_things() {
+            return false;
+        }
+        let may_name = words.iter().any(|word| !word.is_initials() && self.may_name(word));
+        match self.titled(near.before) {
+            Some(true) => return !matches!(near.name, "X" | "X." | "Y" | "Y." | "N.N."),
+            // "wethouder Financiën", "medewerker documentuitgifte": of what, and not who.
+            Some(false) => return may_name || !words.iter().all(|word| self.is_thing(word)),
+            None => {}
+        }
+        if near.is_asked() {
+            return !of_organisation(near, &words);
         }
         let mut proper = words.iter().filter(|word| !word.is_initials() && word.flags & PARTICLE == 0);
         let Some(first) = proper.next() else { return initials_alone(near, &words) };
         let single = proper.next().is_none();
-        if of_organisation(near, &words) {
+        if of_organisation(near, &words) || single && words.len() == 1 && near.before.ends_with("een ") {
             return false;
         }
-        if words.iter().any(Word::listed) {
+        // `Fietslamp Roos`: a thing, with a name that is a word too.
+        let capital = first.shape != Shape::Lower;
+        let opens = words.first().is_some_and(|word| word.written == first.written);
+        let thing = capital && opens && self.is_thing(first);
+        if words.iter().any(|word| word.listed() && !(thing && word.flags & COMMON != 0)) {
             return true;
         }
-        if self.is_street(near, &words) {
+        let rest_may_name = words
+            .iter()
+            .skip(1)
+            .any(|word| word.flags & COMMON == 0 && !word.is_initials() && self.may_name(word));
+        (!thing || single || rest_may_name) && self.unlisted_may_be_person(near, &words, first, single)
+    }
+
+    /// Whether what no list has may be a person.
+    fn unlisted_may_be_person(
+        &self,
+        near: &Near<'_>,
+        words: &[Word<'_>],
+        first: &Word<'_>,
+        single: bool,
+    ) -> bool {
+        if self.is_street(near, words) {
             return false;
         }
         // `Naarn:   Jansen`, `IBAN      NL91`, `opm ; komt later`.
         if near.opens_line() && (words.len() == 1 || near.name.ends_with(':')) && near.is_label() {
-            let speaks = first.shape == Shape::Capital && near.says_something() && self.may_name(first);
-            return speaks;
+            return first.shape == Shape::Capital && near.says_something() && self.may_name(first);
         }
         let length = first.written.chars().count();
         let abbreviated = single && first.shape == Shape::Upper && length <= CAPITALS_MAX && !near.is_alone();
         let mixed = single && first.shape == Shape::Mixed && length <= LAST_MIN && !near.is_alone();
         let small = single && first.shape == Shape::Lower && length <= LAST_MIN;
-        if abbreviated && words.len() == 1 || mixed || small {
+        let all_small = words.len() > 2 && words.iter().all(|word| word.shape == Shape::Lower);
+        if abbreviated && words.len() == 1 || mixed || small || all_small {
             return false;
         }
         // `E. Schadebedrag`: the heading of a part, with a letter; `Van Duin`: nobody writes a thing so.
         let initials = words.first().is_some_and(Word::is_initials);
-        let surname = initials && (!near.opens_line() || near.is_alone()) || van(&words);
+        let particles = words.iter().any(|word| word.flags & PARTICLE != 0);
+        let surname = initials && (particles || !near.opens_line() || near.is_alone()) || van(words);
         let capital = |word: &Word<'_>| matches!(word.shape, Shape::Capital | Shape::Upper | Shape::Mixed);
         let several =
             words.len() > 1 && words.iter().all(capital) && words.iter().any(|word| word.flags & COMMON == 0);
         surname && words.iter().any(capital)
             || several
+            || single && capital(first) && near.is_behind_role()
             || words.iter().any(|word| !word.is_initials() && self.may_name(word))
+    }
+
+    /// Whether a word of some length is one of the language, whole or in parts, and in no list of names.
+    fn is_thing(&self, word: &Word<'_>) -> bool {
+        let long = word.written.chars().count() > CAPITALS_MAX;
+        long && !word.listed() && (word.flags & COMMON != 0 || self.is_compound(word.written))
+    }
+
+    /// `Willem de Zwijgerpark`, `De Witlaan`: a street or a park by what it ends in, whoever it is named after.
+    fn is_named_street(&self, words: &[Word<'_>]) -> bool {
+        let Some(last) = words.last().filter(|word| !word.listed() && word.shape == Shape::Capital) else {
+            return false;
+        };
+        let part = last.written.trim_end_matches("-buurt").to_lowercase();
+        let initials = words.iter().any(Word::is_initials);
+        !initials
+            && STREETS
+                .iter()
+                .any(|end| part.strip_suffix(end).is_some_and(|name| name.chars().count() >= FIRST_MIN))
     }
 
     fn may_be_place(&self, near: &Near<'_>) -> bool {
@@ -168,12 +221,15 @@ impl Tagger {
         street && !alone
     }
 
-    /// Whether a word for somebody stands right before.
-    fn titled(&self, before: &str) -> bool {
+    /// Whether a word for somebody stands right before: `Some(true)` for "mevrouw" and the like, which names
+    /// alone follow.
+    fn titled(&self, before: &str) -> Option<bool> {
         let head = before.trim_end_matches(['.', ' ']);
         let gap = before.len().saturating_sub(head.len());
         let word = head.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-        (1..=2).contains(&gap) && self.gazetteer.flags(word, hash_lower(word)) & TITLE != 0
+        let title = (1..=2).contains(&gap) && self.gazetteer.flags(word, hash_lower(word)) & TITLE != 0;
+        // An office is followed by what it is for as often as by who has it.
+        title.then(|| !called::is_office(word))
     }
 
     /// Whether a cell under a head for people has somebody's name in it, rather than "leeg" or what a company is called.
@@ -200,6 +256,12 @@ impl Tagger {
             && (initials || words.iter().any(named))
     }
 
+    /// Whether a word with a capital may be a name by itself.
+    pub(crate) fn may_be_somebody(&self, word: &str) -> bool {
+        let common = self.gazetteer.flags(word, hash_lower(word)) & COMMON != 0;
+        !common && self.may_name_word(word, Shape::Capital)
+    }
+
     /// Whether a word may be a name by itself: listed, or in no dictionary, not even in parts.
     pub(super) fn may_name_word(&self, written: &str, shape: Shape) -> bool {
         let flags = self.gazetteer.flags(written, hash_lower(written));
@@ -224,7 +286,10 @@ impl Tagger {
             flags & COMMON != 0
         };
         if lower.contains('-') {
-            return lower.split('-').all(|part| part.len() > 1 && (common(part) || self.is_compound(part)));
+            // `Haverkamp-Dos` has two capitals, `Wit-regel` one.
+            let names = word.split('-').skip(1).any(|part| part.starts_with(char::is_uppercase));
+            return !names
+                && lower.split('-').all(|part| part.len() > 1 && (common(part) || self.is_compound(part)));
         }
         let length = lower.chars().count();
         length >= COMPOUND_MIN
@@ -245,10 +310,7 @@ impl Tagger {
         let part = last.written.trim_end_matches("-buurt");
         let initials = words.iter().any(Word::is_initials);
         let compound = part.chars().count() >= COMPOUND_MIN;
-        // `taxateur Beekhuizen`: what somebody does comes before a name, and no street.
-        let behind =
-            near.before.strip_suffix(' ').and_then(|head| head.rsplit(' ').next()).unwrap_or_default();
-        let role = behind.len() > 3 && behind.chars().all(char::is_lowercase);
+        let role = near.is_behind_role();
         !initials
             && compound
             && !role
@@ -289,10 +351,16 @@ fn initials_alone(near: &Near<'_>, words: &[Word<'_>]) -> bool {
         let last = head.rsplit(' ').next().unwrap_or_default();
         last.ends_with(char::is_alphabetic) && last.starts_with(char::is_uppercase)
     });
-    let goes_on = near
-        .after
-        .strip_prefix(' ')
-        .is_some_and(|rest| rest.trim_start_matches('(').starts_with(char::is_uppercase));
+    let mut next = near.after.strip_prefix(' ').unwrap_or_default().split(' ');
+    let particle = |word: &&str| {
+        matches!(
+            *word,
+            "in" | "van" | "de" | "den" | "der" | "'t" | "ter" | "te" | "el" | "op" | "v.d." | "vd"
+        )
+    };
+    let goes_on = next
+        .find(|word| !particle(word))
+        .is_some_and(|word| word.trim_start_matches('(').starts_with(char::is_uppercase));
     let greeted = near
         .last_words(1)
         .any(|word| matches!(word.as_str(), "gr" | "groet" | "groeten" | "groetjes" | "mvg"));
@@ -304,108 +372,32 @@ fn initials_alone(near: &Near<'_>, words: &[Word<'_>]) -> bool {
 
 fn of_organisation(near: &Near<'_>, words: &[Word<'_>]) -> bool {
     let within = words.iter().any(|word| !word.listed() && is_organisation(&word.written.to_lowercase()));
+    let first = words.first().map(|word| word.written.to_lowercase()).unwrap_or_default();
     let behind = near.before.strip_suffix(' ').unwrap_or_default().ends_with(char::is_alphanumeric);
     let before = behind && near.last_words(1).any(|word| is_organisation(&word));
     let after = near.after.trim_start_matches([' ', ',']);
     within
         || before
+        || words.len() > 1 && OFFICES.contains(&first.as_str())
+        || of_partners(near)
         || COMPANIES.iter().any(|company| near.name.ends_with(company) || after.starts_with(company))
+}
+
+/// `Deurwaarderskantoor Brouwer, Smit & Van der Ploeg`: the partners after whom an office is called.
+fn of_partners(near: &Near<'_>) -> bool {
+    if !near.before.ends_with("& ") && !near.after.contains(" & ") {
+        return false;
+    }
+    let mut words = near.before.split([' ', ',']).rev().filter(|word| !word.is_empty());
+    let partner = |word: &&str| {
+        word.starts_with(char::is_uppercase)
+            || matches!(*word, "&" | "van" | "de" | "der" | "den" | "ter" | "en")
+    };
+    let not_office = |word: &&str| partner(word) && !is_organisation(&word.to_lowercase());
+    words.find(|word| !not_office(word)).is_some_and(|word| is_organisation(&word.to_lowercase()))
 }
 
 /// Whether a word in small letters is one for an organisation or a building.
 fn is_organisation(word: &str) -> bool {
     ORGANISATIONS.contains(&word) || ORGANISATION_ENDS.iter().any(|end| word.ends_with(end))
-}
-
-/// A name with its line on either side.
-struct Near<'t> {
-    before: &'t str,
-    name: &'t str,
-    after: &'t str,
-    /// Whether the line begins, and ends, within what is looked at.
-    begins: bool,
-    ends: bool,
-}
-
-impl<'t> Near<'t> {
-    fn of(text: &'t str, span: &Span) -> Option<Self> {
-        let from = text.ceil_char_boundary(span.start.saturating_sub(NEAR_BYTES));
-        let to = text.floor_char_boundary(span.end.saturating_add(NEAR_BYTES).min(text.len()));
-        let (head, tail) = (text.get(from..span.start)?, text.get(span.end..to)?);
-        let before = head.rsplit('\n').next().unwrap_or_default();
-        let after = tail.split('\n').next().unwrap_or_default();
-        let begins = from == 0 || before.len() < head.len();
-        let ends = to == text.len() || after.len() < tail.len();
-        Some(Self { before, name: text.get(span.start..span.end)?, after, begins, ends })
-    }
-
-    fn opens_line(&self) -> bool {
-        self.begins && !self.before.contains(char::is_alphanumeric)
-    }
-
-    /// Whether the name has a line of its own.
-    fn is_alone(&self) -> bool {
-        self.opens_line() && self.ends && !self.after.contains(char::is_alphanumeric)
-    }
-
-    /// Whether it is what a form asks for, or a cell.
-    fn is_field(&self) -> bool {
-        let head = self.before.trim_end_matches(' ');
-        let gap = self.before.len().saturating_sub(head.len());
-        head.ends_with([':', ';', '|', '"', '\t', '>'])
-            || gap >= 2
-            || self.opens_line() && self.after.starts_with(':')
-    }
-
-    fn ends_field(&self) -> bool {
-        matches!(self.after.chars().next(), None | Some('"' | ';' | '|' | '\t' | '\r'))
-    }
-
-    /// Whether it is all that stands behind what asks for a name: `Achternaam: Lengkeek`.
-    fn is_asked(&self) -> bool {
-        let head = self.before.trim_end_matches([' ', ':', '=', '"', '.']);
-        let asks = ["naam", "afgehandeld door", "behandeld door"];
-        let signed =
-            self.before.get(head.len()..).is_some_and(|gap| gap.contains([':', '=']) || gap.len() >= 2);
-        let lower = head.to_lowercase();
-        signed
-            && asks.iter().any(|word| lower.ends_with(word))
-            && !lower.ends_with("handelsnaam")
-            && self.name.starts_with(char::is_uppercase)
-            && self.ends_field()
-            && self.ends
-    }
-
-    /// Whether a sentence stands behind a colon.
-    fn says_something(&self) -> bool {
-        let said = self.after.trim_start_matches([' ', ':']);
-        said.split(' ').filter(|word| word.chars().any(char::is_alphabetic)).count() >= 3
-    }
-
-    /// Whether a value stands behind it as behind the label of a form.
-    fn is_label(&self) -> bool {
-        let rest = self.after.trim_start_matches([' ', '.', '_']);
-        let gap = self.after.len().saturating_sub(rest.len());
-        self.name.ends_with(':')
-            || rest.starts_with([':', '='])
-            || rest.starts_with("; ")
-            || self.after.starts_with(['\t', '|'])
-            || gap >= 2 && !rest.is_empty()
-    }
-
-    /// Whether it opens a line of its own with a comma behind, as a signature or an addressee does.
-    fn opens_line_as_name(&self) -> bool {
-        self.is_alone() && self.name.contains(' ')
-    }
-
-    /// The last words of the line before the name, in small letters, the last first.
-    fn last_words(&self, most: usize) -> impl Iterator<Item = String> {
-        let words = self.before.split(|c: char| !c.is_alphanumeric()).rev().filter(|word| !word.is_empty());
-        let words = words.map(str::to_lowercase);
-        // "kantoor te", "balie in": the small word between says where.
-        let small = |word: &String| matches!(word.as_str(), "te" | "in" | "van" | "de" | "het");
-        let most = most
-            .saturating_sub(usize::from(!words.clone().next().is_some_and(|word| small(&word)) && most > 1));
-        words.take(most)
-    }
 }

@@ -225,6 +225,17 @@ fn written(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     if yearly && let Some(start) = court_before(scan, number.start) {
         return Some((start, number.end, because("a court and its number", 64)));
     }
+    // PL0100-2025063377: a police force and its number; Z2025-0300817.
+    let numbered = |letters: &str, count: usize| {
+        let head = first.get(..letters.len()).filter(|head| head.eq_ignore_ascii_case(letters));
+        let tail = head.and_then(|_| first.get(letters.len()..)).unwrap_or_default();
+        tail.len() == count && tail.bytes().all(|b| b.is_ascii_digit())
+    };
+    let police = numbered("PL", 4) && digits(1) && lens[1] >= 8;
+    let yearly = numbered("Z", 4) && first.get(1..3) == Some("20") && digits(1) && lens[1] >= 4;
+    if police || yearly {
+        return Some((number.start, number.end, because("a register's number with its year", 66)));
+    }
     // Z-2024-1234, ZAAK-2024-1234, Z/24/123456.
     let prefix = matches!(
         first,
@@ -451,6 +462,8 @@ mod tests {
             ("SGR 20/567", "SGR 20/567"),
             ("zie Z-2024-118273.", "Z-2024-118273"),
             ("met kenmerk 2022/570178 is", "2022/570178"),
+            ("aangifte PL0100-2025063377 van", "PL0100-2025063377"),
+            ("zie Z2025-0300817 nog", "Z2025-0300817"),
             ("ons kenmerk: VTH-24-0193", "VTH-24-0193"),
             ("onder MOR-2026-55120 en", "MOR-2026-55120"),
             ("Wmo-melding (WMO-M-26-90417)", "WMO-M-26-90417"),

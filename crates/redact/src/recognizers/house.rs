@@ -7,8 +7,9 @@ use crate::vault::Secret;
 /// What a house number is called, longest first.
 const LABELS: &[&str] = &["huisnummer", "nummer", "huisnr.", "huisnr", "nr.", "nr", "no."];
 /// What may stand between somebody and the number of their house.
-const BETWEEN: &[&str] =
-    &["", "(", "van", "op", "v", "v.", "uit", "aan", "(op", "(van", ", van", ", op", ",", "-", "|"];
+const BETWEEN: &[&str] = &[
+    "", "(", "van", "op", "v", "v.", "uit", "aan", "(op", "(van", "(v", "(v.", ", van", ", op", ",", "-", "|",
+];
 /// What may stand between a number that opens a line and somebody.
 const BEFORE: &[&str] = &["-", ":", ",", "=", "|", "", "is", "("];
 /// Words that say that somebody lives there, close before.
@@ -42,6 +43,7 @@ pub(super) fn beside_people(scan: &Scan<'_>, people: &[(usize, usize)], sink: &m
         };
         let end = house_end(scan, group.end);
         let label_at = from.saturating_add(head.len()).saturating_sub(label.len());
+        let start = label_at;
         if scan.attached_after(end)
             || scan.goes_on(group.end)
             || !(behind(scan, people, label_at) || opens(scan, people, label_at, end) || lives(&lower))
@@ -50,8 +52,97 @@ pub(super) fn beside_people(scan: &Scan<'_>, people: &[(usize, usize)], sink: &m
         }
         let canonical = Secret::new(&scan.slice(group.start, end).to_lowercase());
         let reasons = vec![because("a house number, with somebody named", 62)];
-        sink(Candidate { kind: Kind::Address, start: group.start, end, canonical, reasons, judged: true });
+        sink(Candidate { kind: Kind::Address, start, end, canonical, reasons, judged: true });
     }
+}
+
+/// Words with a capital and a number behind them, before a town, that are no street.
+const THINGS: &[&str] = &[
+    "zaal",
+    "kamer",
+    "team",
+    "groep",
+    "klas",
+    "bus",
+    "tram",
+    "lijn",
+    "trein",
+    "metro",
+    "halte",
+    "perron",
+    "spoor",
+    "unit",
+    "locatie",
+    "balie",
+    "loket",
+    "zone",
+    "gebied",
+    "cluster",
+    "wijk",
+    "ring",
+    "afrit",
+    "afslag",
+    "top",
+    "versie",
+    "windows",
+    "office",
+    "artikel",
+    "bijlage",
+    "pagina",
+    "hoofdstuk",
+    "fase",
+    "deel",
+    "kavel",
+    "blok",
+    "gebouw",
+    "toren",
+    "station",
+    "nummer",
+    "nr",
+    "postbus",
+    "stadsdeel",
+    "district",
+    "regio",
+    "eenheid",
+    "kantoor",
+    "route",
+    "etappe",
+    "avond",
+    "week",
+];
+
+/// Streets without a word that shows them as such, by the town behind their number: `Buorren 33, Jirnsum`.
+pub(super) fn before_towns(scan: &Scan<'_>, is_town: &dyn Fn(&str) -> bool) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for group in scan.groups() {
+        scan.step();
+        if group.len() > DIGITS_MAX
+            || scan.byte_before(group.start) != Some(b' ')
+            || scan.byte(group.start) == Some(b'0')
+        {
+            continue;
+        }
+        let end = house_end(scan, group.end);
+        let rest = scan.text.get(end..).unwrap_or_default();
+        let after =
+            [", ", " in ", " te ", "\n"].iter().find_map(|gap| rest.strip_prefix(gap)).unwrap_or_default();
+        let town: usize =
+            after.chars().take(40).take_while(|&c| c.is_alphabetic() || c == '-').map(char::len_utf8).sum();
+        let town = after.get(..town).unwrap_or_default();
+        let start = super::street_start(scan.text, group.start);
+        let name = scan.slice(start, group.start).trim_end_matches(' ');
+        let last = name.rsplit(' ').next().unwrap_or_default();
+        let street = name.starts_with(char::is_uppercase)
+            && last.starts_with(char::is_uppercase)
+            && last.chars().count() >= 4
+            && last.chars().all(|c| c.is_alphabetic() || c == '-')
+            && super::birth::month(last).is_none()
+            && !THINGS.contains(&last.to_lowercase().as_str());
+        if street && town.starts_with(char::is_uppercase) && is_town(town) {
+            found.push((start, end));
+        }
+    }
+    found
 }
 
 /// `12a`, `12 b`: where a house number with its letter ends.
@@ -100,10 +191,12 @@ mod tests {
     #[test]
     fn a_number_says_where_somebody_lives() {
         for (text, want) in [
-            ("De heer Willem Jansen (nr. 17) klaagt over lawaai.", "17"),
-            ("Mevrouw Jansen van nummer 60a is bereid te verklaren.", "60a"),
-            ("Nr. 5 - Willem Jansen, niets gezien.", "5"),
-            ("Willem Jansen woont in het huis ernaast, op nummer 64.", "64"),
+            ("De heer Willem Jansen (nr. 17) klaagt over lawaai.", "nr. 17"),
+            ("Mevrouw Jansen van nummer 60a is bereid te verklaren.", "nummer 60a"),
+            ("Nr. 5 - Willem Jansen, niets gezien.", "Nr. 5"),
+            ("Willem Jansen woont in het huis ernaast, op nummer 64.", "nummer 64"),
+            ("Insprekers: Willem Jansen, Buorren 33, Zwolle.", "Buorren 33"),
+            ("Mevrouw Jansen zit aan Het Ravelijn 1 in Lelystad.", "Het Ravelijn 1"),
         ] {
             let found = named(text);
             assert!(found.contains(&(Kind::Address, want.to_owned())), "{text}: {found:?}");
@@ -111,6 +204,8 @@ mod tests {
         for text in [
             "Willem Jansen trok nummer 17 bij de balie.",
             "Willem Jansen stelde vraag nr. 3 en kreeg antwoord.",
+            "Willem Jansen zit in Zaal 3 in Utrecht.",
+            "Willem Jansen, Groep 8, Zwolle.",
             "Mevrouw Jansen, zie bijlage nr. 2024 van het besluit.",
         ] {
             let found = named(text);

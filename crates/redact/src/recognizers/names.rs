@@ -97,7 +97,15 @@ impl Recognizer for Names {
         }
         age::ages(scan, &people, sink);
         age::in_fields(scan, sink);
-        for (start, end) in speaker::initials(scan) {
+        for (start, end) in speaker::logged(scan, &|word| self.tagger.may_be_somebody(word)) {
+            let canonical = Secret::new(scan.slice(start, end));
+            let reasons = vec![because("who did it, in a log", 62)];
+            sink(Candidate { kind: Kind::UserName, start, end, canonical, reasons, judged: true });
+        }
+        for (start, end) in house::before_towns(scan, &|word| self.tagger.is_town(word)) {
+            sink(name(scan, &Span { start, end, label: Label::Address, confidence: CELL_SURE }));
+        }
+        for (start, end) in speaker::named(scan, &|word| self.tagger.may_be_somebody(word)) {
             sink(name(scan, &Span { start, end, label: Label::Person, confidence: CELL_SURE }));
         }
         let mentioned = mentioned.iter().map(|span| (span.start, span.end));

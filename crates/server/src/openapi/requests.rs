@@ -1,7 +1,10 @@
 //! What each body may hold: JSON Schema, closed, so that a field that is not here is refused.
 
-use gateway::EndpointId;
+use gateway::{DataSubjectType, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
+
+use crate::routes::generate::VERSIONS;
+use crate::wire::set;
 
 /// The schema of a body, for endpoints that take one.
 pub(super) fn body(id: EndpointId) -> Option<Value> {
@@ -24,19 +27,32 @@ pub(super) fn body(id: EndpointId) -> Option<Value> {
     })
 }
 
-/// What stands in path and query.
-pub(super) fn parameters(id: EndpointId) -> Vec<Value> {
-    match id {
-        EndpointId::Model => {
-            vec![
-                json!({"name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}),
-            ]
-        }
+/// What stands in path, query and headers.
+pub(super) fn parameters(row: &Endpoint) -> Vec<Value> {
+    let parameter = |place: &str, name: &str, schema: Value, what: &str| json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": what});
+    let text = json!({"type": "string", "minLength": 1});
+    let mut all = match row.id {
+        EndpointId::Model => vec![parameter("path", "model", text.clone(), "An id of /v1/models.")],
         EndpointId::Guidance | EndpointId::Acknowledge => {
-            vec![json!({"name": "lang", "in": "query", "required": false, "schema": {"enum": ["nl", "en"]}})]
+            return vec![parameter("query", "lang", json!({"enum": ["nl", "en"]}), "Of the text.")];
+        }
+        EndpointId::Messages | EndpointId::CountTokens => {
+            vec![parameter("header", "anthropic-version", json!({"enum": VERSIONS}), "Or none.")]
         }
         _ => Vec::new(),
+    };
+    if row.method == Method::Post {
+        let kinds = json!({"enum": DataSubjectType::ALL.map(DataSubjectType::as_str)});
+        let whom = "Whom the request is about, by an identifier; several with commas. It becomes a pseudonym in the log.";
+        all.push(parameter("header", "X-Proeftuin-Data-Subject", text, whom));
+        all.push(parameter(
+            "header",
+            "X-Proeftuin-Data-Subject-Type",
+            kinds,
+            "What kind of identifier that is.",
+        ));
     }
+    all
 }
 
 /// A closed object. Fields that are not required may be null.
@@ -58,8 +74,8 @@ fn nullable(mut schema: Value) -> Value {
         values.push(Value::Null);
     } else if let Some(kinds) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
         kinds.push(json!({"type": "null"}));
-    } else if let Some(Value::String(kind)) = schema.get("type") {
-        schema["type"] = json!([kind, "null"]);
+    } else if let Some(Value::String(kind)) = schema.get("type").cloned() {
+        set(&mut schema, "type", json!([kind, "null"]));
     }
     schema
 }
