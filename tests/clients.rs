@@ -8,6 +8,8 @@ use crate::harness::{Ran, Shared, checkout, finish, shared, target_tmp, which};
 
 /// Version of PyPI's `openai`.
 const PYTHON_OPENAI: &str = "openai==3.54.0";
+/// Version of PyPI's `anthropic`.
+const PYTHON_ANTHROPIC: &str = "anthropic==2.14.0";
 /// The oldest Node.js that the pinned npm package supports.
 const NODE_MAJOR_MIN: u32 = 22;
 /// PyPI's Node.js, for machines without one.
@@ -63,6 +65,9 @@ fn against(shared: &Shared, command: &mut Command) {
         command
             .env("OPENAI_BASE_URL", format!("http://{}/v1", shared.server.address))
             .env("OPENAI_API_KEY", &shared.key)
+            .env("ANTHROPIC_BASE_URL", format!("http://{}", shared.server.address))
+            .env("ANTHROPIC_API_KEY", &shared.key)
+            .env_remove("ANTHROPIC_AUTH_TOKEN")
             .env("DEMO_KEY", demo)
             .env_remove("OPENAI_ORG_ID")
             .env("NO_PROXY", "127.0.0.1"),
@@ -93,6 +98,21 @@ pub fn python_with(name: &str, requirement: &str, script: &Path) -> Option<Comma
 #[test]
 fn python() {
     let Some(mut command) = python_client("test_openai.py") else { return };
+    let Some(shared) = shared() else { return };
+    against(&shared, &mut command);
+}
+
+#[test]
+fn python_responses() {
+    let Some(mut command) = python_client("test_responses.py") else { return };
+    let Some(shared) = shared() else { return };
+    against(&shared, &mut command);
+}
+
+#[test]
+fn python_anthropic() {
+    let script = folder("python").join("test_anthropic.py");
+    let Some(mut command) = python_with("python-anthropic", PYTHON_ANTHROPIC, &script) else { return };
     let Some(shared) = shared() else { return };
     against(&shared, &mut command);
 }

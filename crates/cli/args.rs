@@ -10,11 +10,12 @@ mod guidance;
 mod identity;
 mod log;
 mod policy;
+mod reach;
 mod receipt;
 mod redact;
+mod subject;
 mod version;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -28,10 +29,12 @@ pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
-pub use log::{LogExport, LogFormat, LogReport};
+pub use log::{LogCosign, LogExport, LogFormat, LogPrune, LogReport, LogWitness};
 pub use policy::{Lang, Policy, Telling};
+pub use reach::ReachArgs;
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+pub use subject::{Person, Subject};
 pub use version::{Version, VersionOutput};
 
 /// A self-hosted inference runtime for controlled pilots.
@@ -114,6 +117,9 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Find, export and erase what there is about a person
+    #[command(subcommand)]
+    Subject(Subject),
     /// Check what a receipt proves, with the log's public key alone
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -145,9 +151,6 @@ pub enum Command {
 /// `serve`
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
-    /// Address to listen on
-    #[arg(long, env = "PROEFTUIN_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
     /// Requests that may wait for the engine; more are answered 429
     #[arg(long, env = "PROEFTUIN_MAX_QUEUED", value_name = "N", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=65536))]
@@ -164,6 +167,9 @@ pub struct Serve {
     /// Model of models.toml that answers /v1/embeddings (role = "embeddings") [default: none]
     #[arg(long, env = "PROEFTUIN_EMBEDDINGS", value_name = "ID")]
     pub embeddings: Option<String>,
+    /// Where it listens, and to whom.
+    #[command(flatten, next_help_heading = "Reach")]
+    pub reach: ReachArgs,
     /// Engine settings.
     #[command(flatten, next_help_heading = "Engine")]
     pub engine: EngineArgs,
@@ -405,6 +411,9 @@ pub enum LogCommand {
         /// Verifier key, as `log key` prints it [default: the state folder's]
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        /// A witness's key, or a file with it: it must have cosigned a checkpoint of this log
+        #[arg(long, value_name = "KEY")]
+        witness: Option<String>,
     },
     /// Print leaves as JSON lines
     Show {
@@ -419,6 +428,18 @@ pub enum LogCommand {
     Export(LogExport),
     /// Write a month of use as one page to print (HTML)
     Report(LogReport),
+    /// Remove the oldest epochs of leaves for good; their hashes stay, so that proofs and receipts hold
+    Prune(LogPrune),
+    /// Copy what is published to a folder that any web server can host (C2SP tlog-tiles), and verify the copy
+    Publish {
+        /// The folder; what an earlier copy left there is brought up to date
+        folder: PathBuf,
+    },
+    /// Have a second organisation confirm what it saw: ask it, and publish what it cosigned
+    #[command(subcommand)]
+    Cosign(LogCosign),
+    /// As that second organisation: cosign a checkpoint that extends the last one; needs no log and no network
+    Witness(LogWitness),
     /// Print the newest signed checkpoint
     Checkpoint,
     /// Print the log's public verifier key

@@ -1,11 +1,11 @@
 //! What this process is kept from, and what is true of it, for the controls that stand behind the measures of a use case.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use gateway::Device;
 use hardening::{Grants, Line, Measure, Report, Standing};
 use ledger::QuotaStore;
+use server::Address;
 
 use crate::places::Places;
 
@@ -44,7 +44,7 @@ pub(crate) fn reaches_elsewhere(places: &Places) -> anyhow::Result<bool> {
 }
 
 /// Reads it from what the system said, from the addresses that are really listened on, and from whom a broker may reach.
-pub(crate) fn found(report: &Report, listening: &[SocketAddr], reaches_elsewhere: bool) -> policy::Process {
+pub(crate) fn found(report: &Report, listening: &[Address], reaches_elsewhere: bool) -> policy::Process {
     let held = |measure: Measure| match report.standing(measure) {
         Some(Standing::Held) => Some(true),
         Some(Standing::NotHeld) => Some(false),
@@ -56,7 +56,7 @@ pub(crate) fn found(report: &Report, listening: &[SocketAddr], reaches_elsewhere
         dumps_off: held(Measure::Dumpable),
         memory_locked: held(Measure::LockedMemory),
         egress_closed: held(Measure::Egress).map(|held| held && !reaches_elsewhere),
-        listens_on_loopback: Some(listening.iter().all(|address| address.ip().is_loopback())),
+        listens_on_loopback: Some(listening.iter().all(Address::is_local)),
     }
 }
 
@@ -66,14 +66,14 @@ mod tests {
 
     #[test]
     fn only_what_the_system_confirms_is_known() {
-        let local = "127.0.0.1:80".parse().unwrap();
+        let local: Address = "127.0.0.1:80".parse().unwrap();
         let report = hardening::observe_process();
-        let process = found(&report, &[local], false);
+        let process = found(&report, std::slice::from_ref(&local), false);
         let held = report.standing(Measure::CoreFiles) == Some(Standing::Held);
         assert_eq!(process.core_files_off, Some(held));
         assert_eq!((process.memory_locked, process.egress_closed), (None, None), "nobody tried");
         assert_eq!(process.listens_on_loopback, Some(true));
-        let open = found(&report, &[local, "[::]:80".parse().unwrap()], false);
+        let open = found(&report, &[local.clone(), "[::]:80".parse().unwrap()], false);
         assert_eq!(open.listens_on_loopback, Some(false));
         let line = |measure, standing| Line { measure, standing, found: String::new() };
         for (standing, known) in [
@@ -84,9 +84,9 @@ mod tests {
         ] {
             let lines = [line(Measure::Egress, standing), line(Measure::LockedMemory, standing)];
             let report = report.clone().with(lines);
-            let process = found(&report, &[local], false);
+            let process = found(&report, std::slice::from_ref(&local), false);
             assert_eq!((process.egress_closed, process.memory_locked), (known, known), "{standing}");
-            let named = found(&report, &[local], true);
+            let named = found(&report, std::slice::from_ref(&local), true);
             assert_eq!(named.egress_closed, known.map(|_| false), "a broker reaches somebody");
         }
     }

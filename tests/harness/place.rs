@@ -173,7 +173,8 @@ impl Server {
             let Ok(line) = receiver.recv_timeout(PATIENCE) else {
                 panic!("the server did not come up:\n{}\n{}", server.said, server.errors());
             };
-            if let Some((_, url)) = line.split_once(" at http://") {
+            let url = line.strip_prefix("Proeftuin serves ").and_then(|line| line.split_once("://"));
+            if let Some((_, url)) = url {
                 server.address = url.trim_end_matches("/v1").to_owned();
             }
             server.said.push_str(&line);

@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use memchr::memmem;
 use serde_json::{Value, json};
+use server::{Address, Reach};
 use testkit::{House, until, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 #[global_allocator]
 static ALLOCATOR: hardening::WipingAllocator = hardening::WipingAllocator;
@@ -103,10 +104,12 @@ async fn ask(address: SocketAddr, bearer: &str, path: &str, body: &Value) -> usi
 
 /// Serves a house on a port of its own.
 async fn serve(house: &House) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = "127.0.0.1:0".parse::<Address>().unwrap().bind().unwrap();
+    let Address::Port(address) = listener.address().unwrap() else { panic!("a port was asked for") };
     let gateway = Arc::clone(&house.gateway);
-    tokio::spawn(async move { server::serve(listener, gateway, std::future::pending()).await.unwrap() });
+    tokio::spawn(async move {
+        server::serve(Reach::on(listener), gateway, std::future::pending()).await.unwrap()
+    });
     address
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Turns the marked-up *.txt files beside it into dutch.jsonl.
+"""Turns the marked-up *.txt files beside it into dutch.jsonl (authors a and b) and dutch-c.jsonl (author c).
 
-    make.py            check, write dutch.jsonl, print counts
+    make.py            check, write both, print counts
     make.py --lint     also list tagged text that occurs untagged in its entry, and the numbers left as written
     make.py --check    check and count only, write nothing
 
@@ -31,7 +31,7 @@ from stdnum.se import personnummer as se_pnr
 HERE = pathlib.Path(__file__).resolve().parent
 TYPES = set("""PERSON ADDRESS POSTCODE CITY DOB AGE PHONE EMAIL BSN RSIN IBAN KVK BTW PLATE DOC RIJB VNR ANR BIG AGB CASE
 PARKET CC IP MAC GPS IMEI BE_RRN DE_IDNR FR_NIR ES_DNI IT_CF PL_PESEL SE_PNR PT_NIF USER HEALTH RELIGION ETHNIC POLITICAL
-UNION SEXUAL CRIMINAL""".split())
+UNION SEXUAL CRIMINAL SECRET""".split())
 KINDS = set("letter email form chat minutes police json csv log table note web prompt".split())
 SPLITS = set("clean messy evade hardneg".split())
 HEADER = re.compile(r"=== id: (\S+) \| kind: (\S+) \| split: (\S+)[ \t]*")
@@ -328,16 +328,19 @@ def main():
             count["split"][split] += 1
             count["file"][path.name] += 1
             count["long"][path.name.split("-")[0]] += len(text) > 1500
-            out.append({"id": id_, "kind": kind, "split": split, "text": text, "spans": spans})
+            out.append({"author": path.name.split("-")[0], "id": id_, "kind": kind, "split": split, "text": text, "spans": spans})
     if "--lint" in sys.argv:
         print("\n".join(notes))
     if errors:
         print("\n".join(errors), file=sys.stderr)
         sys.exit(f"{len(errors)} errors, nothing written")
     if "--check" not in sys.argv:
-        with open(HERE / "dutch.jsonl", "w", encoding="utf-8", newline="\n") as f:
-            for e in out:
-                f.write(json.dumps(e, ensure_ascii=False) + "\n")
+        # a file of its own for author c, so that scores on dutch.jsonl stay comparable
+        for name, third in (("dutch.jsonl", False), ("dutch-c.jsonl", True)):
+            with open(HERE / name, "w", encoding="utf-8", newline="\n") as f:
+                for e in out:
+                    if (e["author"] == "c") == third:
+                        f.write(json.dumps({k: v for k, v in e.items() if k != "author"}, ensure_ascii=False) + "\n")
     print(f"{len(out)} entries, {sum(len(e['spans']) for e in out)} spans, {sum(len(e['text']) for e in out)} characters")
     for what, c in count.items():
         print(f"{what}: " + ", ".join(f"{k} {v}" for k, v in sorted(c.items(), key=lambda x: (-x[1], x[0]))))

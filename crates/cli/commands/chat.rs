@@ -1,7 +1,7 @@
 //! `chat`: a conversation in the terminal, through the same API and the same gate as every client.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use gateway::AdminOutcome;
 use ledger::Connect as _;
 use rustyline::error::ReadlineError;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use server::{Address, Reach};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
@@ -39,17 +39,19 @@ pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) ->
     }
     // No server given: a private one, on a free port of the loopback interface, for as long as the chat lasts. It is confined as
     // any server is, and with it this terminal, so a broker connects the one to the other.
-    let listener = serve::bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
+    let any = Address::Port((Ipv4Addr::LOCALHOST, 0).into());
+    let listener = any.bind().context("no port of the loopback interface is free")?;
+    let Address::Port(port) = listener.address()? else { bail!("the private server has no port") };
     let fetching = serve::prepare(places, &args.engine, None)?;
-    let broker = Broker::start(&[listener.local_addr()?.to_string()])?;
+    let broker = Broker::start(&[port.to_string()])?;
     let places = &places.with_broker()?;
     let hardened = hardened.clone().with(process::confine(places, args.engine.device)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (running, key) = runtime.block_on(async {
-        let listener = TcpListener::from_std(listener)?;
-        let mut running = Running::start(places, listener, &args.engine, 4, hardened).await.context(
-            "a private server could not be started; if one runs already, name it with --url and --key",
-        )?;
+        let mut running =
+            Running::start(places, Reach::on(listener), &args.engine, 4, hardened).await.context(
+                "a private server could not be started; if one runs already, name it with --url and --key",
+            )?;
         running.load(places, &args.engine, 4, Some(fetching)).await?;
         let Some(AdminOutcome::Issued { secret, .. }) = running.gateway.mint_demo_key().await? else {
             bail!("the policy has no demonstration use case; start a server and use --url and --key")
@@ -57,8 +59,11 @@ pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) ->
         Ok((running, secret))
     })?;
     let agent = ureq::Agent::with_parts(config(), ThroughBroker(broker), DefaultResolver::default());
-    let outcome =
-        Session::new(args, agent, &format!("http://{}/v1", running.address), &key).and_then(converse);
+    let outcome = running
+        .url()
+        .context("the private server has no port")
+        .and_then(|url| Session::new(args, agent, &url, &key))
+        .and_then(converse);
     runtime.block_on(async { running.stop("chat", Duration::from_secs(1), &mut Signals::new()?).await })?;
     outcome
 }

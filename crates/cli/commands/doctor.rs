@@ -34,8 +34,8 @@ fn settings(places: &Places, serve: &args::Serve) -> anyhow::Result<Vec<(&'stati
     let here = if registry.is_fetched(&model, &places.store) { "here" } else { "not fetched" };
     let threads = engine.threads.map_or_else(|| "one a core".to_owned(), |threads| threads.to_string());
     let mut settings = places.shown()?;
+    settings.extend(serve.reach.shown());
     settings.extend([
-        ("listen", serve.listen.to_string()),
         ("max-queued", serve.max_queued.to_string()),
         ("drain-s", serve.drain_s.to_string()),
         ("demo", (!serve.no_demo).to_string()),

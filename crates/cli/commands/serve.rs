@@ -1,7 +1,6 @@
 //! `serve`: bind, open the state, load the model, say how to call it, and end in order.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +9,7 @@ use anyhow::{Context, bail};
 use gateway::{AdminOutcome, Gateway};
 use hardening::{Measure, Report, Standing};
 use registry::{FetchOptions, Registry, Role};
-use server::AdminSocket;
-use tokio::net::TcpListener;
+use server::{Address, AdminSocket, Listener, Reach, Tls};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -33,10 +31,10 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
     if hardened.shortfalls().next().is_some() {
         bail!("this process could not be protected (see above), so it will not take prompts");
     }
-    let listener = bind(serve.listen)?;
-    if !serve.listen.ip().is_loopback() {
+    let reach = serve.reach.open()?;
+    if reach.tls.is_none() && !serve.reach.listen.iter().all(Address::is_local) {
         tracing::warn!(
-            "listening beyond this machine without TLS; put a reverse proxy with TLS in front of it"
+            "listening beyond this machine without TLS; give --tls-cert and --tls-key, or put a proxy with TLS in front of it"
         );
     }
     let fetching = prepare(places, &serve.engine, serve.embeddings.as_deref())?;
@@ -45,8 +43,7 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
     let report = confine(places, serve, hardened)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::from_std(listener)?;
-        let mut running = Running::start(places, listener, &serve.engine, serve.max_queued, report).await?;
+        let mut running = Running::start(places, reach, &serve.engine, serve.max_queued, report).await?;
         running.load(places, &serve.engine, serve.max_queued, Some(fetching)).await?;
         if let Some(id) = &serve.embeddings {
             running.load_embeddings(places, id, serve.engine.encoder_limit()).await?;
@@ -61,21 +58,6 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
         running.stop(reason, Duration::from_secs(serve.drain_s), &mut signals).await
     })?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens a port before anything else is done.
-pub(crate) fn bind(listen: SocketAddr) -> anyhow::Result<std::net::TcpListener> {
-    let listener = std::net::TcpListener::bind(listen).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "port {} on {} is in use by another program; choose another with --listen {}:PORT, or 0 for any free one",
-            listen.port(),
-            listen.ip(),
-            listen.ip()
-        ),
-        _ => anyhow::Error::new(error).context(format!("cannot listen on {listen}")),
-    })?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 /// Makes what must exist before the process is confined, and starts to fetch models that are not here.
@@ -134,7 +116,9 @@ fn confine(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::Result<
 
 /// A server whose port is open. It answers 503 until the model is loaded.
 pub(crate) struct Running {
-    pub(crate) address: SocketAddr,
+    /// Where it listens, with the ports that were free.
+    addresses: Vec<Address>,
+    tls: bool,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) model: String,
     registry: Registry,
@@ -148,7 +132,7 @@ impl Running {
     /// Opens the state and starts to answer.
     pub(crate) async fn start(
         places: &Places,
-        listener: TcpListener,
+        reach: Reach,
         engine: &EngineArgs,
         max_queued: u32,
         hardened: Report,
@@ -177,18 +161,34 @@ impl Running {
         tracing::info!(store = %places.quota_store()?.place(), "quotas are counted");
         let gateway = Arc::new(gateway);
         let admin = AdminSocket::bind(&places.admin_socket())?;
-        let address = listener.local_addr()?;
+        let addresses = reach.listeners.iter().map(Listener::address).collect::<std::io::Result<Vec<_>>>()?;
+        let tls = reach.tls.clone();
         let (shutdown, mut signalled) = watch::channel(false);
-        let http = tokio::spawn(server::serve(listener, Arc::clone(&gateway), async move {
+        let http = tokio::spawn(server::serve(reach, Arc::clone(&gateway), async move {
             // An error means the sender is gone, which is a shutdown as well.
             let _ = signalled.wait_for(|&stop| stop).await;
         }));
         let tasks = vec![
             tokio::spawn(admin.serve(Arc::clone(&gateway))),
             tokio::spawn(sum_up_strangers(Arc::clone(&gateway))),
-            tokio::spawn(reload_on_hangup(Arc::clone(&gateway))),
+            tokio::spawn(reload_on_hangup(Arc::clone(&gateway), tls.clone())),
         ];
-        Ok(Self { address, gateway, model, registry, hardened, http, tasks, shutdown })
+        let tls = tls.is_some();
+        Ok(Self { addresses, tls, gateway, model, registry, hardened, http, tasks, shutdown })
+    }
+
+    /// Where clients find the API: ports first, as addresses, then Unix sockets.
+    fn places(&self) -> impl Iterator<Item = String> {
+        let scheme = if self.tls { "https" } else { "http" };
+        let (ports, sockets): (Vec<_>, Vec<_>) =
+            self.addresses.iter().partition(|address| matches!(address, Address::Port(_)));
+        let ports = ports.into_iter().map(move |address| format!("{scheme}://{address}/v1"));
+        ports.chain(sockets.into_iter().map(Address::to_string))
+    }
+
+    /// The address of the API on its first port, where it has one.
+    pub(crate) fn url(&self) -> Option<String> {
+        self.places().next().filter(|place| place.starts_with("http"))
     }
 
     /// Waits for the model or fetches it if it is not here, verifies it while loading, and serves it.
@@ -243,7 +243,7 @@ impl Running {
             bail!("hardening: {line}, though it could be locked at the start");
         }
         let report = self.hardened.clone().with([line]);
-        self.gateway.process_found(process::found(&report, &[self.address], reaches_elsewhere));
+        self.gateway.process_found(process::found(&report, &self.addresses, reaches_elsewhere));
         Ok(())
     }
 
@@ -309,8 +309,8 @@ async fn sum_up_strangers(gateway: Arc<Gateway>) {
     }
 }
 
-/// Reads the policy anew at each SIGHUP.
-async fn reload_on_hangup(gateway: Arc<Gateway>) {
+/// Reads the policy anew at each SIGHUP, and the certificate.
+async fn reload_on_hangup(gateway: Arc<Gateway>, tls: Option<Arc<Tls>>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
     while hangup.recv().await.is_some() {
         match gateway.reload_policy(None).await {
@@ -319,33 +319,41 @@ async fn reload_on_hangup(gateway: Arc<Gateway>) {
             }
             Err(error) => tracing::error!(%error, "the policy was not replaced"),
         }
+        match tls.as_ref().map(|tls| tls.reload()) {
+            Some(Ok(())) => tracing::info!("certificate in force"),
+            Some(Err(error)) => tracing::error!(%error, "the certificate was not replaced"),
+            None => {}
+        }
     }
 }
 
 /// Says where the server is and, for the demonstration, how to call it.
 async fn announce(running: &Running, serve: &Serve) -> anyhow::Result<()> {
-    let url = format!("http://{}/v1", running.address);
     let mut out = std::io::stdout();
-    writeln!(out, "Proeftuin serves {} at {url}", running.model)?;
-    if let Some(key) = demo_key(running, serve).await? {
-        writeln!(
+    let mut places = running.places();
+    writeln!(out, "Proeftuin serves {} at {}", running.model, places.next().unwrap_or_default())?;
+    for place in places {
+        writeln!(out, "and at {place}")?;
+    }
+    match (demo_key(running, serve).await?, running.url()) {
+        (Some(key), Some(url)) => writeln!(
             out,
             "\nDemo key for this run: this machine only, no personal data, not for work:\n\n  {key}\n\nTry it:\n\n\
              \x20 curl -sS {url}/chat/completions -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
              -d '{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"What is the capital of the Netherlands?\"}}],\"max_tokens\":64}}'\n",
             running.model
-        )?;
-    } else {
-        writeln!(out, "Keys: proeftuin keys issue --use-case ID --actor NAME")?;
+        )?,
+        _ => writeln!(out, "Keys: proeftuin keys issue --use-case ID --actor NAME")?,
     }
     out.flush()?;
     Ok(())
 }
 
-/// The demo key, where the demonstration can work: on loopback, with the default model, if the policy has it.
+/// The demo key, where the demonstration can work: on loopback alone, with the default model, if the policy has it.
 async fn demo_key(running: &Running, serve: &Serve) -> anyhow::Result<Option<String>> {
     let is_default = running.registry.default_model().is_some_and(|model| model.id == running.model);
-    if serve.no_demo || !running.address.ip().is_loopback() || !is_default {
+    let near = running.url().is_some() && running.addresses.iter().all(Address::is_local);
+    if serve.no_demo || !near || !is_default {
         return Ok(None);
     }
     Ok(match running.gateway.mint_demo_key().await? {

@@ -1,8 +1,9 @@
 //! What may be asked of the engine, and what comes back.
 
-use crate::{SubmitError, TokenMask};
-use std::sync::Arc;
+use crate::{Scored, SubmitError, TokenMask};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// One request: token ids in, and how to choose the ids that follow.
@@ -12,7 +13,7 @@ pub struct SequenceRequest {
     pub prompt: Zeroizing<Vec<u32>>,
     /// How tokens are chosen.
     pub sampling: SamplingParams,
-    /// At most this many tokens are generated; at least 1.
+    /// At most this many tokens are generated; 0 only where the prompt is scored.
     pub max_tokens: u32,
     /// Any of these ids ends the sequence. The id itself is not emitted as a `Token`.
     pub stop_token_ids: Vec<u32>,
@@ -25,24 +26,41 @@ pub struct SequenceRequest {
     pub draft_tokens_max: Option<usize>,
     /// What the answer may become; `None` leaves every token free. It is asked on the engine's own threads.
     pub mask: Option<Box<dyn TokenMask>>,
-    /// Counts the time that is computed for the sequence.
+    /// Counts the time that is computed for the sequence, and tells when it began.
     pub busy: BusyTime,
 }
 
 /// Time that was computed for a sequence: of each step, its part of the step's rows. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub struct BusyTime(Arc<AtomicU64>);
+pub struct BusyTime(Arc<Computed>);
+
+#[derive(Debug, Default)]
+struct Computed {
+    nanoseconds: AtomicU64,
+    begun: OnceLock<Instant>,
+}
 
 impl BusyTime {
     /// Nanoseconds so far.
     #[must_use]
     pub fn nanoseconds(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.nanoseconds.load(Ordering::Relaxed)
+    }
+
+    /// When the first of the clones' sequences left the queue; `None` while all wait.
+    #[must_use]
+    pub fn begun(&self) -> Option<Instant> {
+        self.0.begun.get().copied()
+    }
+
+    /// Says that a sequence leaves the queue; the first time counts.
+    pub(crate) fn begin(&self, at: Instant) {
+        self.0.begun.get_or_init(|| at);
     }
 
     /// Adds nanoseconds.
     pub fn add(&self, nanoseconds: u64) {
-        self.0.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.0.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
     }
 }
 
@@ -55,6 +73,9 @@ impl std::fmt::Debug for SequenceRequest {
             .finish_non_exhaustive()
     }
 }
+
+/// Most tokens that can be told beside each scored one.
+pub const LOGPROBS_MAX: u32 = 20;
 
 /// How the next token is chosen from the logits. `Default` is greedy.
 ///
@@ -79,6 +100,10 @@ pub struct SamplingParams {
     pub seed: u64,
     /// Added to the logits of these ids before anything else. −100 to 100 each.
     pub logit_bias: Vec<(u32, f32)>,
+    /// Each token of the answer is scored, with so many of the likeliest in its place; `None` scores none. Changes no answer.
+    pub logprobs: Option<u32>,
+    /// The same for each token of the prompt but the first. Nothing of the prompt is then taken over from known pages.
+    pub prompt_logprobs: Option<u32>,
 }
 
 impl Default for SamplingParams {
@@ -93,6 +118,8 @@ impl Default for SamplingParams {
             frequency_penalty: 0.0,
             seed: 0,
             logit_bias: Vec::new(),
+            logprobs: None,
+            prompt_logprobs: None,
         }
     }
 }
@@ -117,6 +144,9 @@ impl SamplingParams {
         let two = -2.0..=2.0;
         check(two.contains(&self.presence_penalty), "presence_penalty", "must be between -2 and 2")?;
         check(two.contains(&self.frequency_penalty), "frequency_penalty", "must be between -2 and 2")?;
+        let few = |count: Option<u32>| count.is_none_or(|count| count <= LOGPROBS_MAX);
+        check(few(self.logprobs), "logprobs", "must be at most 20")?;
+        check(few(self.prompt_logprobs), "prompt_logprobs", "must be at most 20")?;
         for &(id, bias) in &self.logit_bias {
             check((id as usize) < vocab_len, "logit_bias", "a token id is outside the vocabulary")?;
             check((-100.0..=100.0).contains(&bias), "logit_bias", "a bias must be between -100 and 100")?;
@@ -131,8 +161,11 @@ impl SamplingParams {
 }
 
 /// What a stream yields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TokenEvent {
+    /// What the model said of a token, where scores were asked for: of each of the prompt in order, before anything of the
+    /// answer, then of each of the answer, right before its `Token` or, where it is the one that stops it, its `Finished`.
+    Scored(Box<Scored>),
     /// The next token of the answer.
     Token {
         /// Its id in the vocabulary.
@@ -188,6 +221,8 @@ mod tests {
             assert_eq!(field(|p| p.presence_penalty = bad), Some("presence_penalty"));
             assert_eq!(field(|p| p.frequency_penalty = bad), Some("frequency_penalty"));
         }
+        assert_eq!(field(|p| p.logprobs = Some(21)), Some("logprobs"));
+        assert_eq!(field(|p| p.prompt_logprobs = Some(21)), Some("prompt_logprobs"));
         assert_eq!(field(|p| p.logit_bias = vec![(10, 0.0)]), Some("logit_bias"));
         assert_eq!(field(|p| p.logit_bias = vec![(9, f32::NAN)]), Some("logit_bias"));
         assert_eq!(field(|p| p.logit_bias = vec![(9, -100.0)]), None);

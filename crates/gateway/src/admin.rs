@@ -1,7 +1,7 @@
 //! What an administrator does to a running gateway, or to the same state while none runs. Each act is sealed.
 
 use ledger::{KeyRecord, NewKey};
-use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf, SubjectKind};
+use provenance::{AdminRead, AdminRef, KeyIssued, KeyRevoked, Leaf};
 use serde::{Deserialize, Serialize};
 
 use crate::active::Reloaded;
@@ -11,6 +11,8 @@ use crate::quota::QuotaRow;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
+use crate::subjects::{SubjectCommand, SubjectOutcome};
+use crate::upkeep::{ExportRange, PrunedLeaves};
 
 /// One act.
 #[derive(Serialize, Deserialize)]
@@ -54,8 +56,26 @@ pub enum AdminCommand {
     AcceptClock,
     /// Enter, withdraw or list what people acknowledged and learnt.
     Guidance(GuidanceCommand),
+    /// Find, export or erase what there is about a person.
+    Subject(SubjectCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
+    /// Say in the log that it is exported.
+    SealExport(ExportRange),
+    /// Publish a checkpoint that a witness cosigned.
+    AddCosigned {
+        /// The checkpoint with its signatures.
+        note: String,
+        /// The witness's key.
+        witness: String,
+    },
+    /// Remove the oldest epochs of the log.
+    PruneLog {
+        /// Only leaves from before this moment, milliseconds since 1970.
+        before_ms: i64,
+        /// Leaves younger than the least time to keep them may go as well.
+        waive_minimum: bool,
+    },
 }
 
 /// What came of it.
@@ -104,8 +124,21 @@ pub enum AdminOutcome {
     },
     /// What people acknowledged and learnt.
     Guidance(GuidanceOutcome),
+    /// What there is, or was, about a person.
+    Subject(SubjectOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
+    /// The log says so.
+    ExportSealed,
+    /// The cosigned checkpoint is published.
+    Cosigned,
+    /// Leaves were pruned.
+    LogPruned(PrunedLeaves),
+    /// No whole epoch was old enough.
+    NothingPruned {
+        /// What there is instead.
+        why: String,
+    },
 }
 
 /// One key as an administrator sees it.
@@ -153,9 +186,15 @@ impl Gateway {
             AdminCommand::RebuildQuota => self.rebuild_quota(by).await,
             AdminCommand::AcceptClock => self.accept_clock(by).await,
             AdminCommand::Guidance(command) => self.people(command, by).await.map(AdminOutcome::Guidance),
+            AdminCommand::Subject(command) => self.subjects(command, by).await.map(AdminOutcome::Subject),
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
+            }
+            AdminCommand::SealExport(range) => self.seal_export(range, by).await,
+            AdminCommand::AddCosigned { note, witness } => self.add_cosigned(note, &witness).await,
+            AdminCommand::PruneLog { before_ms, waive_minimum } => {
+                self.prune_log(before_ms, waive_minimum, by).await
             }
         }
     }
@@ -245,10 +284,7 @@ impl Gateway {
             field: "use case".to_owned(),
             reason: "is not in policy/use-cases; add its record first".to_owned(),
         })?;
-        let subject = self
-            .ring()
-            .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &key.actor)
-            .map_err(Refusal::closed)?;
+        let subject = self.ring().actor(provenance::epoch_of(now_ms), &key.actor).map_err(Refusal::closed)?;
         Ok(Leaf::KeyIssued(KeyIssued {
             key_id: name(&key.id)?,
             use_case: record::reference(use_case)?,

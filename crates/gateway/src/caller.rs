@@ -142,6 +142,7 @@ pub(crate) fn stranger(
     remedy_nl: &str,
 ) -> Refusal {
     gateway.strangers().count(reason);
+    gateway.metrics().denied(rule);
     Refusal::Denied(Box::new(Denied {
         kind: DeniedKind::Unauthenticated,
         rule: rule.to_owned(),

@@ -56,21 +56,12 @@ pub(crate) fn replace(messages: &mut [Message], tools: Option<&mut Tools>, texts
     }
 }
 
-/// Where text `index` of [`turns`] stands in the body, as a JSON pointer.
-pub(crate) fn pointer(messages: &[Message], tools: Option<&Tools>, index: usize) -> String {
+/// Where the arguments that are text `index` of [`turns`] stand in the body, as a JSON pointer; empty where that text is
+/// something else.
+pub(crate) fn pointer<'a>(messages: &'a [Message], tools: Option<&Tools>, index: usize) -> &'a str {
     let described = tools.map_or(0, |tools| tools.texts().count());
-    let Some(index) = index.checked_sub(described) else { return "/tools".to_owned() };
-    let mut at = 0_usize;
-    for (number, message) in messages.iter().enumerate() {
-        let inside = index.saturating_sub(at);
-        if inside == 0 {
-            return format!("/messages/{number}/content");
-        }
-        if inside <= message.calls.len() {
-            let call = inside.saturating_sub(1);
-            return format!("/messages/{number}/tool_calls/{call}/function/arguments");
-        }
-        at = at.saturating_add(message.calls.len()).saturating_add(1);
-    }
-    "/messages".to_owned()
+    let spoken = messages.iter().flat_map(|message| {
+        std::iter::once("").chain(message.calls.iter().map(|call| call.pointer.as_str()))
+    });
+    index.checked_sub(described).and_then(|index| spoken.into_iter().nth(index)).unwrap_or_default()
 }

@@ -95,6 +95,7 @@ pub(crate) async fn seal_refusal(
 /// Makes the denial durable, then gives it to say. If the log cannot take it, the gate is closed.
 pub(crate) async fn seal(gateway: &Gateway, mut facts: RequestFacts, verdict: Verdict) -> Refusal {
     let receipt_id = facts.id.to_hex();
+    gateway.metrics().denied(&verdict.rule);
     facts.decision = DecisionFacts {
         verdict: provenance::Verdict::Deny,
         stage: verdict.stage,

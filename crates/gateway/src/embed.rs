@@ -45,6 +45,7 @@ impl EmbeddingRequest {
             scanned: self.scanned,
             params: Params { n: 1, max_tokens: Some(0), ..Params::default() },
             client_input: self.client_input,
+            data_subjects: self.data_subjects,
             trace: self.trace,
             origin: self.origin,
         };
@@ -89,16 +90,19 @@ pub(crate) async fn embed(
     let (open, mut allowance) = opened(admitted, allowance)?;
     allowance.take(tokens);
     let (serving, started) = (entered.serving, entered.started);
+    let watched = gateway.metrics().let_in(&entered.use_case.id, started);
     let (worker, at_start) = (Arc::clone(serving.worker()), gateway.meter().read());
     let made = gateway.blocking(move || worker.ask(texts).map_err(Refusal::closed)).await;
     let made = match made {
         Ok(made) => made,
         Err(why) => {
             open.abort(Status::Failed, EndReason::Engine);
+            watched.ended(Status::Failed, None, tokens, 0);
             return Err(why);
         }
     };
     let outcome = outcome(gateway, &key, &made, (started, at_start));
+    watched.ended(Status::Completed, None, tokens, 0);
     let receipt = open.seal(outcome, &key).await.map_err(Refusal::closed)?;
     let prompt_tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
     let usage = Usage { prompt_tokens, completion_tokens: 0 };

@@ -14,8 +14,20 @@ pub enum EndpointId {
     ChatCompletions,
     /// `POST /v1/completions`
     Completions,
+    /// `POST /v1/messages`: a chat in Anthropic's shape.
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
+    /// `POST /v1/responses`: a chat in OpenAI's newer shape, of which nothing is kept.
+    Responses,
     /// `POST /v1/embeddings`
     Embeddings,
+    /// `POST /tokenize`: the token ids of a prompt or a chat, as the model would be given them.
+    Tokenize,
+    /// `POST /detokenize`
+    Detokenize,
+    /// `GET /tokenizer_info`
+    TokenizerInfo,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{model}`
@@ -26,6 +38,10 @@ pub enum EndpointId {
     Acknowledge,
     /// `GET /guidance`: a page to do both in a browser.
     GuidancePage,
+    /// `GET /openapi.json`: what this table is, to machines.
+    OpenApi,
+    /// `GET /docs`: the same as a page.
+    Docs,
     /// `GET /healthz`: the process lives.
     Health,
     /// `GET /readyz`: the model is loaded and the log is open.
@@ -65,11 +81,24 @@ pub struct Endpoint {
     pub path: &'static str,
     /// Who may call it.
     pub caller: CallerClass,
-    /// Body fields that reach the model, as JSON pointers (RFC 6901) in which `*` stands for any index and
-    /// `**` for any steps but those to values of a JSON schema. They
+    /// Body fields that reach the model, as JSON pointers (RFC 6901) in which `*` stands for any index, `**` at the end
+    /// for one or more steps, and `**` before the end for any steps but those to values of a JSON schema. They
     /// are rewritten by redaction; every other string and key of the body is scanned and never rewritten.
     pub text: &'static [&'static str],
 }
+
+/// Where Anthropic's messages have text.
+const MESSAGES_TEXT: &[&str] = &[
+    "/system",
+    "/system/*/text",
+    "/messages/*/content",
+    "/messages/*/content/*/text",
+    "/messages/*/content/*/input/**",
+    "/messages/*/content/*/content",
+    "/messages/*/content/*/content/*/text",
+    "/tools/*/description",
+    "/tools/*/input_schema/**/description",
+];
 
 /// Every endpoint of the server.
 pub const ENDPOINTS: &[Endpoint] = &[
@@ -94,12 +123,65 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: &["/prompt", "/prompt/*"],
     },
     Endpoint {
+        id: EndpointId::Messages,
+        method: Method::Post,
+        path: "/v1/messages",
+        caller: CallerClass::KeyHolder,
+        text: MESSAGES_TEXT,
+    },
+    Endpoint {
+        id: EndpointId::CountTokens,
+        method: Method::Post,
+        path: "/v1/messages/count_tokens",
+        caller: CallerClass::KeyHolder,
+        text: MESSAGES_TEXT,
+    },
+    Endpoint {
+        id: EndpointId::Responses,
+        method: Method::Post,
+        path: "/v1/responses",
+        caller: CallerClass::KeyHolder,
+        text: &[
+            "/instructions",
+            "/input",
+            "/input/*/content",
+            "/input/*/content/*/text",
+            "/input/*/arguments",
+            "/input/*/output",
+            "/input/*/output/*/text",
+            "/tools/*/description",
+            "/tools/*/parameters/**/description",
+        ],
+    },
+    Endpoint {
         id: EndpointId::Embeddings,
         method: Method::Post,
         path: "/v1/embeddings",
         caller: CallerClass::KeyHolder,
         text: &["/input", "/input/*"],
     },
+    Endpoint {
+        id: EndpointId::Tokenize,
+        method: Method::Post,
+        path: "/tokenize",
+        caller: CallerClass::KeyHolder,
+        text: &[
+            "/prompt",
+            "/messages/*/content",
+            "/messages/*/content/*/text",
+            "/messages/*/tool_calls/*/function/arguments",
+            "/tools/*/function/description",
+            "/tools/*/function/parameters/**/description",
+        ],
+    },
+    Endpoint {
+        id: EndpointId::Detokenize,
+        method: Method::Post,
+        path: "/detokenize",
+        caller: CallerClass::KeyHolder,
+        text: &[],
+    },
+    get(EndpointId::TokenizerInfo, "/tokenizer_info", CallerClass::KeyHolder),
     get(EndpointId::Models, "/v1/models", CallerClass::KeyHolder),
     get(EndpointId::Model, "/v1/models/{model}", CallerClass::KeyHolder),
     get(EndpointId::Guidance, "/v1/proeftuin/guidance", CallerClass::KeyHolder),
@@ -111,6 +193,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         text: &[],
     },
     get(EndpointId::GuidancePage, "/guidance", CallerClass::Anyone),
+    get(EndpointId::OpenApi, "/openapi.json", CallerClass::Anyone),
+    get(EndpointId::Docs, "/docs", CallerClass::Anyone),
     get(EndpointId::Health, "/healthz", CallerClass::Anyone),
     get(EndpointId::Ready, "/readyz", CallerClass::Anyone),
     get(EndpointId::Metrics, "/metrics", CallerClass::Loopback),
@@ -128,6 +212,13 @@ impl Endpoint {
     }
 }
 
+impl EndpointId {
+    /// Whether texts become numbers of tokens, or the other way about, and nothing is generated.
+    pub(crate) fn counts(self) -> bool {
+        matches!(self, Self::CountTokens | Self::Tokenize | Self::Detokenize)
+    }
+}
+
 /// The row of `id`.
 #[must_use]
 pub fn endpoint(id: EndpointId) -> Option<&'static Endpoint> {
@@ -138,6 +229,11 @@ pub fn endpoint(id: EndpointId) -> Option<&'static Endpoint> {
 const SCHEMA_VALUES: &[&str] = &["enum", "const", "default", "examples"];
 
 fn matches(pattern: &str, pointer: &str) -> bool {
+    if let Some(head) = pattern.strip_suffix("/**") {
+        let ends = pointer.match_indices('/').map(|(at, _)| at);
+        let deep = ends.skip(head.matches('/').count()).find(|&at| at > 0);
+        return deep.and_then(|at| pointer.get(..at)).is_some_and(|start| matches(head, start));
+    }
     if let Some((head, tail)) = pattern.split_once("/**/") {
         // Where the steps end that `head` and `tail` take up.
         let (from, to) = (head.matches('/').count(), tail.matches('/').count().saturating_add(1));
@@ -167,11 +263,19 @@ impl fmt::Display for EndpointId {
         f.write_str(match self {
             Self::ChatCompletions => "chat",
             Self::Completions => "complete",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::Responses => "respond",
             Self::Embeddings => "embed",
+            Self::Tokenize => "tokenize",
+            Self::Detokenize => "detokenize",
+            Self::TokenizerInfo => "tokenizer_info",
             Self::Models | Self::Model => "list_models",
             Self::Guidance => "read_guidance",
             Self::Acknowledge => "acknowledge_guidance",
             Self::GuidancePage => "guidance_page",
+            Self::OpenApi => "openapi",
+            Self::Docs => "docs",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::Metrics => "metrics",
@@ -205,6 +309,14 @@ mod tests {
         }
         assert!(!chat.is_text("/tools/0/function/strict/description"));
         assert!(!chat.is_text("/tools/description"));
+        let messages = endpoint(EndpointId::Messages).unwrap();
+        let input = "/messages/0/content/1/input";
+        assert!(!messages.is_text(input));
+        for deep in ["/a", "/enum/0/b", "/0"] {
+            assert!(messages.is_text(&format!("{input}{deep}")), "{deep}");
+        }
+        assert!(!messages.is_text("/messages/0/content/1/id"));
+        assert!(!messages.is_text("/messages/0/content/x/input/a"));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::refusal::Refusal;
 use crate::replay::Permitted;
 use crate::request::{GenerationRequest, Input};
 use crate::serving::{Serves, Serving};
+use crate::subjects;
 
 /// The rule of a request that the ledger failed.
 pub(crate) const QUOTA_STORE_FAILED: &str = "quota-store-failed";
@@ -55,13 +56,14 @@ pub(crate) async fn enter<S: Serves>(
     serving: Arc<S>,
     inbound: Inbound,
 ) -> Result<Entered<S>, Refusal> {
-    let Inbound { caller, request } = inbound;
+    let Inbound { caller, mut request } = inbound;
     let policy = gateway.policy();
     let clock = gateway.moment();
     let now_ms = clock.as_ref().copied().unwrap_or_else(|jumped| jumped.expected_ms);
     let started = Instant::now();
-    let (mut record, key) =
-        record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
+    let (record, key) = record::begin(gateway, &policy, &caller, request.endpoint, &request.trace, now_ms)?;
+    let people = std::mem::take(&mut request.data_subjects);
+    let (mut record, key) = subjects::name_in(gateway, record, key, people).await?;
     if let Err(jumped) = clock {
         let why = Refusal::closed(jumped);
         return Err(deny::seal_refusal(gateway, record, Stage::Enter, "clock-jumped", why).await);
@@ -198,8 +200,11 @@ async fn stored(
 /// What an endpoint is called in the policy's schema.
 pub(crate) fn action(endpoint: EndpointId) -> policy::Action {
     match endpoint {
-        EndpointId::ChatCompletions => policy::Action::Chat,
-        EndpointId::Completions => policy::Action::Complete,
+        EndpointId::ChatCompletions
+        | EndpointId::Messages
+        | EndpointId::Responses
+        | EndpointId::CountTokens => policy::Action::Chat,
+        EndpointId::Completions | EndpointId::Tokenize | EndpointId::Detokenize => policy::Action::Complete,
         EndpointId::Embeddings => policy::Action::Embed,
         _ => policy::Action::ListModels,
     }
@@ -238,6 +243,9 @@ async fn quota(
 
 /// A low estimate: four bytes a token, and what was asked for.
 fn tokens_estimate(request: &GenerationRequest) -> u64 {
+    if request.endpoint.counts() {
+        return 0;
+    }
     let (bytes, prompts) = match &request.input {
         Input::Chat(messages) => (messages.iter().map(|m| m.content.len()).sum::<usize>(), 1),
         Input::Text(prompts) => (prompts.iter().map(|p| p.len()).sum::<usize>(), prompts.len()),

@@ -17,7 +17,6 @@ use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
 use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
-use crate::controls::{self, Seen};
 use crate::deny;
 use crate::embed::{self, Embedded};
 use crate::encoders::{Classifier, Embedding};
@@ -26,12 +25,13 @@ use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
-use crate::informed;
+use crate::metrics::Metrics;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
-use crate::serving::{ModelCard, Serves as _, Serving, name};
+use crate::request::{EmbeddingRequest, GenerationRequest, Origin};
+use crate::serving::{Serving, name};
 use crate::strip::strip;
+use crate::subjects;
 use crate::watch::{Jumped, Watch};
 
 /// What a gateway is made of. Whoever makes it has opened the durable parts and read the files.
@@ -61,7 +61,7 @@ pub struct Parts {
 /// The one way from a request to an answer. Shared by all connections.
 pub struct Gateway {
     log: Log,
-    ring: KeyRing,
+    ring: Arc<KeyRing>,
     ledger: Arc<Ledger>,
     policy: RwLock<Arc<ActivePolicy>>,
     policy_source: Arc<PolicySource>,
@@ -69,10 +69,13 @@ pub struct Gateway {
     embedding: OnceLock<Arc<Embedding>>,
     /// Held while quotas are counted again, and while serving begins: a request in between would be forgotten.
     counting: Mutex<()>,
+    /// Held while somebody's records are looked for or erased.
+    erasing: Mutex<()>,
     places: Arc<Semaphore>,
     places_total: usize,
     meter: Arc<Meter>,
     strangers: DenialCounter,
+    metrics: Metrics,
     configuration: Configuration,
     salt: Zeroizing<[u8; 32]>,
     process: OnceLock<Process>,
@@ -93,17 +96,19 @@ impl Gateway {
         let watch = Watch::new(parts.clock.clone(), parts.ledger.latest_ms());
         let gateway = Self {
             log: parts.log,
-            ring: parts.ring,
+            ring: Arc::new(parts.ring),
             ledger: Arc::new(parts.ledger),
             policy: RwLock::new(Arc::new(parts.policy)),
             policy_source: Arc::new(parts.policy_source),
             serving: OnceLock::new(),
             embedding: OnceLock::new(),
             counting: Mutex::new(()),
+            erasing: Mutex::new(()),
             places: Arc::new(Semaphore::new(parts.places)),
             places_total: parts.places,
             meter: Arc::new(parts.meter),
             strangers: DenialCounter::new(now_ms),
+            metrics: Metrics::default(),
             configuration: parts.configuration,
             salt,
             process: OnceLock::new(),
@@ -112,6 +117,8 @@ impl Gateway {
             log_dir: parts.log_dir,
         };
         gateway.seal_start().await?;
+        // Before any request: what was to be erased is not used again.
+        gateway.finish_erasure().await?;
         gateway.forget_old_quota().await?;
         if gateway.ledger.recovered().any() {
             // A crash left reservations, which count in full by now; the log knows which of them ended, and how.
@@ -193,7 +200,8 @@ impl Gateway {
         let Some(embedding) = self.embedding.get().cloned() else {
             let (policy, now_ms) = (self.policy(), self.now_ms());
             let endpoint = EndpointId::Embeddings;
-            let (facts, _) = record::begin(self, &policy, &caller, endpoint, &request.trace, now_ms)?;
+            let (facts, key) = record::begin(self, &policy, &caller, endpoint, &request.trace, now_ms)?;
+            let (facts, _) = subjects::name_in(self, facts, key, request.data_subjects).await?;
             let none = Refusal::UnknownModel { model: request.model };
             let stage = provenance::Stage::Enter;
             return Err(deny::seal_refusal(self, facts, stage, "no-embeddings-model", none).await);
@@ -213,57 +221,6 @@ impl Gateway {
         self.append(Leaf::ModelLoaded(embedding.loaded().clone())).await?;
         let set = self.embedding.set(Arc::new(embedding));
         set.map_err(|_| Refusal::closed("a model of embeddings is served already"))
-    }
-
-    /// The models that the caller's use case may use, judged by the policy.
-    ///
-    /// # Errors
-    /// A denial, sealed, or a closed gate.
-    pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
-        let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
-        let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
-        let known = match informed::known(self, &caller.principal) {
-            Ok(known) => known,
-            Err(closed) => {
-                let (facts, _) =
-                    record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-                let rule = informed::STORE_FAILED;
-                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
-            }
-        };
-        let seen = Seen {
-            policy: &policy,
-            principal: &caller.principal,
-            loopback: caller.origin.loopback,
-            use_case: policy.use_case(&caller.principal.use_case),
-            model: Some(&serving.facts),
-            informed: &known,
-            now_ms,
-            counted,
-        };
-        let live = controls::live(self, &seen);
-        let entry = policy::EntryRequest {
-            principal: caller.principal.clone(),
-            action: policy::Action::ListModels,
-            model: None,
-            now_ms,
-            loopback: caller.origin.loopback,
-            quota: policy::QuotaFacts::default(),
-            live,
-            informed: policy::Informed::Known(known),
-        };
-        if let policy::Decision::Deny(denial) = policy.enter(&entry) {
-            let (mut facts, _) =
-                record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-            facts.determining =
-                record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
-            let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);
-            return Err(deny::seal(self, facts, verdict).await);
-        }
-        let use_case = policy.use_case(&caller.principal.use_case);
-        let cards = [Some(serving.card()), self.embedding.get().map(|embedding| embedding.card())];
-        let allowed = |card: &ModelCard| use_case.is_some_and(|record| record.models.contains(&card.id));
-        Ok(cards.into_iter().flatten().filter(allowed).collect())
     }
 
     /// Whether requests are served.
@@ -335,7 +292,7 @@ impl Gateway {
     #[must_use]
     pub fn gauges(&self) -> Vec<Gauge> {
         let free = self.places.available_permits();
-        let gauge = |name, help, value| Gauge { name, help, kind: "gauge", value };
+        let gauge = |name, help, value| Gauge { name, help, value };
         let mut gauges = vec![
             gauge("ready", "1 when requests are served.", u64::from(self.ready().is_ok())),
             gauge("places_taken", "Choices that run or wait.", self.places_total.saturating_sub(free) as u64),
@@ -351,7 +308,6 @@ impl Gateway {
                 provenance::EnergySource::Rapl => "Energy of all requests, by the processor's meter.",
                 provenance::EnergySource::Stated => "Energy of all requests, by the stated power.",
             },
-            kind: "counter",
             value: self.meter.total_millijoules(),
         });
         gauges.extend(self.serving.get().map(|serving| serving.generator.gauges()).unwrap_or_default());
@@ -361,7 +317,11 @@ impl Gateway {
 
 /// What the stages use.
 impl Gateway {
-    pub(crate) fn ring(&self) -> &KeyRing {
+    pub(crate) fn embedding(&self) -> Option<&Arc<Embedding>> {
+        self.embedding.get()
+    }
+
+    pub(crate) fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }
 
@@ -379,6 +339,12 @@ impl Gateway {
 
     pub(crate) fn strangers(&self) -> &DenialCounter {
         &self.strangers
+    }
+
+    /// Counters and histograms of requests.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn configuration(&self) -> &Configuration {
@@ -400,6 +366,10 @@ impl Gateway {
 
     pub(crate) fn counting(&self) -> &Mutex<()> {
         &self.counting
+    }
+
+    pub(crate) fn erasing(&self) -> &Mutex<()> {
+        &self.erasing
     }
 
     pub(crate) fn watch(&self) -> &Watch {

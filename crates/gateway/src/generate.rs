@@ -35,12 +35,10 @@ pub trait Generate: Send + Sync + 'static {
 /// One number for operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gauge {
-    /// Its name after `proeftuin_`.
+    /// Its name after `proeftuin_`; what only grows ends in `_total`.
     pub name: &'static str,
     /// What it is, with its unit.
     pub help: &'static str,
-    /// `gauge` or `counter`.
-    pub kind: &'static str,
     /// Its value now.
     pub value: u64,
 }
@@ -72,8 +70,7 @@ impl Generate for Engine {
 
     fn gauges(&self) -> Vec<Gauge> {
         let stats = self.stats();
-        let gauge = |name, help, value| Gauge { name, help, kind: "gauge", value };
-        let counter = |name, help, value| Gauge { name, help, kind: "counter", value };
+        let gauge = |name, help, value| Gauge { name, help, value };
         vec![
             gauge("sequences_running", "Sequences that own pages.", stats.running as u64),
             gauge("sequences_queued", "Sequences that wait for the engine.", stats.queued as u64),
@@ -84,25 +81,25 @@ impl Generate for Engine {
                 "Pages kept for their content and owned by none.",
                 stats.pages_cached as u64,
             ),
-            counter("engine_steps_total", "Steps the engine has run.", stats.steps_total),
-            counter("prefill_tokens_total", "Prompt positions computed.", stats.prefill_tokens_total),
-            counter(
+            gauge("engine_steps_total", "Steps the engine has run.", stats.steps_total),
+            gauge("prefill_tokens_total", "Prompt positions computed.", stats.prefill_tokens_total),
+            gauge(
                 "shared_tokens_total",
                 "Prompt positions taken over from known pages.",
                 stats.shared_tokens_total,
             ),
-            counter("generated_tokens_total", "Tokens generated.", stats.generated_tokens_total),
-            counter(
+            gauge("generated_tokens_total", "Tokens generated.", stats.generated_tokens_total),
+            gauge(
                 "drafted_tokens_total",
                 "Tokens guessed from a sequence's own text and verified.",
                 stats.drafted_tokens_total,
             ),
-            counter(
+            gauge(
                 "accepted_tokens_total",
                 "Guessed tokens that were the ones drawn.",
                 stats.accepted_tokens_total,
             ),
-            counter("preemptions_total", "Times a sequence gave up its pages.", stats.preemptions_total),
+            gauge("preemptions_total", "Times a sequence gave up its pages.", stats.preemptions_total),
         ]
     }
 

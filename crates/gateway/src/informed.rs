@@ -7,8 +7,8 @@
 use ledger::{Acknowledgement as Given, Attestation, Person};
 use policy::{Acknowledged, Acknowledgement, Guidance, InformedFacts, Language, PolicySet, Principal};
 use provenance::{
-    AdminRead, AdminRef, Digest, GuidanceAcknowledged, GuidanceWithdrawn, Leaf, SubjectKey, SubjectKind,
-    TrainingAttested, TrainingWithdrawn,
+    AdminRead, AdminRef, Digest, GuidanceAcknowledged, GuidanceWithdrawn, Leaf, SubjectKey, TrainingAttested,
+    TrainingWithdrawn,
 };
 use serde::{Deserialize, Serialize};
 
@@ -260,7 +260,7 @@ impl Gateway {
     }
 
     fn person_key(&self, actor: &str, now_ms: i64) -> Result<SubjectKey, Refusal> {
-        self.ring().subject(provenance::epoch_of(now_ms), SubjectKind::Actor, actor).map_err(Refusal::closed)
+        self.ring().actor(provenance::epoch_of(now_ms), actor).map_err(Refusal::closed)
     }
 }
 

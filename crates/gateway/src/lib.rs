@@ -6,13 +6,16 @@ mod admin;
 mod admit;
 mod allowance;
 mod answer;
+mod best;
 mod caller;
 mod chat_texts;
 mod choice;
 mod clear;
 mod constraint;
 mod controls;
+mod count;
 mod deny;
+mod echo;
 mod embed;
 mod encode;
 mod encoders;
@@ -24,7 +27,11 @@ mod gateway;
 mod generate;
 mod informed;
 mod json_text;
+mod lane;
+mod likely;
+mod listing;
 mod load;
+mod metrics;
 mod model_facts;
 mod notice;
 mod quota;
@@ -33,18 +40,23 @@ mod recount;
 mod refusal;
 mod replay;
 mod request;
+mod scores;
 mod serving;
 mod stop;
 mod strip;
+mod subjects;
+mod thoughts;
 mod token;
 mod tools;
+mod upkeep;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
 pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
-pub use answer::{AnswerEvent, Finish, Usage};
+pub use answer::{Alternative, AnswerEvent, Finish, TokenScore, Usage};
 pub use caller::{Caller, Credentials};
+pub use count::{Counted, TokenizerFacts};
 pub use embed::Embedded;
 pub use encoders::{Classifier, Embed, Embedding, Tag};
 pub use endpoint::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
@@ -56,9 +68,10 @@ pub use informed::{
     GuidanceCommand, GuidanceOutcome, GuidancePage, GuidanceText, PersonRow, TrainingRow, WithdrawnFrom,
 };
 pub use load::{EngineSettings, LoadError, LoadReport, load, tokenizer_of};
+pub use metrics::Metrics;
 pub use model_facts::model_facts;
 pub use policy::Language;
-pub use provenance::Receipt;
+pub use provenance::{DataSubject, DataSubjectType, Receipt};
 pub use quota::QuotaRow;
 pub use recount::recount;
 pub use refusal::{Bound, Denied, DeniedKind, Quota, QuotaOf, Refusal};
@@ -68,7 +81,11 @@ pub use request::{
     Role, Scanned, Trace,
 };
 pub use serving::{ModelCard, Serving};
+pub use subjects::{
+    DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
+};
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
+pub use upkeep::{ExportRange, PrunedLeaves};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

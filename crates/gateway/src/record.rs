@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use policy::{DataClass, FindingFacts, PolicySet, SpecialCategoryAction, UseCase};
 use provenance::{
     Configuration, DecisionFacts, Digest, EngineRef, InputFacts, LIST_MAX, Name, ReceiptId, RedactionFacts,
-    RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, SubjectKind, TraceId, UseCaseRef,
+    RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, TraceId, UseCaseRef,
 };
 use redact::{Group, Kind, Redaction};
 
@@ -29,7 +29,7 @@ pub(crate) fn begin(
     let id = ReceiptId::random().map_err(Refusal::closed)?;
     let subject = gateway
         .ring()
-        .subject(provenance::epoch_of(now_ms), SubjectKind::Actor, &caller.principal.actor)
+        .actor(provenance::epoch_of(now_ms), &caller.principal.actor)
         .map_err(Refusal::closed)?;
     let use_case = policy.use_case(&caller.principal.use_case);
     let facts = RequestFacts {
@@ -47,6 +47,7 @@ pub(crate) fn begin(
         actor_pseudonym: subject.pseudonym(),
         data_subject_pseudonym: None,
         data_subject_type: None,
+        other_data_subjects: Vec::new(),
         key_epoch: subject.epoch,
         decision: DecisionFacts {
             verdict: provenance::Verdict::Permit,

@@ -74,7 +74,11 @@ impl Open {
         Some(Self {
             cells: taker.counters().into_iter().map(cell).collect(),
             reserved: request.decision.tokens_reserved.unwrap_or(0),
-            prompt: request.input.as_ref().map_or(0, |input| input.tokens.into()),
+            prompt: match request.decision.tokens_reserved {
+                // What reserved nothing takes nothing: its tokens were counted, and nobody read them.
+                Some(0) => 0,
+                _ => request.input.as_ref().map_or(0, |input| input.tokens.into()),
+            },
         })
     }
 

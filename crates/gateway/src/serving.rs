@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::generate::Generate;
 use crate::refusal::Refusal;
+use crate::thoughts::Thinking;
 use crate::tools::ToolFormat;
 
 /// A model as loaded and verified, ready to serve.
@@ -113,6 +114,11 @@ impl Serving {
         ToolFormat::of(self.template.as_ref().map_or("", ChatTemplate::source))
     }
 
+    /// How the answer to a rendered conversation begins, where the model thinks first.
+    pub(crate) fn thinking(&self, prompt: &[u32]) -> Option<Thinking> {
+        Thinking::of(self.template.as_ref().map_or("", ChatTemplate::source), &self.tokenizer, prompt)
+    }
+
     /// A conversation as token ids, opening the assistant's turn; `tools` is for templates that know of them.
     pub(crate) fn render(
         &self,
@@ -137,13 +143,13 @@ impl Serving {
         self.tokenizer.encode_rendered(&rendered).map_err(invalid)
     }
 
-    /// A plain prompt as token ids, after the model's own opening token if it wants one.
-    pub(crate) fn encode_text(&self, text: &str) -> Result<Zeroizing<Vec<u32>>, Refusal> {
+    /// A plain prompt as token ids, after the model's own opening token if it wants one and `opening` does not say otherwise.
+    pub(crate) fn encode_text(&self, text: &str, opening: bool) -> Result<Zeroizing<Vec<u32>>, Refusal> {
         let ids = self
             .tokenizer
             .encode(text)
             .map_err(|error| Refusal::Invalid { field: "prompt".into(), reason: error.to_string() })?;
-        let bos = self.tokenizer.bos().filter(|_| self.tokenizer.add_bos());
+        let bos = self.tokenizer.bos().filter(|_| opening && self.tokenizer.add_bos());
         let mut all = Zeroizing::new(Vec::with_capacity(ids.len().saturating_add(1)));
         all.extend(bos);
         all.extend_from_slice(&ids);

@@ -8,8 +8,8 @@ use zeroize::{Zeroize, Zeroizing};
 pub(crate) enum Step {
     /// Text that can be shown; the rest is held back.
     Show(String),
-    /// Text before a stop string, which ends the choice.
-    Stop(String),
+    /// Text before a stop string, which ends the choice, and which of them it was.
+    Stop(String, usize),
 }
 
 /// Looks for the earliest stop string over chunk borders. Holds back at most the longest stop string less a byte.
@@ -28,9 +28,9 @@ impl StopMatcher {
             return Step::Show(chunk.to_owned());
         }
         self.held.push_str(chunk);
-        if let Some((_end, start)) = first_completed(&self.held, &self.stops) {
+        if let Some((_end, start, stop)) = first_completed(&self.held, &self.stops) {
             self.held.truncate(start);
-            return Step::Stop(std::mem::take(&mut *self.held));
+            return Step::Stop(std::mem::take(&mut *self.held), stop);
         }
         let keep = self.stops.iter().map(|stop| live_prefix(&self.held, stop)).max().unwrap_or(0);
         let cut = self.held.len().saturating_sub(keep);
@@ -47,10 +47,13 @@ impl StopMatcher {
     }
 }
 
-/// `(end, start)` in bytes of the stop string that completes first; of those that end together, the longest. A
+/// `(end, start)` in bytes of the stop string that completes first, and which it is; of those that end together, the longest. A
 /// rule over ends, not starts, so that the answer does not depend on where the chunks were cut.
-fn first_completed(text: &str, stops: &[Zeroizing<String>]) -> Option<(usize, usize)> {
-    stops.iter().filter_map(|stop| text.find(stop.as_str()).map(|start| (start + stop.len(), start))).min()
+fn first_completed(text: &str, stops: &[Zeroizing<String>]) -> Option<(usize, usize, usize)> {
+    let found = stops.iter().enumerate().filter_map(|(at, stop)| {
+        text.find(stop.as_str()).map(|start| (start.saturating_add(stop.len()), start, at))
+    });
+    found.min()
 }
 
 /// Bytes at the end of `text` that are a proper prefix of `stop`.
@@ -90,7 +93,7 @@ mod tests {
             for chunk in &chunks {
                 match matcher.push(chunk) {
                     Step::Show(text) => shown.push_str(&text),
-                    Step::Stop(text) => { shown.push_str(&text); stopped = true; break; }
+                    Step::Stop(text, _) => { shown.push_str(&text); stopped = true; break; }
                 }
             }
             if !stopped { shown.push_str(&matcher.finish()); }
@@ -103,6 +106,6 @@ mod tests {
         let mut matcher = StopMatcher::new(vec![Zeroizing::new("\n\nUser:".into())]);
         assert_eq!(matcher.push("ja.\n"), Step::Show("ja.".into()));
         assert_eq!(matcher.push("\nUs"), Step::Show(String::new()));
-        assert_eq!(matcher.push("er: x"), Step::Stop(String::new()));
+        assert_eq!(matcher.push("er: x"), Step::Stop(String::new(), 0));
     }
 }

@@ -61,7 +61,7 @@ pub(crate) async fn strip<S: Serves>(
                 Input::Chat(messages) => {
                     chat_texts::pointer(messages, entered.request.tools.as_ref(), input_index)
                 }
-                _ => String::new(),
+                _ => "",
             };
             let verdict = in_fixed_field(&format!("{place}{pointer}"), &kind.to_string());
             return Err(deny::seal(gateway, entered.record, verdict).await);
@@ -73,13 +73,18 @@ pub(crate) async fn strip<S: Serves>(
         facts.counts = record::counts(&redaction.counts);
         facts.unresolved = record::total(&redaction.unresolved);
     }
+    for (&kind, &count) in &redaction.counts {
+        gateway.metrics().redacted(kind, count);
+    }
     if let Input::Tokens(prompts) = &entered.request.input {
         if redactor.profile().public_benchmark() {
             // What is certain may pass, and so may what is not. Both are in the record.
             findings.unresolved = 0;
         } else if let Some(found) = redaction.findings.iter().find(|found| found.action != Action::Allow) {
-            let place =
-                if prompts.len() > 1 { format!("/prompt/{}", found.text_index) } else { "/prompt".into() };
+            let field =
+                if entered.request.endpoint == EndpointId::Detokenize { "/tokens" } else { "/prompt" };
+            let several = prompts.len() > 1;
+            let place = if several { format!("{field}/{}", found.text_index) } else { field.to_owned() };
             let verdict = in_token_ids(&place, found.kind);
             return Err(deny::seal(gateway, entered.record, verdict).await);
         }
@@ -193,8 +198,9 @@ fn plain_tokens<S: Serves>(entered: &Entered<S>) -> Result<(), Refusal> {
     if prompts.iter().all(|ids| ids.iter().enumerate().all(text)) {
         return Ok(());
     }
+    let counted = entered.request.endpoint == EndpointId::Detokenize;
     Err(Refusal::Invalid {
-        field: "prompt".to_owned(),
+        field: if counted { "tokens" } else { "prompt" }.to_owned(),
         reason: "holds a token id that is a control token or is not in the vocabulary; send ids of text"
             .to_owned(),
     })
@@ -213,7 +219,8 @@ fn scan_fixed<S>(
     redactor: &redact::Redactor,
     entered: &Entered<S>,
 ) -> Result<Option<(String, String)>, redact::Error> {
-    let stops = entered.request.stop.iter().map(|text| ("/stop", text));
+    let field = if entered.request.endpoint == EndpointId::Messages { "/stop_sequences" } else { "/stop" };
+    let stops = entered.request.stop.iter().map(|text| (field, text));
     let fixed = entered.request.scanned.iter().map(|field| (field.pointer.as_str(), &field.text));
     for (pointer, text) in stops.chain(fixed) {
         if let Some(finding) = redactor.scan_fixed(text)?.first() {

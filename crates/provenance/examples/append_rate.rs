@@ -1,4 +1,4 @@
-//! Measures what durability costs requests: `cargo run --release -p provenance --example append_rate -- [FOLDER] [REQUESTS]`.
+//! Measures what durability costs requests, and finding a person's records afterwards: `cargo run --release -p provenance --example append_rate -- [FOLDER] [REQUESTS]`.
 //!
 //! A request is an intent that is waited for, as before the first token, and an outcome that is waited for, as before the end of a
 //! stream. FOLDER should be on the disk that is meant: a folder in memory forgets nothing and proves nothing.
@@ -8,22 +8,36 @@
     reason = "a measuring tool talks to its user and may stop"
 )]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use provenance::{KeyRing, Log, LogOptions, ReceiptId, RequestKey, SubjectKind, verify};
+use provenance::{KeyRing, Log, LogOptions, Pseudonym, ReceiptId, RequestKey, about, verify};
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
 #[allow(dead_code, clippy::indexing_slicing, reason = "the tests use the rest")]
 #[path = "../tests/all/samples.rs"]
 mod samples;
 
+/// Requests are about one of so many persons.
+const PERSONS: u16 = 1000;
+
+/// A pseudonym as leaves have them: hardly one begins as another does.
+fn person(number: u16) -> Pseudonym {
+    Pseudonym(Sha256::digest(number.to_be_bytes()).into())
+}
+
 /// How long an intent and a whole request took.
 type Took = (Duration, Duration);
 
 async fn request(log: &Log, key: &RequestKey) -> Took {
     let start = Instant::now();
-    let open = log.admit(samples::intent(ReceiptId::random().unwrap())).await.unwrap();
+    let id = ReceiptId::random().unwrap();
+    let mut intent = samples::intent(id);
+    let [first, second, ..] = id.0;
+    intent.request.data_subject_pseudonym = Some(person(u16::from_be_bytes([first, second]) % PERSONS));
+    let open = log.admit(intent).await.unwrap();
     let admitted = start.elapsed();
     drop(open.seal(samples::outcome(), key).await.unwrap());
     (admitted, start.elapsed())
@@ -74,8 +88,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let keys = KeyRing::open(&dir.path().join("subjects")).unwrap();
     let id = ReceiptId::random().unwrap();
-    let key: &RequestKey =
-        Box::leak(Box::new(keys.subject(1, SubjectKind::Actor, "a").unwrap().request_key(&id)));
+    let key: &RequestKey = Box::leak(Box::new(keys.actor(1, "a").unwrap().request_key(&id)));
     let path = dir.path().join("log");
     let (log, _) = Log::open(&path, LogOptions::new("measure.example/log")).unwrap();
     let log: &Log = Box::leak(Box::new(log));
@@ -98,6 +111,14 @@ fn main() {
     let report = verify(&path, log.verifier_key(), None).unwrap();
     let rate = report.leaves as f64 / start.elapsed().as_secs_f64();
     println!("verified {} leaves in {:.1?}: {:.1} s a million", report.leaves, start.elapsed(), 1e6 / rate);
+    let start = Instant::now();
+    let records = about(&path, &BTreeSet::from([person(1)])).unwrap().len();
+    let rate = report.leaves as f64 / start.elapsed().as_secs_f64();
+    println!(
+        "found {records} requests of one person of {PERSONS} in {:.1?}: {:.1} s a million leaves",
+        start.elapsed(),
+        1e6 / rate
+    );
     let start = Instant::now();
     let (log, _) = Log::open(&path, LogOptions::new("measure.example/log")).unwrap();
     println!("reopened, everything derived again, in {:.1?}", start.elapsed());

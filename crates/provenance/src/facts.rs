@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Commitment, Digest, Error, Name, Pseudonym, ReceiptId, Result, SpanId, TraceId,
+    Commitment, DataSubjectRef, Digest, Error, Name, Pseudonym, ReceiptId, Result, SpanId, TraceId,
     names::{decimal, decimal_option},
 };
 
@@ -15,8 +15,8 @@ use crate::{
 pub const LIST_MAX: usize = 32;
 /// Most choices of one outcome (OpenAI's `n`, or a batch of prompts).
 pub const CHOICES_MAX: usize = 128;
-/// The action whose requests generate nothing: their texts become vectors.
-const EMBED: &str = "embed";
+/// Actions whose requests generate nothing: their texts become vectors or are counted in tokens.
+const UNSAMPLED: &[&str] = &["embed", "count_tokens", "tokenize", "detokenize"];
 
 /// The approved use case a request was made for, as it stood at that moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,6 +227,9 @@ pub struct RequestFacts {
     /// LDV `dpl.core.data_subject_id_type`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_subject_type: Option<Name>,
+    /// Other data subjects of the same request, when the caller named several; at most [`LIST_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_data_subjects: Vec<DataSubjectRef>,
     /// Epoch of the subject keys behind pseudonyms and commitments.
     pub key_epoch: u32,
     /// The decision.
@@ -395,7 +398,20 @@ impl OutcomeFacts {
 }
 
 impl RequestFacts {
+    /// Everybody whom the request was said to be about, with the type of their identifier.
+    pub fn data_subjects(&self) -> impl Iterator<Item = (Pseudonym, Option<&str>)> {
+        let kind = self.data_subject_type.as_ref().map(Name::as_str);
+        let first = self.data_subject_pseudonym.map(|one| (one, kind));
+        let others = self.other_data_subjects.iter().map(|one| (one.pseudonym, Some(one.r#type.as_str())));
+        first.into_iter().chain(others)
+    }
+
     pub(crate) fn check(&self, verdict: Verdict) -> Result<()> {
+        cap("other_data_subjects", self.other_data_subjects.len(), LIST_MAX)?;
+        if self.data_subject_pseudonym.is_none() && !self.other_data_subjects.is_empty() {
+            let why = "are named only after the first".to_owned();
+            return Err(Error::Leaf { field: "other_data_subjects", why });
+        }
         cap("determining", self.determining.len(), LIST_MAX)?;
         cap("decision.special_categories", self.decision.special_categories.len(), LIST_MAX)?;
         if let Some(redaction) = &self.redaction {
@@ -413,8 +429,8 @@ impl RequestFacts {
             require("use_case", self.use_case.is_some())?;
             require("model", self.model.is_some())?;
             require("engine", self.engine.is_some())?;
-            // Nothing is drawn where texts are embedded.
-            require("sampling", self.sampling.is_some() || self.action.as_str() == EMBED)?;
+            let unsampled = UNSAMPLED.contains(&self.action.as_str());
+            require("sampling", self.sampling.is_some() || unsampled)?;
             require("redaction", self.redaction.is_some())?;
             require("in.token_commit", self.input.as_ref().is_some_and(|i| i.token_commit.is_some()))?;
         }

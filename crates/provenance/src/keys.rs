@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use hkdf::Hkdf;
@@ -14,7 +14,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::{
-    Commitment, Error, Pseudonym, ReceiptId, Result,
+    Commitment, DataSubject, Error, Pseudonym, ReceiptId, Result, SubjectFiles, SubjectFolder,
     store::{make_folder, put_file, read_secret},
 };
 
@@ -27,23 +27,34 @@ pub fn epoch_of(ts_ms: i64) -> u32 {
     u32::try_from(ts_ms.div_euclid(EPOCH_MS)).unwrap_or(0)
 }
 
-/// Whose key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubjectKind {
-    /// The user of an API key.
-    Actor,
-    /// The person a request is about.
-    DataSubject,
+/// The first instant of an epoch, ms since 1970.
+#[must_use]
+pub fn epoch_start_ms(epoch: u32) -> i64 {
+    i64::from(epoch).saturating_mul(EPOCH_MS)
 }
 
 /// A secret of 32 bytes, wiped on drop; no `Debug`.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-struct Secret([u8; 32]);
+pub(crate) struct Secret([u8; 32]);
 
 impl Secret {
-    fn random() -> Result<Self> {
+    pub(crate) fn random() -> Result<Self> {
         let mut secret = Self([0; 32]);
         getrandom::fill(&mut secret.0).map_err(|e| Error::Random { why: e.to_string() })?;
+        Ok(secret)
+    }
+
+    pub(crate) fn hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0))
+    }
+
+    /// Reads the text of a key's own file, whose path is for the error.
+    pub(crate) fn from_file(path: &str, text: &str) -> Result<Self> {
+        let mut secret = Self([0; 32]);
+        hex::decode_to_slice(text, &mut secret.0).map_err(|_| Error::KeyFile {
+            path: PathBuf::from(path),
+            why: "is not 64 hexadecimal digits; restore it, or erase the person".to_owned(),
+        })?;
         Ok(secret)
     }
 
@@ -57,7 +68,7 @@ impl Secret {
 
 impl Serialize for Secret {
     fn serialize<S: serde::Serializer>(&self, s: S) -> std::result::Result<S::Ok, S::Error> {
-        s.serialize_str(&Zeroizing::new(hex::encode(self.0)))
+        s.serialize_str(&self.hex())
     }
 }
 
@@ -73,7 +84,7 @@ impl<'de> Deserialize<'de> for Secret {
 
 /// The key of one actor or data subject in one epoch.
 pub struct SubjectKey {
-    key: Secret,
+    pub(crate) key: Secret,
     /// The epoch.
     pub epoch: u32,
 }
@@ -97,6 +108,13 @@ impl SubjectKey {
 pub struct RequestKey(Secret);
 
 impl RequestKey {
+    /// The same bound to a data subject of the request as well: `HMAC-SHA256(k_request, k_request of the subject)`. From then
+    /// on it cannot be derived without that person's key.
+    #[must_use]
+    pub fn bound_to(self, subject: &SubjectKey, id: &ReceiptId) -> Self {
+        Self(Secret(mac(&self.0, &[&subject.request_key(id).0.0])))
+    }
+
     /// `HMAC-SHA256(k_request, bytes)`.
     #[must_use]
     pub fn commit(&self, bytes: &[u8]) -> Commitment {
@@ -131,7 +149,7 @@ impl RequestKey {
     /// Lowercase hexadecimal, for the receipt.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
-        Zeroizing::new(hex::encode(self.0.0))
+        self.0.hex()
     }
 
     /// Reads the form in a receipt.
@@ -160,7 +178,7 @@ fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
 struct Epoch {
     /// Key under which identities are looked up.
     lookup: Secret,
-    /// Keyed hash of an identity → its key.
+    /// Keyed hash of an actor → their key.
     subjects: BTreeMap<String, Secret>,
 }
 
@@ -171,10 +189,12 @@ struct KeyFile {
     epochs: BTreeMap<u32, Epoch>,
 }
 
-/// The key file of subject-epoch keys, mode 0600. A key is durable before it is first used.
+/// The key file of subject-epoch keys, mode 0600, and beside it the folder `….d` with a file for each data subject. A key is
+/// durable before it is first used.
 pub struct KeyRing {
     path: PathBuf,
     file: Mutex<KeyFile>,
+    subjects: Mutex<Box<dyn SubjectFiles>>,
 }
 
 impl KeyRing {
@@ -183,6 +203,14 @@ impl KeyRing {
     /// # Errors
     /// [`Error::KeyFile`] when others can read it or it does not parse; [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, Box::new(SubjectFolder::new(path.with_extension("d"))))
+    }
+
+    /// The same with keys of data subjects elsewhere.
+    ///
+    /// # Errors
+    /// As [`KeyRing::open`].
+    pub fn open_with(path: &Path, subjects: Box<dyn SubjectFiles>) -> Result<Self> {
         if let Some(parent) = path.parent() {
             make_folder(parent).map_err(|e| Error::io("create", parent, &e))?;
         }
@@ -195,22 +223,17 @@ impl KeyRing {
             let why = format!("has version {}; this build reads 1", file.v);
             return Err(Error::KeyFile { path: path.to_owned(), why });
         }
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), subjects: Mutex::new(subjects) })
     }
 
-    /// The key of an identity in an epoch, made on first use.
+    /// The key of an actor in an epoch, made on first use.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written; then no key is given.
-    pub fn subject(&self, epoch: u32, kind: SubjectKind, identity: &str) -> Result<SubjectKey> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys = match file.epochs.entry(epoch) {
-            Entry::Occupied(there) => there.into_mut(),
-            Entry::Vacant(free) => {
-                free.insert(Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() })
-            }
-        };
-        let name = lookup(keys, kind, identity);
+    pub fn actor(&self, epoch: u32, actor: &str) -> Result<SubjectKey> {
+        let mut file = self.lock();
+        let keys = epoch_of_file(&mut file, epoch)?;
+        let name = lookup(keys, ACTOR, actor);
         if let Some(key) = keys.subjects.get(&name) {
             return Ok(SubjectKey { key: key.clone(), epoch });
         }
@@ -226,33 +249,91 @@ impl KeyRing {
         Ok(SubjectKey { key, epoch })
     }
 
-    /// The pseudonym an identity has in an epoch, if it has a key there; makes none.
+    /// The pseudonym an actor has in an epoch, if they have a key there; makes none.
     #[must_use]
-    pub fn find(&self, epoch: u32, kind: SubjectKind, identity: &str) -> Option<Pseudonym> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let epoch_keys = file.epochs.get(&epoch)?;
-        let key = epoch_keys.subjects.get(&lookup(epoch_keys, kind, identity))?.clone();
+    pub fn find_actor(&self, epoch: u32, actor: &str) -> Option<Pseudonym> {
+        let file = self.lock();
+        let keys = file.epochs.get(&epoch)?;
+        let key = keys.subjects.get(&lookup(keys, ACTOR, actor))?.clone();
         Some(SubjectKey { key, epoch }.pseudonym())
     }
 
-    /// Destroys the key of an identity in an epoch: its pseudonym and commitments become noise. Returns whether
-    /// there was one.
+    /// Destroys the key of an actor in an epoch: its pseudonym and commitments become noise. Returns whether there
+    /// was one.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written; then the key may still be on the disk: call again.
-    pub fn destroy(&self, epoch: u32, kind: SubjectKind, identity: &str) -> Result<bool> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(epoch_keys) = file.epochs.get_mut(&epoch) else { return Ok(false) };
-        let name = lookup(epoch_keys, kind, identity);
-        let removed = epoch_keys.subjects.remove(&name);
-        let Some(key) = removed else { return Ok(false) };
+    pub fn destroy_actor(&self, epoch: u32, actor: &str) -> Result<bool> {
+        let mut file = self.lock();
+        let Some(keys) = file.epochs.get_mut(&epoch) else { return Ok(false) };
+        let name = lookup(keys, ACTOR, actor);
+        let Some(key) = keys.subjects.remove(&name) else { return Ok(false) };
         if let Err(error) = self.write(&file) {
-            if let Some(epoch_keys) = file.epochs.get_mut(&epoch) {
-                epoch_keys.subjects.insert(name, key);
+            if let Some(keys) = file.epochs.get_mut(&epoch) {
+                keys.subjects.insert(name, key);
             }
             return Err(error);
         }
         Ok(true)
+    }
+
+    /// Destroys every key of the epochs before `epoch`, whose leaves were pruned. Returns how many epochs had any.
+    ///
+    /// # Errors
+    /// When a file cannot be erased or written; then keys may still be on the disk: call again.
+    pub fn destroy_before(&self, epoch: u32) -> Result<u64> {
+        let mut file = self.lock();
+        let old: Vec<u32> = file.epochs.range(..epoch).map(|(old, _)| *old).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        for old in &old {
+            let mut subjects = self.subject_files();
+            // A crash leaves some of them; the epoch is in the file until they are gone, so the next call finds them.
+            let paths = subjects.list(&old.to_string())?;
+            paths.iter().try_for_each(|path| subjects.wipe(path))?;
+        }
+        let kept = file.epochs.split_off(&epoch);
+        let going = std::mem::replace(&mut file.epochs, kept);
+        if let Err(error) = self.write(&file) {
+            file.epochs.extend(going);
+            return Err(error);
+        }
+        Ok(old.len() as u64)
+    }
+
+    /// The name of a data subject's file in an epoch. The key that it is hashed with is durable by then.
+    pub(crate) fn name_of(&self, epoch: u32, who: &DataSubject) -> Result<String> {
+        let mut file = self.lock();
+        if !file.epochs.contains_key(&epoch) {
+            epoch_of_file(&mut file, epoch)?;
+            if let Err(error) = self.write(&file) {
+                file.epochs.remove(&epoch);
+                return Err(error);
+            }
+        }
+        Ok(lookup(epoch_of_file(&mut file, epoch)?, DATA_SUBJECT, &who.identity()))
+    }
+
+    /// Every place where a data subject may have a key: epoch and path.
+    pub(crate) fn paths_of(&self, who: &DataSubject) -> Vec<(u32, String)> {
+        let file = self.lock();
+        let path = |(epoch, keys): (&u32, &Epoch)| {
+            (*epoch, format!("{epoch}/{}", lookup(keys, DATA_SUBJECT, &who.identity())))
+        };
+        file.epochs.iter().map(path).collect()
+    }
+
+    pub(crate) fn subject_files(&self) -> MutexGuard<'_, Box<dyn SubjectFiles>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn subjects_dir(&self) -> PathBuf {
+        self.path.with_extension("d")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, KeyFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A crash leaves the old file or the new one.
@@ -265,10 +346,18 @@ impl KeyRing {
     }
 }
 
-fn lookup(epoch: &Epoch, kind: SubjectKind, identity: &str) -> String {
-    let kind: &[u8] = match kind {
-        SubjectKind::Actor => b"actor\0",
-        SubjectKind::DataSubject => b"data-subject\0",
-    };
+/// What comes before an identity when it is looked up: an actor and a data subject of one name are two.
+const ACTOR: &[u8] = b"actor\0";
+const DATA_SUBJECT: &[u8] = b"data-subject\0";
+
+/// An epoch's keys, which come into being with its look-up key; the caller writes them.
+fn epoch_of_file(file: &mut KeyFile, epoch: u32) -> Result<&mut Epoch> {
+    Ok(match file.epochs.entry(epoch) {
+        Entry::Occupied(there) => there.into_mut(),
+        Entry::Vacant(free) => free.insert(Epoch { lookup: Secret::random()?, subjects: BTreeMap::new() }),
+    })
+}
+
+fn lookup(epoch: &Epoch, kind: &[u8], identity: &str) -> String {
     hex::encode(mac(&epoch.lookup, &[kind, identity.as_bytes()]))
 }

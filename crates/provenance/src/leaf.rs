@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
+    Assurance, Digest, Error, LogExported, LogPruned, Name, OutcomeFacts, ReceiptId, RequestFacts, Result,
+    UseCaseRef, Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
-    people::{GuidanceAcknowledged, GuidanceWithdrawn, TrainingAttested, TrainingWithdrawn},
+    people::{GuidanceAcknowledged, GuidanceWithdrawn, SubjectErased, TrainingAttested, TrainingWithdrawn},
 };
 
 /// Version of the record's shape.
@@ -65,8 +66,14 @@ pub enum Leaf {
     TrainingAttested(TrainingAttested),
     /// A training no longer counts.
     TrainingWithdrawn(TrainingWithdrawn),
+    /// The keys of a data subject were destroyed.
+    SubjectErased(SubjectErased),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
+    /// The log, or a part of it, was exported.
+    LogExported(LogExported),
+    /// The oldest leaves were pruned.
+    LogPruned(LogPruned),
     /// Quota counters were counted again from this log.
     QuotaRebuilt(QuotaRebuilt),
     /// An administrator said that the clock is right.
@@ -82,7 +89,7 @@ pub enum Leaf {
 /// See [`Leaf::Intent`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The request; model, engine, redaction and input are present, and sampling unless texts are embedded.
+    /// The request; model, engine, redaction and input are present, and sampling unless nothing is drawn.
     #[serde(flatten)]
     pub request: RequestFacts,
     /// Index of the last configuration event; set by the log.
@@ -362,7 +369,10 @@ impl Leaf {
             Self::GuidanceWithdrawn(_) => "guidance_withdrawn",
             Self::TrainingAttested(_) => "training_attested",
             Self::TrainingWithdrawn(_) => "training_withdrawn",
+            Self::SubjectErased(_) => "subject_erased",
             Self::AdminRead(_) => "admin_read",
+            Self::LogExported(_) => "log_exported",
+            Self::LogPruned(_) => "log_pruned",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",
             Self::ServerStarted(_) => "server_started",

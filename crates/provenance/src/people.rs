@@ -1,9 +1,9 @@
-//! Events about people who use the program: what they acknowledged and learnt, under their pseudonym.
+//! Events about people: what users acknowledged and learnt, under their pseudonym; that somebody was erased, under none.
 
 use serde::{Deserialize, Serialize};
 
 use crate::names::decimal;
-use crate::{AdminRef, Digest, Name, Pseudonym};
+use crate::{AdminRef, Digest, Name, Pseudonym, ReceiptId};
 
 /// See [`crate::Leaf::GuidanceAcknowledged`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,5 +67,20 @@ pub struct TrainingWithdrawn {
     /// Id of the training.
     pub training: Name,
     /// Who withdrew it.
+    pub by: AdminRef,
+}
+
+/// See [`crate::Leaf::SubjectErased`]. It says nothing of who it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectErased {
+    /// Drawn for this erasure.
+    pub id: ReceiptId,
+    /// Keys that were destroyed.
+    #[serde(with = "decimal")]
+    pub keys: u64,
+    /// Requests in the log that named the person.
+    #[serde(with = "decimal")]
+    pub records: u64,
+    /// Who asked for it.
     pub by: AdminRef,
 }

@@ -72,7 +72,8 @@ pub(crate) fn groups(scan: &Scan<'_>, edits: &mut Vec<Edit>) {
         let [one, two] = all.get(n..n.saturating_add(2))? else { return None };
         let gap = scan.slice(one.end, two.start);
         let alike = (3..=4).contains(&one.len()) && one.len() == two.len();
-        (alike && matches!(gap, " - " | " . " | " / " | " * " | " _ ")).then_some((one.end, two.start, gap))
+        (alike && matches!(gap, " - " | " . " | " / " | " * " | " _ " | ".." | "..." | " ... " | "…" | " … "))
+            .then_some((one.end, two.start, gap))
     };
     let mut n = 0;
     while n < all.len() {

@@ -180,13 +180,15 @@ impl Around<'_> {
     /// Whether a cue after the candidate is the label of a number that follows it: `12345678 en KvK: 87654321`.
     fn announces(&self, hit: Hit) -> bool {
         let rest = self.spoken.text.get(hit.end as usize..).unwrap_or_default();
-        let mut word = true;
+        let (mut word, mut value) = (true, false);
         for c in rest.chars().take(ANNOUNCED_CHARS_MAX) {
             if c.is_ascii_digit() {
                 return true;
             }
             word = word && (c.is_alphabetic() || c == '-');
-            if !word && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
+            // `polis ZV-30.118`: letters of the number stand before its digits.
+            value = !word && (c.is_ascii_uppercase() || value && matches!(c, '-' | '/' | '.'));
+            if !word && !value && !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '#' | '\t') {
                 return false;
             }
         }
@@ -300,5 +302,7 @@ mod tests {
         assert_eq!(points("KvK, BSN #", None), 40);
         assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
         assert_eq!(points("# (bsn) van 12", None), 30);
+        assert_eq!(points("#, order ZV-30.118", None), 0);
+        assert_eq!(points("# is mijn order Van 12", None), -30);
     }
 }

@@ -37,7 +37,9 @@ mod plain;
 mod profile;
 mod recognizers;
 mod redactor;
+mod repeats;
 mod restorer;
+mod reversed;
 mod screen;
 mod seams;
 mod sentences;
@@ -48,6 +50,7 @@ mod vault;
 mod view;
 mod window;
 
+pub use checks::dutch::bsn as is_bsn;
 pub use cues::CONTEXT_CHARS;
 pub use error::Error;
 pub use explain::{Explanation, Seen};

@@ -35,6 +35,22 @@ pub(crate) const ONES: [&str; 20] = [
     "negentien",
 ];
 
+/// What a word stands for that says of a text that it is written backwards.
+pub(crate) const TURNED: &str = "<";
+const BACKWARDS: &[&str] = &[
+    "omgekeerd",
+    "omgekeerde",
+    "omgedraaid",
+    "achterstevoren",
+    "andersom",
+    "achternaarvoren",
+    "gespiegeld",
+    "spiegelbeeld",
+    "spiegelschrift",
+    "backwards",
+    "reversed",
+];
+
 /// Dutch words for 0 to 99, English ones to 9, with their digits, and for the signs of an address.
 pub(crate) fn numeral_words() -> Vec<(String, String)> {
     const TENS: [&str; 8] =
@@ -67,6 +83,9 @@ pub(crate) fn numeral_words() -> Vec<(String, String)> {
         ("underscore", "_"),
     ] {
         words.push((word.to_owned(), sign.to_owned()));
+    }
+    for word in BACKWARDS {
+        words.push(((*word).to_owned(), TURNED.to_owned()));
     }
     for (t, ten) in TENS.iter().enumerate() {
         let tens = t.saturating_add(2).saturating_mul(10);

@@ -37,7 +37,7 @@ impl Category {
 /// How close somebody has to be identified, in bytes, within the same paragraph.
 const NEAR_BYTES: usize = 240;
 /// How close a word that stands for a person has to be.
-const POINTER_BYTES: usize = 60;
+const POINTER_BYTES: usize = 100;
 
 /// Fewest bytes before an ending for it to count: "inbreuk" is no fracture.
 const OPEN_START_BYTES_MIN: usize = 3;
@@ -110,6 +110,16 @@ const POINTERS: &[&str] = &[
     "baby",
     "buurman",
     "buurvrouw",
+    "u",
+    "uw",
+    "je",
+    "jij",
+    "jouw",
+    "medische",
+    "medisch",
+    "bijzonderheden",
+    "toelichting",
+    "diagnose",
     "heeft",
     "slikt",
     "lijdt",
@@ -210,8 +220,32 @@ impl SpecialCategories {
             }
         }
         phrases::widen(text, people, &mut facts);
-        facts
+        joined(text, facts)
     }
+}
+
+/// What stands between two facts that are said in one breath.
+const LINKS: &[&str] = &[
+    " en ", ", ", " of ", " met ", " door ", " als ", "/", " + ", " & ", " en een ", ", een ", " (", ", en ",
+];
+
+/// `COPD en artrose`: facts of one sort with such a word between them are one.
+fn joined(text: &str, facts: Vec<Fact>) -> Vec<Fact> {
+    let mut all: Vec<Fact> = Vec::with_capacity(facts.len());
+    for fact in facts {
+        let linked = |last: &&mut Fact| {
+            let gap = text.get(last.end..fact.start).unwrap_or_default();
+            last.category == fact.category && LINKS.contains(&gap)
+        };
+        match all.last_mut().filter(linked) {
+            Some(last) => {
+                last.end = last.end.max(fact.end);
+                last.score = last.score.max(fact.score);
+            }
+            None => all.push(fact),
+        }
+    }
+    all
 }
 
 /// The start of the word that `at` lies in.
@@ -254,6 +288,8 @@ mod tests {
     fn a_word_counts_with_a_person() {
         assert_eq!(facts("Mevrouw Jansen heeft kanker."), [("heeft kanker", Category::Health, 75)]);
         assert_eq!(facts("Mevrouw Jansen heeft huidkanker."), [("heeft huidkanker", Category::Health, 75)]);
+        let both = facts("Mevrouw Jansen heeft COPD en artrose.");
+        assert_eq!(both, [("heeft COPD en artrose", Category::Health, 75)]);
         assert_eq!(facts("Kanker komt vaak voor."), [("Kanker", Category::Health, 25)]);
         let far = format!("Jansen belde.\n\n{}Zij is veroordeeld.", "De lucht is blauw. ".repeat(30));
         assert_eq!(facts(&far), [("is veroordeeld", Category::Criminal, 65)]);

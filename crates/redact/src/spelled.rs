@@ -1,7 +1,7 @@
 //! Words that stand for digits and for the signs of an address.
 
 use crate::deep::{edit, is_top};
-use crate::number_words::BELOW_HUNDRED;
+use crate::number_words::{BELOW_HUNDRED, TURNED};
 use crate::recognizers::{Group, Scan, birth};
 use crate::view::Edit;
 
@@ -77,6 +77,9 @@ fn tokens<'s>(scan: &'s Scan<'_>) -> (Vec<Token>, Vec<(usize, usize, &'s str)>) 
     let mut words = scan.spoken.numerals().peekable();
     while let Some((start, end, with)) = words.next() {
         scan.step();
+        if with == TURNED {
+            continue;
+        }
         if matches!(with, "@" | "@?" | ".") {
             signs.push((start, end, with));
         }
@@ -321,7 +324,8 @@ fn domain_follows(scan: &Scan<'_>, point: usize) -> bool {
 }
 
 fn is_spoken_gap(gap: &str) -> bool {
-    gap.len() <= 4 && gap.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'.' | b'/' | b'\n' | b'\r'))
+    gap.len() <= 4
+        && gap.bytes().all(|b| matches!(b, b' ' | b',' | b'-' | b'.' | b'/' | b'|' | b'\n' | b'\r'))
 }
 
 fn close(scan: &Scan<'_>, run: &mut Vec<&Token>, edits: &mut Vec<Edit>) {

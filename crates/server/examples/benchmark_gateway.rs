@@ -14,8 +14,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use server::{Address, Reach};
 use testkit::{Act, House, ScriptedGenerate};
-use tokio::net::TcpListener;
 
 /// The benchmark's addresses are in a domain reserved for examples, which otherwise counts as nobody's; its American numbers are
 /// no kinds of ours, but an organisation may name its own.
@@ -68,10 +68,12 @@ async fn main() {
         })
         .start()
         .await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let listener = "127.0.0.1:0".parse::<Address>().expect("an address").bind().expect("a free port");
     println!("V2_GATEWAY_TOKEN={}", house.key("benchmark"));
-    println!("http://{}/v1/chat/completions", listener.local_addr().unwrap());
-    server::serve(listener, Arc::clone(&house.gateway), std::future::pending()).await.expect("a server");
+    println!("http://{}/v1/chat/completions", listener.address().unwrap());
+    server::serve(Reach::on(listener), Arc::clone(&house.gateway), std::future::pending())
+        .await
+        .expect("a server");
 }
 
 /// The turns of a rendered conversation, but the one that the model is to fill. What an application instructs comes last:

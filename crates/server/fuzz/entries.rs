@@ -11,7 +11,7 @@ pub fn kept(data: &[u8]) {
     if let Ok(canonical) = kept::canonical_body(data) {
         assert_eq!(kept::canonical_body(&canonical).unwrap(), canonical);
     }
-    for action in ["chat", "complete", "embed"] {
+    for action in ["chat", "complete", "messages", "respond", "embed"] {
         if let Ok(request) = kept::request(action, data) {
             assert_eq!(request.client_input, kept::canonical_body(data).unwrap());
         }

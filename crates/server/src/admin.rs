@@ -14,11 +14,15 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
 
 /// Largest command or reply, in bytes.
 const LINE_BYTES_MAX: u64 = 4 << 20;
-/// How long either side waits for the other.
+/// How long the server waits for its peer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a command may take: some read the whole log.
+const WORK: Duration = Duration::from_secs(1800);
 
 /// Why a running server could not be administered.
 #[derive(Debug, Error)]
@@ -84,7 +88,7 @@ impl AdminSocket {
                 let gateway = Arc::clone(&gateway);
                 tokio::spawn(async move {
                     // A peer that is gone needs no reply.
-                    let _ = tokio::time::timeout(PATIENCE, converse(stream, &gateway, uid)).await;
+                    let _ = converse(stream, &gateway, uid).await;
                 });
             }
         }
@@ -100,10 +104,11 @@ impl Drop for AdminSocket {
 
 async fn converse(stream: UnixStream, gateway: &Gateway, uid: u32) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    tokio::io::BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    let mut line = Zeroizing::new(String::new());
+    timeout(PATIENCE, tokio::io::BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line)).await??;
     let reply = match serde_json::from_str::<AdminCommand>(&line) {
         Err(_) => Reply::Refused("the command is not known to the running server".to_owned()),
+        // Once begun it is not broken off, and the peer may wait for it as long as it likes.
         Ok(command) => match gateway.administer(command, uid).await {
             Ok(outcome) => Reply::Done(outcome),
             Err(error) => Reply::Refused(error.to_string()),
@@ -111,8 +116,11 @@ async fn converse(stream: UnixStream, gateway: &Gateway, uid: u32) -> std::io::R
     };
     let mut bytes = serde_json::to_vec(&reply)?;
     bytes.push(b'\n');
-    write.write_all(&bytes).await?;
-    write.shutdown().await
+    let answer = async {
+        write.write_all(&bytes).await?;
+        write.shutdown().await
+    };
+    timeout(PATIENCE, answer).await?
 }
 
 /// Sends one command to the server whose socket is `path`, and waits for the outcome. `Ok(None)`: no server runs.
@@ -132,8 +140,8 @@ pub fn ask(path: &Path, command: &AdminCommand) -> Result<Option<AdminOutcome>, 
         }
         Err(error) => return Err(failed(error)),
     };
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    let mut bytes = serde_json::to_vec(command).map_err(|_| AdminError::Reply)?;
+    stream.set_read_timeout(Some(WORK)).map_err(failed)?;
+    let mut bytes = Zeroizing::new(serde_json::to_vec(command).map_err(|_| AdminError::Reply)?);
     bytes.push(b'\n');
     stream.write_all(&bytes).map_err(failed)?;
     let mut line = String::new();

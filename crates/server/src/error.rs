@@ -1,8 +1,10 @@
-//! The one way an error leaves: OpenAI's shape, with the rule, the remedy and the receipt where there are any.
+//! The one way an error leaves: in OpenAI's shape or Anthropic's, with the rule, the remedy and the receipt where there are any.
+
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gateway::{DeniedKind, Quota, Refusal};
+use gateway::{DeniedKind, EndpointId, Quota, Refusal};
 use serde::Serialize;
 
 /// The header that names a request's receipt.
@@ -32,9 +34,31 @@ struct Details {
     challenge: Option<&'static str>,
 }
 
+/// Whose shape an error has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    OpenAi,
+    Anthropic,
+}
+
+impl Dialect {
+    /// Of an endpoint's errors.
+    pub(crate) fn of(endpoint: EndpointId) -> Self {
+        match endpoint {
+            EndpointId::Messages | EndpointId::CountTokens => Self::Anthropic,
+            _ => Self::OpenAi,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
+    /// Anthropic's mark of an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
     error: Inner<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +116,12 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request_error", "invalid_value", message).about(param)
     }
 
+    /// The field that it is about.
+    #[cfg(test)]
+    pub(crate) fn param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
     /// What it says, for whoever reads a body without being a client.
     pub(crate) fn why(&self) -> String {
         self.0.message.clone()
@@ -104,6 +134,16 @@ impl ApiError {
             "invalid_request_error",
             "body_too_large",
             format!("the body has more than {limit_bytes} bytes; send less at once"),
+        )
+    }
+
+    /// 408.
+    pub(crate) fn too_slow(patience: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "invalid_request_error",
+            "body_too_slow",
+            format!("the body did not arrive whole within {} s", patience.as_secs()),
         )
     }
 
@@ -128,15 +168,32 @@ impl ApiError {
     }
 
     /// The `data:` payload for an error in the middle of a stream.
-    pub(crate) fn event(&self) -> String {
-        serde_json::to_string(&self.body()).unwrap_or_default()
+    pub(crate) fn event(&self, dialect: Dialect) -> String {
+        serde_json::to_string(&self.body(dialect)).unwrap_or_default()
     }
 
-    fn body(&self) -> Body<'_> {
+    /// In Anthropic's words, which has fewer of them and goes by the status.
+    fn kind(&self, dialect: Dialect) -> &'static str {
+        match (dialect, self.0.status.as_u16()) {
+            (Dialect::OpenAi, _) => self.0.kind,
+            (_, 401) => "authentication_error",
+            (_, 403) => "permission_error",
+            (_, 404) => "not_found_error",
+            (_, 413) => "request_too_large",
+            (_, 429) => "rate_limit_error",
+            (_, 500..) => "api_error",
+            _ => "invalid_request_error",
+        }
+    }
+
+    fn body(&self, dialect: Dialect) -> Body<'_> {
+        let theirs = dialect == Dialect::Anthropic;
         Body {
+            r#type: theirs.then_some("error"),
+            request_id: self.0.receipt.as_deref().filter(|_| theirs),
             error: Inner {
                 message: &self.0.message,
-                r#type: self.0.kind,
+                r#type: self.kind(dialect),
                 param: self.0.param.as_deref(),
                 code: &self.0.code,
                 remedy_nl: self.0.remedy_nl.as_deref(),
@@ -233,7 +290,14 @@ fn rate_limits(quota: &Quota, headers: &mut HeaderMap) {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        self.respond(Dialect::OpenAi)
+    }
+}
+
+impl ApiError {
+    /// The response, in the shape of the endpoint.
+    pub(crate) fn respond(self, dialect: Dialect) -> Response {
+        let body = serde_json::to_vec(&self.body(dialect)).unwrap_or_default();
         let mut response =
             (self.0.status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
         let headers = response.headers_mut();

@@ -1,10 +1,12 @@
 //! What a client kept of a request, read back offline: the body it sent, and the answer or receipt it got.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use gateway::{EndpointId, GenerationRequest, Origin, Receipt, Trace, endpoint};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -20,8 +22,8 @@ const CALLS_MAX: u64 = 1024;
 pub struct Kept {
     /// Its receipt.
     pub receipt: Receipt,
-    /// By choice, the bytes that the receipt commits to: the text, or of a choice that called tools the canonical JSON (RFC 8785)
-    /// of `content` and `tool_calls` of its message. Empty where nothing but the receipt was kept.
+    /// By choice, the bytes that the receipt commits to: the text, or of a choice that called tools or thought first the canonical
+    /// JSON (RFC 8785) of `content`, `reasoning_content` and `tool_calls` of its message, as far as it has them. Empty where nothing but the receipt was kept.
     pub choices: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -92,7 +94,8 @@ pub fn canonical_body(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeptError> {
     Ok(body.canonical)
 }
 
-/// A request body as the server reads it; `action` is what the record calls the endpoint: `chat` or `complete`.
+/// A request body as the server reads it; `action` is what the record calls the endpoint: `chat`, `complete`, `messages` or
+/// `respond`.
 ///
 /// # Errors
 /// When it is no body of that endpoint, or nothing is generated there.
@@ -100,11 +103,10 @@ pub fn request(action: &str, body: &[u8]) -> Result<GenerationRequest, KeptError
     if body.len() > BODY_BYTES_MAX {
         return Err(KeptError::TooLong);
     }
-    let rows = [EndpointId::ChatCompletions, EndpointId::Completions];
+    let rows =
+        [EndpointId::ChatCompletions, EndpointId::Completions, EndpointId::Messages, EndpointId::Responses];
     let row = rows.into_iter().find(|id| id.to_string() == action).and_then(endpoint).ok_or_else(|| {
-        KeptError::Request {
-            why: format!("at `{action}` nothing is generated; only chats and completions replay"),
-        }
+        KeptError::Request { why: format!("at `{action}` nothing is generated; only what generates replays") }
     })?;
     let (request, ..) = read(row, body, Trace::NONE, Origin { loopback: true })
         .map_err(|error| KeptError::Request { why: error.why() })?;
@@ -123,6 +125,9 @@ pub fn answer(bytes: &[u8]) -> Result<Kept, KeptError> {
         }
         let mut choices = Choices::default();
         choices.take(&value)?;
+        if value.get("type").is_some_and(|kind| kind == "message") {
+            told::message(bytes, choices.first())?;
+        }
         return choices.end();
     }
     let text = std::str::from_utf8(bytes).map_err(|error| KeptError::Unreadable {
@@ -165,6 +170,7 @@ fn receipt(value: &Value) -> Result<Receipt, KeptError> {
 #[derive(Default)]
 struct Choice {
     text: Zeroizing<String>,
+    thought: Zeroizing<String>,
     calls: BTreeMap<u64, Call>,
 }
 
@@ -184,9 +190,12 @@ struct Choices {
 impl Choices {
     /// A whole response, or one event of a stream: they differ in `message` and `delta`.
     fn take(&mut self, value: &Value) -> Result<(), KeptError> {
-        if let Some(error) = value.get("error") {
+        if let Some(error) = value.get("error").filter(|error| !error.is_null()) {
             let text = |name: &str| error.get(name).and_then(Value::as_str).map(short);
             return Err(KeptError::Refused { code: text("code").unwrap_or_default(), id: text("receipt") });
+        }
+        if let Some(response) = told::last(value) {
+            return self.take(response);
         }
         if let Some(found) = value.pointer("/proeftuin/receipt").filter(|found| !found.is_null())
             && self.receipt.replace(receipt(found)?).is_some()
@@ -198,7 +207,14 @@ impl Choices {
             let index = index.ok_or(KeptError::Shape { what: "a choice without a usable index" })?;
             self.choices.entry(index).or_default().take(item)?;
         }
+        if told::is_part(value) {
+            told::take(value, self.first())?;
+        }
         Ok(())
+    }
+
+    fn first(&mut self) -> &mut Choice {
+        self.choices.entry(0).or_default()
     }
 
     fn end(self) -> Result<Kept, KeptError> {
@@ -221,6 +237,8 @@ impl Choice {
         let said = item.get("message").or_else(|| item.get("delta")).unwrap_or(item);
         let text = said.get("content").or_else(|| said.get("text")).and_then(Value::as_str);
         self.text.push_str(text.unwrap_or_default());
+        let thought = said.get("reasoning_content").and_then(Value::as_str);
+        self.thought.push_str(thought.unwrap_or_default());
         let calls = said.get("tool_calls").and_then(Value::as_array);
         for (at, item) in calls.into_iter().flatten().enumerate() {
             // A whole message numbers its calls by their order.
@@ -238,7 +256,7 @@ impl Choice {
     }
 
     fn committed(self) -> Result<Zeroizing<Vec<u8>>, KeptError> {
-        if self.calls.is_empty() {
+        if self.calls.is_empty() && self.thought.is_empty() {
             return Ok(Zeroizing::new(self.text.as_bytes().to_vec()));
         }
         let calls: Vec<Value> = self
@@ -250,7 +268,14 @@ impl Choice {
             })
             .collect();
         let content = Some(self.text.as_str()).filter(|text| !text.is_empty());
-        serde_json_canonicalizer::to_vec(&json!({"content": content, "tool_calls": calls}))
+        let mut message = Map::from_iter([("content".to_owned(), json!(content))]);
+        if !self.thought.is_empty() {
+            message.insert("reasoning_content".to_owned(), json!(self.thought.as_str()));
+        }
+        if !calls.is_empty() {
+            message.insert("tool_calls".to_owned(), json!(calls));
+        }
+        serde_json_canonicalizer::to_vec(&message)
             .map(Zeroizing::new)
             .map_err(|_| KeptError::Shape { what: "a call of a tool that is no JSON" })
     }

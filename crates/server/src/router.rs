@@ -1,26 +1,33 @@
 //! The router is the endpoint table, mounted row by row; nothing else answers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use axum::{Extension, Router};
 use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Gateway, Method, Origin};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Dialect, RECEIPT};
+use crate::listening::{Peer, Trusted, origin};
 use crate::metrics::Metrics;
-use crate::routes;
 use crate::wire::body::BODY_BYTES_MAX;
+use crate::{routes, upload};
+
+/// Where official clients look for the id of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What every route needs.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trusted_proxies: Arc<[Trusted]>,
+    /// How long the body of a request may take.
+    pub(crate) body_patience: Duration,
 }
 
 /// One call of an endpoint, before anything of it is believed.
@@ -46,37 +53,40 @@ pub(crate) fn router(app: App) -> Router {
         let path = row.path.replace("{model}", "{*tail}");
         router = router.route(
             &path,
-            on(filter, move |app, peer, tail, query, headers, body| {
-                handle(row, app, peer, (tail, query), headers, body)
-            }),
+            on(filter, move |app, peer, tail, query, request| handle(row, app, peer, (tail, query), request)),
         );
     }
     router
         .fallback(|| async { ApiError::no_endpoint(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { ApiError::no_endpoint(StatusCode::METHOD_NOT_ALLOWED) })
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(app)
 }
 
 async fn handle(
     row: &'static Endpoint,
     State(app): State<App>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(peer): Extension<Peer>,
     (tail, RawQuery(query)): (Option<Path<String>>, RawQuery),
-    headers: HeaderMap,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    request: Request,
 ) -> Response {
     let metrics = Arc::clone(&app.metrics);
-    let response = match body {
-        Err(_) => ApiError::too_large(BODY_BYTES_MAX).into_response(),
+    let dialect = Dialect::of(row.id);
+    let (parts, body) = request.into_parts();
+    let headers = parts.headers;
+    let mut response = match upload::whole(&headers, body, BODY_BYTES_MAX, app.body_patience).await {
+        Err(error) => error.respond(dialect),
         Ok(body) => {
-            let origin = Origin { loopback: peer.ip().to_canonical().is_loopback() };
+            let origin = origin(peer, &headers, &app.trusted_proxies);
             let tail = tail.map(|Path(tail)| tail).unwrap_or_default();
             let query = query.unwrap_or_default();
             let call = Call { endpoint: row, origin, headers, tail, query, body };
-            answer(app, call).await.unwrap_or_else(IntoResponse::into_response)
+            answer(app, call).await.unwrap_or_else(|error| error.respond(dialect))
         }
     };
+    // The receipt's, as it leads to the log; a client's own is not repeated, for it could hold anything.
+    if let Some(id) = response.headers().get(RECEIPT).cloned() {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
     metrics.count(row.id, response.status());
     response
 }
@@ -86,13 +96,22 @@ async fn answer(app: App, call: Call) -> Result<Response, ApiError> {
         return Err(ApiError::loopback_only());
     }
     match call.endpoint.id {
-        EndpointId::ChatCompletions | EndpointId::Completions => routes::generate::generate(&app, call).await,
+        EndpointId::ChatCompletions
+        | EndpointId::Completions
+        | EndpointId::Messages
+        | EndpointId::Responses => routes::generate::generate(&app, call).await,
+        EndpointId::CountTokens | EndpointId::Tokenize | EndpointId::Detokenize => {
+            routes::count::count(&app, call).await
+        }
+        EndpointId::TokenizerInfo => routes::count::tokenizer_info(&app, call).await,
         EndpointId::Embeddings => routes::embeddings::embed(&app, call).await,
         EndpointId::Models => routes::models::list(&app, call).await,
         EndpointId::Model => routes::models::one(&app, call).await,
         EndpointId::Guidance => routes::guidance::read(&app, call).await,
         EndpointId::Acknowledge => routes::guidance::acknowledge(&app, call).await,
         EndpointId::GuidancePage => Ok(routes::guidance::page()),
+        EndpointId::OpenApi => Ok(routes::docs::document()),
+        EndpointId::Docs => Ok(routes::docs::page()),
         EndpointId::Health => Ok("ok\n".into_response()),
         EndpointId::Ready => routes::status::ready(&app),
         EndpointId::Metrics => Ok(routes::status::metrics(&app)),

@@ -181,6 +181,7 @@ mod tests {
         let call = |id: &str, arguments: &str| ToolCall {
             id: id.to_owned(),
             name: "zoek".to_owned(),
+            pointer: String::new(),
             arguments: Zeroizing::new(arguments.to_owned()),
         };
         let mut asked = Message::new(Role::Assistant, "Even kijken.");

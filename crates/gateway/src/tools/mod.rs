@@ -30,6 +30,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments: JSON as a rule, but whatever a model wrote may stand here.
     pub arguments: Zeroizing<String>,
+    /// Where its arguments stand in the body, as a JSON pointer (RFC 6901).
+    pub pointer: String,
 }
 
 /// Which tools the model may call, or has to.
@@ -81,7 +83,8 @@ impl Tools {
     }
 
     /// Whether the model may call one.
-    pub(crate) fn offered(&self) -> bool {
+    #[must_use]
+    pub fn offered(&self) -> bool {
         self.choice != ToolChoice::None
     }
 

@@ -22,6 +22,7 @@ fn request(texts: &[&str]) -> EmbeddingRequest {
         dimensions: None,
         scanned: Vec::new(),
         client_input: Zeroizing::new(texts.concat().into_bytes()),
+        data_subjects: Vec::new(),
         trace: Trace::NONE,
         origin: Origin { loopback: true },
     }

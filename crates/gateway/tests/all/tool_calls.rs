@@ -89,8 +89,12 @@ async fn where_nothing_is_put_back_arguments_keep_placeholders_and_the_next_turn
     assert_eq!(arguments, r#"{"bsn": "⟦BSN_1⟧"}"#);
     let mut request = asking("", ToolChoice::Auto, true);
     let mut called = Message::new(Role::Assistant, "");
-    called.calls =
-        vec![ToolCall { id: id.clone(), name: name.clone(), arguments: Zeroizing::new(arguments) }];
+    called.calls = vec![ToolCall {
+        id: id.clone(),
+        name: name.clone(),
+        arguments: Zeroizing::new(arguments),
+        pointer: "/messages/1/tool_calls/0/function/arguments".to_owned(),
+    }];
     let mut result = Message::new(Role::Tool, &format!("Gevonden: BSN {BSN}, mail nieuw@ziggo.nl"));
     result.answers = Some(Answered { id, name });
     request.input = Input::Chat(vec![Message::new(Role::User, &format!("BSN {BSN}")), called, result]);
@@ -111,7 +115,12 @@ async fn descriptions_are_rewritten_and_arguments_sent_back_too() {
     let broken = format!("{{bsn {BSN}");
     for (id, arguments) in [("call_a", arguments), ("call_b", broken)] {
         let arguments = Zeroizing::new(arguments);
-        called.calls.push(ToolCall { id: id.to_owned(), name: "zoek".to_owned(), arguments });
+        called.calls.push(ToolCall {
+            id: id.to_owned(),
+            name: "zoek".to_owned(),
+            arguments,
+            pointer: "/messages/1/tool_calls/0/function/arguments".to_owned(),
+        });
     }
     request.input = Input::Chat(vec![Message::new(Role::User, "Dag."), called]);
     answer(&house, "pilot", request).await;
@@ -129,7 +138,12 @@ async fn a_key_of_arguments_with_personal_data_refuses_the_request() {
     let mut request = asking("Dag.", ToolChoice::Auto, true);
     let mut called = Message::new(Role::Assistant, "");
     let arguments = Zeroizing::new(r#"{"a": 1, "jan.jansen@ziggo.nl": 1}"#.to_owned());
-    called.calls = vec![ToolCall { id: "call_a".to_owned(), name: "zoek".to_owned(), arguments }];
+    called.calls = vec![ToolCall {
+        id: "call_a".to_owned(),
+        name: "zoek".to_owned(),
+        arguments,
+        pointer: "/messages/1/tool_calls/0/function/arguments".to_owned(),
+    }];
     request.input = Input::Chat(vec![Message::new(Role::User, "Dag."), called]);
     let said = denied(house.gateway.generate(house.caller("pilot").await, request).await);
     assert_eq!(said.rule, "personal-data-in-fixed-field");

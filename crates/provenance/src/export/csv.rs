@@ -72,8 +72,8 @@ fn asked(ended: &Ended) -> Vec<String> {
         request.action.to_string(),
         maybe(request.key_id.as_ref()),
         request.actor_pseudonym.to_hex(),
-        maybe(request.data_subject_pseudonym),
-        maybe(request.data_subject_type.as_ref()),
+        joined(request.data_subjects().map(|(one, _)| one.to_hex())),
+        joined(request.data_subjects().filter_map(|(_, kind)| kind.map(str::to_owned))),
         request.policy_pack_sha256.to_hex(),
         maybe(model.map(|model| &model.id)),
         maybe(model.map(|model| model.manifest_sha256)),
@@ -113,11 +113,15 @@ fn maybe<T: ToString>(value: Option<T>) -> String {
 }
 
 fn list(names: &[Name]) -> String {
-    names.iter().map(Name::as_str).collect::<Vec<_>>().join("; ")
+    joined(names.iter().map(ToString::to_string))
 }
 
 fn counts(counts: &BTreeMap<Name, u32>) -> String {
-    counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>().join("; ")
+    joined(counts.iter().map(|(kind, count)| format!("{kind} {count}")))
+}
+
+fn joined(texts: impl Iterator<Item = String>) -> String {
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// One line of the table.

@@ -2,21 +2,32 @@
 //!
 //! Users do not stand in it, by that standard; no attribute of our own does either, because extensions must be laid down.
 
+use std::iter;
+
 use serde_json::{Map, Value, json};
 
-use super::Ended;
-use crate::{EndReason, Error, Name, Result, Status};
+use super::{Ended, Selection};
+use crate::{DataSubjectType, EndReason, Error, Name, Pseudonym, Result, Status};
 
-pub(super) fn row(ended: &Ended, register: Option<&str>) -> Result<Value> {
+/// A row for each data subject, as the standard wants it (component Applicatie, behaviour), or one about nobody.
+pub(super) fn rows(ended: &Ended, register: Option<&str>, wanted: &Selection) -> Result<Vec<Value>> {
+    let wanted = |(one, _): &(Pseudonym, _)| wanted.is_about(iter::once(*one));
+    let people: Vec<_> = ended.request.data_subjects().filter(wanted).map(Some).collect();
+    let nobody = [None];
+    let people = if people.is_empty() { nobody.as_slice() } else { people.as_slice() };
+    people.iter().map(|person| row(ended, register, *person)).collect()
+}
+
+fn row(ended: &Ended, register: Option<&str>, person: Option<(Pseudonym, Option<&str>)>) -> Result<Value> {
     let request = &ended.request;
     let (trace_id, span_id) = ended.trace();
     let mut attributes = Map::new();
     let activity = activity(ended, register)?;
     attributes.insert("dpl.core.processing_activity_id".to_owned(), activity.into());
-    if let Some(subject) = &request.data_subject_pseudonym {
-        attributes.insert("dpl.core.data_subject_id".to_owned(), subject.to_hex().into());
-        if let Some(kind) = &request.data_subject_type {
-            attributes.insert("dpl.core.data_subject_id_type".to_owned(), kind.as_str().into());
+    if let Some((pseudonym, kind)) = person {
+        attributes.insert("dpl.core.data_subject_id".to_owned(), pseudonym.to_hex().into());
+        if let Some(kind) = kind {
+            attributes.insert("dpl.core.data_subject_id_type".to_owned(), type_of(kind).into());
         }
     }
     let status = status(ended);
@@ -38,6 +49,14 @@ pub(super) fn row(ended: &Ended, register: Option<&str>) -> Result<Value> {
     }
     check(&row).map_err(|why| Error::Export { what: format!("cannot say leaf {}", ended.index), why })?;
     Ok(row)
+}
+
+/// The standard writes abbreviations in capitals.
+fn type_of(kind: &str) -> String {
+    match DataSubjectType::parse(kind) {
+        Some(DataSubjectType::Bsn | DataSubjectType::Kvk) => kind.to_ascii_uppercase(),
+        _ => kind.to_owned(),
+    }
 }
 
 /// `Error` is for what broke inside; a refusal was handled, and who stops a request did so on purpose.

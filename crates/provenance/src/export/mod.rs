@@ -1,4 +1,14 @@
 //! The log in the formats of others, a row at a time: what a leaf does not hold is left out, and nothing is content.
+//!
+//! | format | what a row is | what is not in it |
+//! |---|---|---|
+//! | LDV | a processing that ended, let in or refused after a look into the text; one for each data subject, as the standard says | users (the standard says so); a data subject that no caller named |
+//! | ADL | a decision, at whatever gate; `Error` only where rules could not be evaluated | remedies; what was asked is counts and hashes |
+//! | OTLP/JSON | a span for each request that ended, `gen_ai.*` | content; the caller |
+//! | CSV, PROV-JSON | a request that ended; PROV has a bundle each, so that it can stream | texts: commitments stand for them |
+//! | JSON lines | every leaf as it was hashed | nothing |
+//!
+//! `start` is the moment of the intent: what came before has no time in the record. No Parquet: CSV and JSON lines load anywhere.
 
 mod adl;
 mod csv;
@@ -7,13 +17,14 @@ mod otel;
 mod prov;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
+    iter,
 };
 
 use serde_json::{Value, json};
 
-use crate::{Error, Leaf, OutcomeFacts, RequestFacts, Result, Shown, Stage, UseCaseRef, Verdict};
+use crate::{Error, Leaf, OutcomeFacts, Pseudonym, RequestFacts, Result, Shown, Stage, UseCaseRef, Verdict};
 
 /// A format to export in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +43,7 @@ pub enum Format {
     Jsonl,
 }
 
-/// Which requests: those let in or denied in a span of time, for one use case.
+/// Which requests: those let in or denied in a span of time, for one use case, about one person.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// First moment, ms since 1970.
@@ -41,13 +52,29 @@ pub struct Selection {
     pub until_ms: Option<i64>,
     /// Id of the use case; leaves about none are left out too.
     pub use_case: Option<String>,
+    /// The pseudonyms of a data subject; leaves that name none of them are left out too, and of none it is everything.
+    pub about: Option<BTreeSet<Pseudonym>>,
 }
 
 impl Selection {
-    fn takes(&self, at_ms: i64, use_case: Option<&UseCaseRef>) -> bool {
+    fn takes(
+        &self,
+        at_ms: i64,
+        use_case: Option<&UseCaseRef>,
+        people: impl Iterator<Item = Pseudonym>,
+    ) -> bool {
         self.from_ms.is_none_or(|from| from <= at_ms)
             && self.until_ms.is_none_or(|until| at_ms < until)
             && self.use_case.as_deref().is_none_or(|id| use_case.is_some_and(|case| case.id.as_str() == id))
+            && self.is_about(people)
+    }
+
+    fn takes_request(&self, at_ms: i64, request: &RequestFacts) -> bool {
+        self.takes(at_ms, request.use_case.as_ref(), request.data_subjects().map(|(one, _)| one))
+    }
+
+    fn is_about(&self, mut people: impl Iterator<Item = Pseudonym>) -> bool {
+        self.about.as_ref().is_none_or(|wanted| people.any(|one| wanted.contains(&one)))
     }
 }
 
@@ -138,11 +165,11 @@ impl<W: Write> Exporter<W> {
         }
         let at_ms = leaf.entry.ts_ms;
         match &leaf.entry.leaf {
-            Leaf::Intent(intent) if self.selection.takes(at_ms, intent.request.use_case.as_ref()) => {
+            Leaf::Intent(intent) if self.selection.takes_request(at_ms, &intent.request) => {
                 self.open.insert(leaf.index, (at_ms, intent.request.clone()));
                 self.decision(leaf.index, at_ms, &intent.request, intent.prev_config_event)
             }
-            Leaf::Denied(denied) if self.selection.takes(at_ms, denied.request.use_case.as_ref()) => {
+            Leaf::Denied(denied) if self.selection.takes_request(at_ms, &denied.request) => {
                 self.decision(leaf.index, at_ms, &denied.request, denied.prev_config_event)?;
                 let request = denied.request.clone();
                 self.ended(&Ended {
@@ -183,14 +210,15 @@ impl<W: Write> Exporter<W> {
 
     /// An outcome goes where its intent went.
     fn is_kept(&self, leaf: &Shown) -> bool {
-        let use_case = match &leaf.entry.leaf {
-            Leaf::Outcome(outcome) => return self.open.contains_key(&outcome.intent_seq),
-            Leaf::Intent(intent) => intent.request.use_case.as_ref(),
-            Leaf::Denied(denied) => denied.request.use_case.as_ref(),
-            Leaf::KeyIssued(issued) => Some(&issued.use_case),
-            _ => None,
-        };
-        self.selection.takes(leaf.entry.ts_ms, use_case)
+        let (at_ms, wanted) = (leaf.entry.ts_ms, &self.selection);
+        match &leaf.entry.leaf {
+            Leaf::Outcome(outcome) => self.open.contains_key(&outcome.intent_seq),
+            Leaf::Intent(intent) => wanted.takes_request(at_ms, &intent.request),
+            Leaf::Denied(denied) => wanted.takes_request(at_ms, &denied.request),
+            Leaf::KeyIssued(issued) => wanted.takes(at_ms, Some(&issued.use_case), iter::empty()),
+            Leaf::AdminRead(read) => wanted.takes(at_ms, None, read.pseudonym.into_iter()),
+            _ => wanted.takes(at_ms, None, iter::empty()),
+        }
     }
 
     fn decision(
@@ -209,7 +237,9 @@ impl<W: Write> Exporter<W> {
     fn ended(&mut self, ended: &Ended) -> Result<()> {
         match self.format {
             Format::Ldv if is_processing(&ended.request) => {
-                self.json(&ldv::row(ended, self.register.as_deref())?)?;
+                for row in ldv::rows(ended, self.register.as_deref(), &self.selection)? {
+                    self.json(&row)?;
+                }
                 self.summary.without_data_subject +=
                     u64::from(ended.request.data_subject_pseudonym.is_none());
                 Ok(())

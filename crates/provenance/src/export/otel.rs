@@ -44,6 +44,7 @@ pub(super) fn line(ended: &Ended) -> Value {
 fn operation(action: &str) -> &str {
     match action {
         "complete" => "text_completion",
+        "messages" | "respond" => "chat",
         "embed" => "embeddings",
         other => other,
     }

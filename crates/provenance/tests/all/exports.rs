@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use provenance::{
-    EndReason, Error, Exporter, Format, Leaf, Log, OpenRequest, Selection, Stage, Status, Summary,
-    VerifierKey, verify_each,
+    AdminRead, AdminRef, DataSubjectRef, DataSubjectType, EndReason, Error, Exporter, Format, Leaf, Log,
+    OpenRequest, Pseudonym, Selection, Stage, Status, Summary, VerifierKey, verify_each,
 };
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ fn a_selection_takes_an_outcome_with_its_intent() {
     let at = |leaf: &Value| leaf["ts_ms"].as_str().unwrap().parse::<i64>().unwrap();
     let of = |event: &str| all.iter().find(|leaf| leaf["event"] == event).unwrap();
     let (from, until) = (at(of("intent")), at(of("intent")) + 1);
-    let span = Selection { from_ms: Some(from), until_ms: Some(until), use_case: None };
+    let span = Selection { from_ms: Some(from), until_ms: Some(until), ..Selection::default() };
     let (text, summary) = export(dir.path(), log.verifier_key(), Format::Jsonl, span).unwrap();
     let events: Vec<Value> = lines(&text).into_iter().map(|leaf| leaf["event"].clone()).collect();
     assert_eq!(events, ["intent", "outcome"]);
@@ -164,6 +164,67 @@ fn a_selection_takes_an_outcome_with_its_intent() {
     let (text, summary) = export(dir.path(), log.verifier_key(), Format::ProvJson, none).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&text).unwrap()["bundle"], json!({}));
     assert_eq!(summary, Summary::default());
+}
+
+/// A request about two persons, one about the second of them, and an administrator who read of the first.
+#[test]
+fn what_is_about_one_person_comes_out_in_every_format_and_a_row_each_where_the_standard_says() {
+    let dir = folder();
+    let (log, _) = open(dir.path());
+    let (one, two) = (Pseudonym([0x31; 32]), Pseudonym([0x32; 32]));
+    let about = |id, first: Pseudonym, others: &[Pseudonym]| {
+        let mut intent = intent(id);
+        intent.request.data_subject_pseudonym = Some(first);
+        intent.request.data_subject_type = Some(name("bsn"));
+        let r#type = DataSubjectType::Klantnummer;
+        let other = |pseudonym: &Pseudonym| DataSubjectRef { pseudonym: *pseudonym, r#type };
+        intent.request.other_data_subjects = others.iter().map(other).collect();
+        intent
+    };
+    let key = subject(dir.path()).request_key(&id(2));
+    for intent in [about(id(1), one, &[two]), about(id(2), two, &[]), intent(id(3))] {
+        block_on(async { log.admit(intent).await.unwrap().seal(outcome(), &key).await.unwrap() });
+    }
+    let read =
+        AdminRead { by: AdminRef { uid: 1 }, what: name("subject_find"), records: 1, pseudonym: Some(one) };
+    for leaf in [Leaf::AdminRead(read.clone()), Leaf::AdminRead(AdminRead { pseudonym: None, ..read })] {
+        log.append(leaf).unwrap().blocking_wait().unwrap();
+    }
+    block_on(log.publish()).unwrap();
+    let of = |who: &[Pseudonym], format| {
+        let about = Some(who.iter().copied().collect());
+        export(dir.path(), log.verifier_key(), format, Selection { about, ..Selection::default() }).unwrap()
+    };
+    let events = |who: &[Pseudonym]| -> Vec<String> {
+        lines(&of(who, Format::Jsonl).0)
+            .iter()
+            .map(|leaf| leaf["event"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(events(&[one]), ["intent", "outcome", "admin_read"]);
+    assert_eq!(events(&[two]), ["intent", "outcome", "intent", "outcome"]);
+    assert!(events(&[]).is_empty());
+    let people = |who: &[Pseudonym]| -> Vec<(String, String)> {
+        let attribute = |row: &Value, name| row["attributes"][name].as_str().unwrap().to_owned();
+        let rows = lines(&of(who, Format::Ldv).0);
+        let named = |row| {
+            (attribute(row, "dpl.core.data_subject_id"), attribute(row, "dpl.core.data_subject_id_type"))
+        };
+        rows.iter().map(named).collect()
+    };
+    let first = (one.to_hex(), "BSN".to_owned());
+    let second = (two.to_hex(), "klantnummer".to_owned());
+    let alone = (two.to_hex(), "BSN".to_owned());
+    assert_eq!(people(&[one]), std::slice::from_ref(&first));
+    assert_eq!(people(&[one, two]), [first, second.clone(), alone.clone()]);
+    assert_eq!(people(&[two]), [second, alone]);
+    assert_eq!(lines(&whole(dir.path(), &log, Format::Ldv).0).len(), 4);
+    for (format, count) in [(Format::Adl, 1), (Format::Otel, 1), (Format::Csv, 1), (Format::ProvJson, 1)] {
+        assert_eq!(of(&[one], format).1.rows, count, "{format:?}");
+        assert_eq!(of(&[], format).1.rows, 0, "{format:?}");
+    }
+    let table = of(&[two], Format::Csv).0;
+    assert!(table.contains(&format!("{}; {},bsn; klantnummer,", one.to_hex(), two.to_hex())), "{table}");
 }
 
 /// Counted from the leaves, not with the program's own sums.

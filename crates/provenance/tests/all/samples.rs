@@ -1,6 +1,14 @@
 //! One of everything, always the same.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
@@ -8,7 +16,7 @@ use provenance::{
     InputFacts, Intent, KeyIssued, KeyRevoked, KeyRing, Leaf, Log, LogOptions, ModelLoaded, ModelRef, Name,
     OutcomeFacts, PolicyLoaded, PolicyRefused, Pseudonym, ReceiptId, Recovered, Recovery, RedactionFacts,
     RequestFacts, SamplingFacts, ScreenFacts, ServerStarted, ServerStopped, SpanId, Stage, Status,
-    SubjectKey, SubjectKind, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
+    SubjectErased, SubjectKey, TraceId, TrainingAttested, TrainingWithdrawn, UnauthenticatedDenials,
     UnauthenticatedReason, UseCaseRef, Verdict,
 };
 
@@ -51,6 +59,7 @@ pub fn request(id: ReceiptId) -> RequestFacts {
         actor_pseudonym: Pseudonym([8; 32]),
         data_subject_pseudonym: Some(Pseudonym([9; 32])),
         data_subject_type: Some(name("BSN")),
+        other_data_subjects: Vec::new(),
         key_epoch: 692,
         decision: DecisionFacts {
             verdict: Verdict::Permit,
@@ -196,6 +205,7 @@ pub fn leaves() -> Vec<Leaf> {
         Leaf::Denied(Box::new(denied(id(1)))),
         Leaf::Recovery(Recovered { cut_bytes: 100, sealed_aborted: 2 }),
         Leaf::ServerStopped(ServerStopped { reason: name("signal") }),
+        Leaf::SubjectErased(SubjectErased { id: id(4), keys: 3, records: 12, by }),
     ]);
     leaves
 }
@@ -235,6 +245,12 @@ fn informed(by: AdminRef) -> Vec<Leaf> {
     ]
 }
 
+/// A clock that is set by hand, and gains a millisecond each time it is read.
+pub fn set_clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = Arc::clone(now);
+    Clock::from_fn(move || now.fetch_add(1, Ordering::Relaxed))
+}
+
 pub fn options() -> LogOptions {
     let mut options = LogOptions::new(ORIGIN);
     options.clock = Clock::counting(START_MS);
@@ -258,7 +274,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub fn subject(dir: &Path) -> SubjectKey {
-    KeyRing::open(&dir.join("epochs.json")).unwrap().subject(692, SubjectKind::Actor, "someone").unwrap()
+    KeyRing::open(&dir.join("epochs.json")).unwrap().actor(692, "someone").unwrap()
 }
 
 /// Writes `count` small leaves.

@@ -1,6 +1,6 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use provenance::{Error, KeyRing, RequestKey, SubjectKind, epoch_of};
+use provenance::{Error, KeyRing, RequestKey, epoch_of, epoch_start_ms};
 
 use crate::samples::{START_MS, folder, id};
 
@@ -23,14 +23,11 @@ fn pseudonyms_hold_within_an_epoch_and_die_with_their_key() {
     let path = dir.path().join("keys").join("epochs.json");
     let ring = KeyRing::open(&path).unwrap();
     let epoch = epoch_of(START_MS);
-    let of = |epoch, kind, who| ring.subject(epoch, kind, who).unwrap();
-    let actor = of(epoch, SubjectKind::Actor, "a.jansen");
-    assert_eq!(of(epoch, SubjectKind::Actor, "a.jansen").pseudonym(), actor.pseudonym());
-    for other in [
-        of(epoch, SubjectKind::DataSubject, "a.jansen"),
-        of(epoch + 1, SubjectKind::Actor, "a.jansen"),
-        of(epoch, SubjectKind::Actor, "b.jansen"),
-    ] {
+    assert!((epoch_start_ms(epoch)..epoch_start_ms(epoch + 1)).contains(&START_MS));
+    let of = |epoch, who| ring.actor(epoch, who).unwrap();
+    let actor = of(epoch, "a.jansen");
+    assert_eq!(of(epoch, "a.jansen").pseudonym(), actor.pseudonym());
+    for other in [of(epoch + 1, "a.jansen"), of(epoch, "b.jansen")] {
         assert_ne!(other.pseudonym(), actor.pseudonym());
         assert_ne!(other.request_key(&id(1)).to_hex(), actor.request_key(&id(1)).to_hex());
     }
@@ -40,14 +37,14 @@ fn pseudonyms_hold_within_an_epoch_and_die_with_their_key() {
     assert!(!text.contains("jansen") && !text.contains(&actor.pseudonym().to_hex()));
 
     let reopened = KeyRing::open(&path).unwrap();
-    let again = reopened.subject(epoch, SubjectKind::Actor, "a.jansen").unwrap();
+    let again = reopened.actor(epoch, "a.jansen").unwrap();
     assert_eq!(again.request_key(&id(1)).to_hex(), actor.request_key(&id(1)).to_hex());
-    assert_eq!(reopened.find(epoch, SubjectKind::Actor, "a.jansen"), Some(actor.pseudonym()));
-    assert!(reopened.destroy(epoch, SubjectKind::Actor, "a.jansen").unwrap());
-    assert!(!reopened.destroy(epoch, SubjectKind::Actor, "a.jansen").unwrap());
+    assert_eq!(reopened.find_actor(epoch, "a.jansen"), Some(actor.pseudonym()));
+    assert!(reopened.destroy_actor(epoch, "a.jansen").unwrap());
+    assert!(!reopened.destroy_actor(epoch, "a.jansen").unwrap());
     let reopened = KeyRing::open(&path).unwrap();
-    assert_eq!(reopened.find(epoch, SubjectKind::Actor, "a.jansen"), None);
-    let new = reopened.subject(epoch, SubjectKind::Actor, "a.jansen").unwrap();
+    assert_eq!(reopened.find_actor(epoch, "a.jansen"), None);
+    let new = reopened.actor(epoch, "a.jansen").unwrap();
     assert_ne!(new.pseudonym(), actor.pseudonym());
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();

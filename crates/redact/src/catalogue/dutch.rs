@@ -27,6 +27,9 @@ pub(super) const ENTRIES: &[Entry] = &[
             "burgernummer*",
             "burgernr*",
             "bsnr*",
+            "soc nr*",
+            "soc.nr*",
+            "soc. nr*",
         ]],
         negative: &[
             COUNTS,

@@ -11,8 +11,9 @@ pub(crate) fn eleven(number: &str) -> Option<u32> {
     number.bytes().any(|b| b != b'0').then_some(sum)
 }
 
-/// BSN and RSIN: the 11-proef.
-pub(crate) fn bsn(number: &str) -> bool {
+/// BSN and RSIN: the 11-proef, over 8 or 9 digits.
+#[must_use]
+pub fn bsn(number: &str) -> bool {
     (8..=9).contains(&number.len()) && eleven(number) == Some(0)
 }
 

@@ -4,11 +4,15 @@
 //! What it knows is in two places: the lists in `data/`, which say that a word can be a name, and `data/names.model`, which
 //! says how much that and the words around it weigh. Both are built in; `data/README.md` tells how they are made again.
 
+mod called;
 mod crf;
 mod features;
 mod gazetteer;
 mod known;
+mod near;
 mod ordinary;
+mod plausible;
+mod things;
 mod tokens;
 #[cfg(feature = "train")]
 pub mod train;
@@ -18,6 +22,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
+pub(crate) use called::join;
 use crf::Model;
 use gazetteer::Gazetteer;
 pub(crate) use gazetteer::hash_lower;
@@ -88,6 +93,11 @@ impl Tagger {
         flags & gazetteer::PLACE != 0 && (capital || flags & gazetteer::COMMON == 0)
     }
 
+    /// Whether a word is a listed town, whatever else it may mean.
+    pub(crate) fn is_listed_place(&self, word: &str) -> bool {
+        self.gazetteer.flags(word, hash_lower(word)) & gazetteer::PLACE != 0
+    }
+
     /// Every name in `text`, ascending and disjoint. `label` is the key or the column that the text stands under.
     #[must_use]
     pub fn find(&self, text: &str, label: Option<&str>) -> Vec<Span> {
@@ -98,7 +108,12 @@ impl Tagger {
         for segment in tokens::segments(text, SEGMENT_TOKENS_MAX) {
             let Some(words) = features::words(text, &segment, &mut looks, label) else { continue };
             self.model.tag(&words, &mut scratch);
+            let from = spans.len();
             self.collect(text, &segment, &scratch, &mut spans);
+            let found = spans.split_off(from).into_iter();
+            let mut own: Vec<Span> = found.filter_map(|span| self.plausible(text, span)).collect();
+            self.called(text, &segment, &scratch, &mut own);
+            spans.append(&mut own);
         }
         spans
     }

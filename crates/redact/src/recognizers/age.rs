@@ -16,6 +16,7 @@ const UNITS: &[(&str, bool)] = &[
     (" jarige", true),
     ("jarige", true),
     (" jaar oud", true),
+    (" jaren oud", true),
     (" jr oud", true),
     (" maanden oud", true),
     (" weken oud", true),
@@ -175,15 +176,23 @@ pub(super) fn ages(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn Fn
                 let follows = (matches!(apart, " (" | " - ") && rest.starts_with([')', ',']))
                     || (apart == ", " && rest.starts_with(", "));
                 let is_so = group.len() <= 2 && says_age(before, apart) && ends_there(rest);
-                let labelled = ["leeftijd:", "leeftijd", "age:"].iter().any(|label| {
-                    ends_with(before.trim_end_matches([' ', '\t', '"', '\'']).trim_end_matches("\":"), label)
-                });
+                let labelled =
+                    ["leeftijd:", "leeftijd", "age:", "lft", "lft.", "lft:", "lft ca.", "leeftijd ca."]
+                        .iter()
+                        .any(|label| {
+                            ends_with(
+                                before.trim_end_matches([' ', '\t', '"', '\'']).trim_end_matches("\":"),
+                                label,
+                            )
+                        });
                 let child =
                     matches!(apart, " " | ", ") && group.len() <= 2 && is_child(before) && ends_there(rest);
                 // `van 4 en 7 jaar`.
                 let first = ends_with(before, " van ")
                     && rest.strip_prefix(" en ").is_some_and(counts_years)
                     && near(group.end);
+                let first =
+                    first || group.len() <= 2 && of_somebody(before) && near(group.end) && !measures(rest);
                 (follows || labelled || child || first || (is_so && near(group.end)))
                     .then_some((group.end, "an age, behind a name or its label"))
             }
@@ -219,7 +228,8 @@ fn in_words(scan: &Scan<'_>, people: &[(usize, usize)], sink: &mut dyn FnMut(Can
             let (head, tail) =
                 (scan.text.get(..start).unwrap_or_default(), scan.text.get(end..).unwrap_or_default());
             let said =
-                [" is ", " ben ", " was ", " wordt ", ": ", "("].iter().any(|word| ends_with(head, word));
+                [" is ", " ben ", " was ", " wordt ", ": ", "("].iter().any(|word| ends_with(head, word))
+                    || of_somebody(head);
             let span = !said || SPANS.iter().any(|word| starts_with(tail, word));
             let whole = !tail.chars().next().is_some_and(char::is_alphabetic);
             let next = people.partition_point(|&(_, end)| end <= start);
@@ -246,6 +256,32 @@ fn is_child(before: &str) -> bool {
     head.split(|c: char| !c.is_alphabetic()).any(|word| CHILDREN.iter().any(|child| word.starts_with(child)))
 }
 
+/// Whether a word for somebody stands before a number, with "van": `een vrouw van 58`.
+fn of_somebody(before: &str) -> bool {
+    const SOMEBODY: &[&str] = &[
+        "man", "vrouw", "jongen", "meisje", "baby", "dochter", "zoon", "kind", "vader", "moeder", "oma",
+        "opa",
+    ];
+    let Some(head) = before.strip_suffix(" van ") else { return false };
+    let word = head.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    SOMEBODY.iter().any(|somebody| somebody.eq_ignore_ascii_case(word))
+}
+
+/// Whether a number is counted or measured by what follows it: `van 58 kilo`, `van 5.000`.
+fn measures(rest: &str) -> bool {
+    const GOING_ON: &[&str] =
+        &["uit", "die", "en", "met", "in", "op", "woont", "heeft", "is", "was", "zonder", "te", "wordt"];
+    let mut chars = rest.chars();
+    match chars.next() {
+        None => false,
+        Some(' ') => !GOING_ON
+            .contains(&rest.trim_start().split(|c: char| !c.is_alphabetic()).next().unwrap_or_default()),
+        Some(c) => {
+            !matches!(c, '.' | ',' | ')' | ';' | '\n') || chars.next().is_some_and(|c| c.is_ascii_digit())
+        }
+    }
+}
+
 /// Whether a number of years follows: `7 jaar`.
 fn counts_years(rest: &str) -> bool {
     let digits = rest.bytes().take(3).take_while(u8::is_ascii_digit).count();
@@ -256,7 +292,7 @@ fn counts_years(rest: &str) -> bool {
 pub(super) fn in_fields(scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
     let says =
         |hits: &[crate::cues::Hit]| hits.iter().any(|hit| scan.spoken.cues.speaks_for(*hit, Kind::Age));
-    let mut cells: Vec<(usize, usize)> = scan.spoken.columns.cells(scan.text, &says).collect();
+    let mut cells = scan.spoken.columns.cells(scan.text, &says);
     if scan.spoken.label_says(Kind::Age) {
         cells.push((0, scan.text.len()));
     }
@@ -266,7 +302,12 @@ pub(super) fn in_fields(scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let digits = cell.bytes().take_while(u8::is_ascii_digit).count();
         let years = cell.get(..digits).and_then(|years| years.parse::<u32>().ok());
         let unit = cell.get(digits..).unwrap_or_default().trim_start_matches(' ');
-        if years.is_some_and(|years| years <= YEARS_MAX) && matches!(unit, "" | "jaar" | "jr" | "j" | "jr.") {
+        // `8 en 6`: of two children.
+        let both = unit.strip_prefix("en ").unwrap_or_default();
+        let both = !both.is_empty() && both.len() <= 2 && both.bytes().all(|b| b.is_ascii_digit());
+        if years.is_some_and(|years| years <= YEARS_MAX)
+            && (both || matches!(unit, "" | "jaar" | "jr" | "j" | "jr."))
+        {
             sink(age(scan, start, end, "in a field for an age"));
         }
     }
@@ -274,12 +315,24 @@ pub(super) fn in_fields(scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
 
 /// Whether what stands before a number says that somebody is so old; `apart` is what stands between the last name and it.
 fn says_age(before: &str, apart: &str) -> bool {
+    let before = without_day(before);
+    let apart = without_day(apart);
     let Some(verb) = BEING.iter().find(|verb| ends_with(before, verb)) else { return false };
     let head = before.get(..before.len().saturating_sub(verb.len())).unwrap_or_default();
     let who = head.rsplit(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
     // ", wordt 85": of whom the sentence is about.
     let continued = head.ends_with(',') || matches!(who, "maar" | "die");
     apart == *verb || continued || WHO.iter().any(|word| word.eq_ignore_ascii_case(who))
+}
+
+/// `wordt op 2 mei `: the same without the day.
+fn without_day(before: &str) -> &str {
+    let mut words = before.trim_end_matches(' ').rsplitn(4, ' ');
+    let (month, day, on) = (words.next(), words.next(), words.next());
+    let is_month = month.is_some_and(|word| super::birth::month(word).is_some());
+    let is_day = day.is_some_and(|day| !day.is_empty() && day.bytes().all(|b| b.is_ascii_digit()));
+    let length = words.next().filter(|_| is_month && is_day && on == Some("op")).map(str::len);
+    length.and_then(|length| before.get(..length.saturating_add(1))).unwrap_or(before)
 }
 
 /// Whether nothing is counted by the number before.
@@ -320,6 +373,9 @@ mod tests {
             ("Jan de Boer (8) gaat naar school.", "8"),
             ("Jan de Boer wordt volgende week 67, dus feest.", "67"),
             ("naam;leeftijd\nJan de Boer;67\n", "67"),
+            ("Jan de Boer wordt op 2 mei 18, dus feest.", "18"),
+            ("Jan de Boer zorgt voor zijn vader van 88 die ziek is.", "88"),
+            ("Jan de Boer heeft een baby van vijf maanden.", "vijf maanden"),
             ("De kinderen Willemijn 6 en Pieter (wordt 9) gaan mee.", "6"),
         ] {
             assert_eq!(found(Kind::Age, text), [want], "{text}");
@@ -328,6 +384,7 @@ mod tests {
             "Wie 65 jaar of ouder is krijgt korting.",
             "Mevrouw Jansen werkt er al 12 jaar.",
             "Jan de Boer kreeg 3 jaar cel.",
+            "Jan de Boer had een zoon van 58 kilo.",
         ] {
             assert_eq!(found(Kind::Age, text), [""; 0], "{text}");
         }

@@ -115,7 +115,8 @@ impl Recognizer for BirthDate {
             }
             let points = scan.around(date.start, date.end).points(Kind::BirthDate);
             let named = points == 0 && beside_name(scan, &date);
-            if points <= 0 && !named {
+            let known = date.value.1 > 0 && date.value.2 > 0;
+            if points <= 0 && !(named && known) {
                 continue;
             }
             let (year, month, day) = date.value;
@@ -182,7 +183,8 @@ pub(super) fn beside_people(scan: &Scan<'_>, people: &[(usize, usize)], sink: &m
         let Some(date) = numeric(scan, first).or_else(|| in_words(scan, first)) else { continue };
         let rest = scan.text.get(date.end..).unwrap_or_default().trim_start_matches(' ');
         let over = rest.is_empty() || rest.starts_with([',', ')', ';', '\n', '(', '|', '.']);
-        if !(bracketed || listed && !is_recent(&date)) || !over || scan.attached_after(date.end) {
+        let known = date.value.1 > 0 && date.value.2 > 0;
+        if !known || !(bracketed || listed && !is_recent(&date)) || !over || scan.attached_after(date.end) {
             continue;
         }
         let (year, month, day) = date.value;
@@ -248,9 +250,10 @@ fn numeric(scan: &Scan<'_>, first: usize) -> Option<Date> {
     } else {
         return None;
     };
-    // An American puts the month first.
+    // An American puts the month first. Of whom the day of birth is not known, the day is written as zero.
     let value = if is_date(y, m, d) { (y, m, d) } else { (y, d, m) };
-    is_date(value.0, value.1, value.2).then_some(Date { start: a.start, end: c.end, value })
+    let unknown = m <= 12 && d <= 31 && (m == 0 || d == 0) && (a.len() == 4 || c.len() == 4);
+    (is_date(value.0, value.1, value.2) || unknown).then_some(Date { start: a.start, end: c.end, value })
 }
 
 /// Whether a word of birth stands right before: `geb 12 3 58`.
@@ -292,6 +295,9 @@ pub(crate) fn month(word: &str) -> Option<u32> {
 /// `31121999` or `19991231`.
 fn in_one_run(scan: &Scan<'_>, first: usize) -> Option<Date> {
     let group = *scan.groups().get(first)?;
+    if group.len() == 6 {
+        return short_run(scan, group);
+    }
     if group.len() != 8 {
         return None;
     }
@@ -302,6 +308,19 @@ fn in_one_run(scan: &Scan<'_>, first: usize) -> Option<Date> {
     let forms = [(part(0, 4)?, part(4, 6)?, part(6, 8)?), (part(4, 8)?, part(2, 4)?, part(0, 2)?)];
     let value = forms.into_iter().find(|&(y, m, d)| (1880..2100).contains(&y) && is_date(y, m, d))?;
     Some(Date { start: group.start, end: group.end, value })
+}
+
+/// `120688`, in a cell or a value that a word of birth stands over.
+fn short_run(scan: &Scan<'_>, group: Group) -> Option<Date> {
+    if !scan.around(group.start, group.end).labels_all_of(group.start, group.end, Kind::BirthDate) {
+        return None;
+    }
+    let part = |from: usize| {
+        let from = group.start.saturating_add(from);
+        scan.slice(from, from.saturating_add(2)).parse::<u32>().ok()
+    };
+    let value = (year(part(4)?, 2)?, part(2)?, part(0)?);
+    is_date(value.0, value.1, value.2).then_some(Date { start: group.start, end: group.end, value })
 }
 
 #[cfg(test)]
@@ -324,6 +343,8 @@ mod tests {
             ("geb 12 3 58", "12 3 58"),
             ("geboren 11-3-'74;", "11-3-'74"),
             ("geb. 4/ 8/2000", "4/ 8/2000"),
+            ("geboren op 00-00-1979 te Basra", "00-00-1979"),
+            ("naam|gebdat|zaal\nJansen|120688|b\n", "120688"),
             ("born on 1st? no: born 3 March 1970", "3 March 1970"),
             ("06-07-1999 (geboren)", "06-07-1999"),
         ] {
@@ -336,6 +357,8 @@ mod tests {
         for text in [
             "besluit van 06-07-1999",
             "geboren in 1999",
+            "besluit van 00-00-1999",
+            "geboren 120688 mensen",
             "geboren op 31-02-1999",
             "vergadering 6 juli 2024",
             "versie 1.2.84",

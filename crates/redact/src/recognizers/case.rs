@@ -18,6 +18,112 @@ const PUBLISHED: &[&str] = &[
     "ECLI", "STB", "STCRT", "TRB", "PB", "ISBN", "ISSN", "COVID", "SARS", "UTF", "SHA", "PDF", "BIO", "GPT",
     "TK", "EK", "KST", "CELEX", "PO", "SO", "INC", "CHG", "RITM",
 ];
+/// Numbers that are not somebody's file, by what stands before "nummer"; those with a kind of their own are among them.
+const OTHER_NUMBERS: &[&str] = &[
+    "telefoon",
+    "tel",
+    "mobiel",
+    "fax",
+    "huis",
+    "kamer",
+    "order",
+    "bestel",
+    "factuur",
+    "artikel",
+    "product",
+    "model",
+    "type",
+    "serie",
+    "versie",
+    "volg",
+    "pagina",
+    "bladzijde",
+    "regel",
+    "lijn",
+    "bus",
+    "vlucht",
+    "trein",
+    "weg",
+    "week",
+    "batch",
+    "partij",
+    "onderdeel",
+    "ticket",
+    "rug",
+    "spoor",
+    "kvk",
+    "btw",
+    "bank",
+    "rekening",
+    "iban",
+    "bsn",
+    "sofi",
+    "postcode",
+    "isbn",
+    "issn",
+    "stuk",
+    "item",
+    "kolom",
+    "rij",
+    "paragraaf",
+    "bijlage",
+    "hoofdstuk",
+    "gebouw",
+    "zaal",
+    "bord",
+    "poort",
+    "feit",
+    "norm",
+    "fase",
+    "kavel",
+    "route",
+    "paal",
+    "lantaarn",
+    "container",
+    "servicedesk",
+    "service",
+    "alarm",
+    "nood",
+    "bel",
+    "contact",
+    "door",
+    "toestel",
+    "zone",
+    "punt",
+    "tarief",
+    "post",
+    "grootboek",
+    "kosten",
+    "afdeling",
+    "leverancier",
+    "inkoop",
+    "offerte",
+    "project",
+    "bestek",
+    "licentie",
+    "voorraad",
+    "collo",
+    "pakket",
+    "mail",
+    "burger",
+    "burgerservice",
+    "vestigings",
+    "fiscaal",
+    "rsin",
+    "big",
+    "uzi",
+    "agb",
+    "kenteken",
+    "chassis",
+    "frame",
+    "meter",
+    "ean",
+    "vraag",
+    "opdracht",
+    "vacature",
+];
+/// Longest word for a number, with what parts it from the number.
+const LABEL_BYTES_MAX: usize = 44;
 const NUMBER_BYTES_MAX: usize = 40;
 const NUMBER_BYTES_MIN: usize = 4;
 /// Fewest digits of a number in short groups.
@@ -118,6 +224,17 @@ fn written(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
     }
     if yearly && let Some(start) = court_before(scan, number.start) {
         return Some((start, number.end, because("a court and its number", 64)));
+    }
+    // PL0100-2025063377: a police force and its number; Z2025-0300817.
+    let numbered = |letters: &str, count: usize| {
+        let head = first.get(..letters.len()).filter(|head| head.eq_ignore_ascii_case(letters));
+        let tail = head.and_then(|_| first.get(letters.len()..)).unwrap_or_default();
+        tail.len() == count && tail.bytes().all(|b| b.is_ascii_digit())
+    };
+    let police = numbered("PL", 4) && digits(1) && lens[1] >= 8;
+    let yearly = numbered("Z", 4) && first.get(1..3) == Some("20") && digits(1) && lens[1] >= 4;
+    if police || yearly {
+        return Some((number.start, number.end, because("a register's number with its year", 66)));
     }
     // Z-2024-1234, ZAAK-2024-1234, Z/24/123456.
     let prefix = matches!(
@@ -220,11 +337,43 @@ fn labelled(scan: &Scan<'_>, number: Group) -> Option<(usize, usize, Reason)> {
         }
         None => around.labels_all_of(number.start, number.end, Kind::CaseNumber),
     };
+    if !said && around.points(Kind::CaseNumber) >= 0 && called(scan, number.start) == Some(Called::Somebodys)
+    {
+        return Some((number.start, number.end, because("a number after a word for one", 62)));
+    }
     if !said || around.points(Kind::CaseNumber) <= 0 {
         return None;
     }
     let end = roll_after(scan, number.end).unwrap_or(number.end);
     Some((letters_before(scan, number.start), end, because("a number after its label", 32)))
+}
+
+/// What the word before a number calls it: `toevoegingsnummer: …`, `subjectnr. …`, `opdrachtnummer …`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Called {
+    /// A number that somebody is given.
+    Somebodys,
+    /// That of a thing, or one that has a kind of its own.
+    Other,
+}
+
+/// What the word before `start` calls the number there; `None` where it is no word for a number.
+pub(super) fn called(scan: &Scan<'_>, start: usize) -> Option<Called> {
+    let from = scan.text.ceil_char_boundary(start.saturating_sub(LABEL_BYTES_MAX));
+    let head = scan.slice(from, start);
+    let word = head.trim_end_matches([' ', ':', '=', '"', '\t']);
+    let gap = head.len().saturating_sub(word.len());
+    let word = word.trim_end_matches('.');
+    let word =
+        word.rsplit(|c: char| !c.is_alphabetic() && !matches!(c, '-' | '.')).next().unwrap_or_default();
+    let lower = word.to_lowercase();
+    let stem = ["nummer", "nummers", "nr", "kenmerk"].iter().find_map(|end| lower.strip_suffix(end))?;
+    let stem = stem.trim_end_matches(['-', '.']);
+    if !(1..=LABEL_GAP_BYTES_MAX).contains(&gap) || stem.len() < 3 {
+        return None;
+    }
+    let other = OTHER_NUMBERS.iter().any(|other| stem.ends_with(other));
+    Some(if other { Called::Other } else { Called::Somebodys })
 }
 
 /// Whether a number is that of a text: `Kenmerk van dit bericht: …`, `pagina 3 van 8; referentie …`, `referentie COM-1234`.
@@ -313,6 +462,8 @@ mod tests {
             ("SGR 20/567", "SGR 20/567"),
             ("zie Z-2024-118273.", "Z-2024-118273"),
             ("met kenmerk 2022/570178 is", "2022/570178"),
+            ("aangifte PL0100-2025063377 van", "PL0100-2025063377"),
+            ("zie Z2025-0300817 nog", "Z2025-0300817"),
             ("ons kenmerk: VTH-24-0193", "VTH-24-0193"),
             ("onder MOR-2026-55120 en", "MOR-2026-55120"),
             ("Wmo-melding (WMO-M-26-90417)", "WMO-M-26-90417"),
@@ -322,11 +473,14 @@ mod tests {
             ("uw klantnummer PGB 4418-2200-7?", "PGB 4418-2200-7"),
             ("CJIB-nummer 1234 5678 1234 5678 betaald", "1234 5678 1234 5678"),
             ("zaaknummer 10234567", "10234567"),
+            ("met toevoegingsnummer: 2LD8830 en", "2LD8830"),
+            ("onder subjectnr. 1002938475 staat", "1002938475"),
             ("kenmerk CJIB 2 4012 3456 7890 12.", "CJIB 2 4012 3456 7890 12"),
         ] {
             assert_eq!(found(Kind::CaseNumber, text), vec![want.to_owned()], "{text}");
         }
         for text in [
+            "bestelnummer 1002938 en artikelnr. 88120-4",
             "ECLI:NL:RBDHA:2020:12345",
             "Stb. 2018, 144",
             "kenmerk van 12-03-2024",

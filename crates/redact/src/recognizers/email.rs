@@ -67,7 +67,7 @@ fn read(scan: &Scan<'_>, at: usize, sign: &str) -> Option<Candidate> {
     let mut reasons = vec![because("address with a domain", 85)];
     let lower = domain.to_lowercase();
     let top = lower.rsplit('.').next().unwrap_or_default();
-    if lower.rsplit('.').nth(1) == Some(RESERVED) && !names_somebody(local) {
+    if lower.rsplit('.').nth(1) == Some(RESERVED) && !names_somebody(local) && !under_provider(&lower) {
         reasons.push(because("domain reserved for examples", -70));
     }
     if FILE_ENDINGS.contains(&top) {
@@ -75,6 +75,14 @@ fn read(scan: &Scan<'_>, at: usize, sign: &str) -> Option<Candidate> {
     }
     let canonical = Secret::new(&scan.slice(start, end).replacen(sign, "@", 1).to_lowercase());
     Some(Candidate { kind: Kind::Email, start, end, canonical, reasons, judged: false })
+}
+
+/// Whether the reserved name stands behind another one, `ziggo.example.nl`: made up in the place of a provider for a person,
+/// where a manual writes the reserved name alone.
+fn under_provider(domain: &str) -> bool {
+    let first = domain.split('.').next().unwrap_or_default();
+    domain.split('.').count() > 2
+        && !matches!(first, RESERVED | "mail" | "www" | "smtp" | "imap" | "sub" | "test")
 }
 
 /// Whether what stands before the `@` is made up of parts as names are: the domain is nobody's, the name may be somebody's.
@@ -153,6 +161,7 @@ mod tests {
         assert!(best(Kind::Email, "voornaam.achternaam@example.nl") < 60);
         assert!(best(Kind::Email, "p.jansen@example.nl") >= 60, "it has somebody's name");
         assert!(best(Kind::Email, "jan@gemeente.example") >= 60, "made up for a person");
+        assert!(best(Kind::Email, "kwal77@ziggo.example.nl") >= 60, "made up for a person");
         assert!(best(Kind::Email, "logo@2x.png") < 60);
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod birth;
 mod case;
 mod device;
 mod email;
+mod house;
 mod iban;
 mod mrz;
 mod names;

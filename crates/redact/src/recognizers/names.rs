@@ -6,14 +6,16 @@
 use std::sync::LazyLock;
 
 use super::town::{town, towns};
-use super::{Candidate, Recognizer, Scan, age, because, birth};
-use crate::names::{Known, Label, Span, Tagger};
+use super::{Candidate, Recognizer, Scan, age, because, birth, house, speaker};
+use crate::names::{self, Known, Label, Span, Tagger};
 use crate::special::{Category, Fact, SpecialCategories};
 use crate::vault::Secret;
 use crate::{Error, Kind, placeholder};
 
 /// The score of a name that the model is least sure of.
 const SCORE_MIN: f32 = 60.0;
+/// How sure a name is by the head of its column, or by speaking in a chat.
+const CELL_SURE: f32 = 0.65;
 
 /// Finds people, and what belongs to them.
 pub(crate) struct Names {
@@ -69,7 +71,12 @@ impl Recognizer for Names {
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
         let Some(elsewhere) = scan.names else { return };
-        let spans = scan.told.map_or_else(|| self.tagger.find(scan.text, scan.label), <[Span]>::to_vec);
+        let mut spans = scan.told.map_or_else(|| self.tagger.find(scan.text, scan.label), <[Span]>::to_vec);
+        for (start, end) in scan.spoken.columns.people(scan.text) {
+            if self.tagger.is_name(scan.slice(start, end)) {
+                names::join(&mut spans, Span { start, end, label: Label::Person, confidence: CELL_SURE });
+            }
+        }
         scan.step();
         let mut known = elsewhere.clone();
         known.learn(&self.tagger, scan.text, &spans);
@@ -90,9 +97,21 @@ impl Recognizer for Names {
         }
         age::ages(scan, &people, sink);
         age::in_fields(scan, sink);
+        for (start, end) in speaker::logged(scan, &|word| self.tagger.may_be_somebody(word)) {
+            let canonical = Secret::new(scan.slice(start, end));
+            let reasons = vec![because("who did it, in a log", 62)];
+            sink(Candidate { kind: Kind::UserName, start, end, canonical, reasons, judged: true });
+        }
+        for (start, end) in house::before_towns(scan, &|word| self.tagger.is_town(word)) {
+            sink(name(scan, &Span { start, end, label: Label::Address, confidence: CELL_SURE }));
+        }
+        for (start, end) in speaker::named(scan, &|word| self.tagger.may_be_somebody(word)) {
+            sink(name(scan, &Span { start, end, label: Label::Person, confidence: CELL_SURE }));
+        }
         let mentioned = mentioned.iter().map(|span| (span.start, span.end));
         let everybody: Vec<(usize, usize)> = people.iter().copied().chain(mentioned).collect();
         birth::beside_people(scan, &everybody, sink);
+        house::beside_people(scan, &everybody, sink);
         if !people.is_empty() || scan.identified.get() {
             for (start, end) in towns(scan, &self.tagger) {
                 sink(town(scan, start, end));

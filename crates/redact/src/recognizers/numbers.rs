@@ -1,5 +1,6 @@
 //! Reads the rows of `table.rs` in a text: in one run, in groups, or digit by digit.
 
+use super::case::{Called, called};
 use super::table::{ROWS, Row, fits, is_written};
 use super::{CUED_CHARS_MAX, Candidate, Group, Recognizer, SCORE_MIN, Scan, because};
 use crate::Kind;
@@ -16,6 +17,8 @@ const WEAK: i16 = 40;
 /// What is taken off a number that is grouped like a date, and one in odd groups after a word for it.
 const DATE_LIKE: i16 = -40;
 const EASED: i16 = -10;
+/// What the word for another number right before takes off where no word of the kind is near.
+const OTHER_NUMBER: i16 = -20;
 /// Letters and digits of one group at most.
 const WORD_BYTES_MAX: usize = 24;
 
@@ -259,6 +262,9 @@ impl<'s, 'v> Reading<'s, 'v> {
                 reasons.extend(writing());
             }
             reasons.extend(self.edges());
+            if row.kind == Kind::Bsn && cues == 0 && called(self.scan, self.start) == Some(Called::Other) {
+                reasons.push(because("called another number", OTHER_NUMBER));
+            }
             let canonical = crate::vault::Secret::new(&match row.kind {
                 Kind::Bsn => format!("{number:0>9}"),
                 _ => number.to_owned(),

@@ -13,6 +13,12 @@ const SPEAKERS_MAX: usize = 6;
 /// Fewest lines that somebody speaks, and words of one that is a sentence.
 const LINES_MIN: u32 = 2;
 const WORDS_MIN: usize = 3;
+/// Letters of a login in a log at least.
+const LOGIN_BYTES_MIN: usize = 5;
+/// Fewest lines of a chat between people who are initials.
+const CHAT_LINES_MIN: usize = 4;
+/// Most lines of a chat that names open; what has more is a file of some sort.
+const NAMES_MAX: usize = 200;
 /// Longest thing between the beginning of a line and a name: a time, a quotation mark.
 const LEAD_BYTES_MAX: usize = 24;
 /// Longest thing in brackets behind a name, and how much of a line is read.
@@ -42,6 +48,68 @@ pub(super) fn speakers(scan: &Scan<'_>) -> Vec<(usize, usize)> {
     let speaks =
         |word: &str| opens.get(word).is_some_and(|(lines, sentences)| sentences.saturating_mul(2) >= *lines);
     words.into_iter().filter(|&(start, end)| speaks(scan.slice(start, end))).collect()
+}
+
+/// Who speaks in a chat by initials or by one name: `K.: hoi`, `Sjonnie: ja die stond er nog`. One letter without its point
+/// speaks beside those that have one; by itself it is as often the letter of a question. `may_name` says whether a word can be
+/// somebody's name, rather than "Klant" or "Assistent".
+pub(super) fn named(scan: &Scan<'_>, may_name: &dyn Fn(&str) -> bool) -> Vec<(usize, usize)> {
+    if !scan.whole {
+        return Vec::new();
+    }
+    let (mut letters, mut names) = (Vec::new(), Vec::new());
+    let mut at = 0_usize;
+    for line in scan.text.split('\n') {
+        scan.step();
+        let start = at;
+        at = at.saturating_add(line.len()).saturating_add(1);
+        let Some((head, said)) = line.split_once(": ") else { continue };
+        let place = (start, start.saturating_add(head.len()));
+        let mut chars = head.chars();
+        let capital = chars.next().is_some_and(char::is_uppercase);
+        if capital && matches!(chars.as_str(), "" | ".") {
+            letters.push(place);
+        } else if capital && head.len() <= NAME_BYTES_MAX && chars.all(char::is_alphabetic) && may_name(head)
+        {
+            let words = said.split(' ').filter(|word| word.chars().any(char::is_alphabetic)).count();
+            names.push((place, words >= WORDS_MIN));
+        }
+    }
+    let lines_min = usize::try_from(LINES_MIN).unwrap_or(usize::MAX);
+    let written = |&(start, end): &(usize, usize)| scan.slice(start, end);
+    let dotted = letters.iter().filter(|place| written(place).ends_with('.')).count();
+    let mut found = if dotted >= lines_min && letters.len() >= CHAT_LINES_MIN { letters } else { Vec::new() };
+    let speaks = |place: &(usize, usize)| {
+        let same = || names.iter().filter(|(other, _)| written(other) == written(place));
+        let sentences = same().filter(|(_, sentence)| *sentence).count();
+        same().count() >= lines_min && sentences.saturating_mul(2) >= same().count()
+    };
+    if names.len() <= NAMES_MAX {
+        found.extend(names.iter().map(|(place, _)| *place).filter(speaks));
+    }
+    found
+}
+
+/// Who did what, in the lines of a log: a time, two spaces, and one word in small letters that is none of the language.
+pub(super) fn logged(scan: &Scan<'_>, may_name: &dyn Fn(&str) -> bool) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    let mut at = 0_usize;
+    for line in scan.text.split('\n') {
+        scan.step();
+        let start = at;
+        at = at.saturating_add(line.len()).saturating_add(1);
+        let time = line.bytes().take_while(|b| b.is_ascii_digit() || b"-:./ T,+Z".contains(b)).count();
+        let (head, rest) = (line.get(..time).unwrap_or_default(), line.get(time..).unwrap_or_default());
+        let word = rest.split("  ").next().filter(|word| word.len() < rest.len()).unwrap_or_default();
+        let timed =
+            head.ends_with("  ") && head.contains(':') && head.starts_with(|c: char| c.is_ascii_digit());
+        let login = word.len() >= LOGIN_BYTES_MIN && word.bytes().all(|b| b.is_ascii_lowercase());
+        if timed && login && is_login(word) && may_name(word) {
+            let from = start.saturating_add(time);
+            found.push((from, from.saturating_add(word.len())));
+        }
+    }
+    found
 }
 
 /// Every word that looks like a login by a digit or a low line in it, in order.

@@ -10,7 +10,7 @@ const LETTERS_MIN: usize = 4;
 /// Longest name of a town.
 const NAME_BYTES_MAX: usize = 40;
 /// Longest addition to a house number: `12 hs`, `12 3hoog`.
-const ADDITION_BYTES_MAX: usize = 6;
+const ADDITION_BYTES_MAX: usize = 8;
 
 /// The towns of a text, in order.
 pub(super) fn towns(scan: &Scan<'_>, tagger: &Tagger) -> Vec<(usize, usize)> {
@@ -26,6 +26,51 @@ pub(super) fn towns(scan: &Scan<'_>, tagger: &Tagger) -> Vec<(usize, usize)> {
             let next = scan.groups().get(n.saturating_add(1)).map_or(scan.text.len(), |g| g.start);
             let ends = house_ends(scan, group.end, next);
             found.extend(ends.into_iter().find_map(|end| listed_after(scan, tagger, end)));
+        }
+    }
+    found.extend(lived_in(scan, tagger));
+    found
+}
+
+/// What is said before a town, in small letters, that somebody lives in or comes from; the list decides then, whatever else the
+/// word may mean.
+const LIVING: &[&str] = &[
+    "woont in ",
+    "woon in ",
+    "woonde in ",
+    "wonen in ",
+    "wonend in ",
+    "wonende te ",
+    "woonachtig te ",
+    "woonachtig in ",
+    "wnd te ",
+    "woont te ",
+    "geboren te ",
+    "geboren in ",
+    "geb te ",
+    "geb. te ",
+    "verblijft in ",
+    "verhuist naar ",
+    "verhuisd naar ",
+    "afkomstig uit ",
+    "woon nu in ",
+];
+
+/// The towns behind words for living there: `hij woont in dieren`.
+fn lived_in(scan: &Scan<'_>, tagger: &Tagger) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
+    for said in LIVING {
+        for (at, _) in scan.text.match_indices(said) {
+            scan.step();
+            let start = at.saturating_add(said.len());
+            let rest = scan.text.get(start..).unwrap_or_default();
+            let letters = |c: &char| c.is_alphabetic() || matches!(c, '-' | '\'');
+            let length: usize =
+                rest.chars().take(NAME_BYTES_MAX).take_while(letters).map(char::len_utf8).sum();
+            let word = rest.get(..length).unwrap_or_default();
+            if word.chars().count() >= LETTERS_MIN && tagger.is_listed_place(word) {
+                found.push((start, start.saturating_add(length)));
+            }
         }
     }
     found
@@ -53,7 +98,7 @@ fn house_ends(scan: &Scan<'_>, end: usize, next: usize) -> Vec<usize> {
     let rest = scan.slice(end, next.min(end.saturating_add(ADDITION_BYTES_MAX).min(scan.text.len())));
     let addition = rest.trim_start_matches([' ', '-', '/']);
     let length = addition.bytes().take_while(u8::is_ascii_alphanumeric).count();
-    if (1..=4).contains(&length) {
+    if (1..=6).contains(&length) {
         ends.push(end.saturating_add(rest.len().saturating_sub(addition.len())).saturating_add(length));
     }
     ends
@@ -68,7 +113,7 @@ fn word_before<'v>(scan: &Scan<'v>, end: usize) -> &'v str {
 
 /// What may stand between an address and its town.
 fn gap(rest: &str) -> Option<usize> {
-    [", te ", ", in ", " te ", " in ", ", ", "  ", " , ", "\n", " "]
+    [", te ", ", in ", " te ", " in ", ", ", "  ", " , ", "\n", " ", ";"]
         .iter()
         .find(|gap| rest.starts_with(**gap))
         .map(|gap| gap.len())
@@ -138,6 +183,7 @@ mod tests {
     fn towns_behind_addresses() {
         for (text, want) in [
             ("mw dekker woont kerkstraat 12 hoogeveen", "hoogeveen"),
+            ("mw dekker woont in dieren vlakbij", "dieren"),
             ("dhr dekker, lindenlaan 3 bov, meppel .", "meppel"),
             ("Dhr. Dekker, Lindenlaan 3, 7943AB Bergen op Zoom", "Bergen op Zoom"),
         ] {

@@ -165,7 +165,9 @@ fn handle(scan: &Scan<'_>, at: usize) -> Option<(usize, usize, i16)> {
     {
         return None;
     }
-    let shown = name.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.'));
+    // `@jvries: hoi`, at the beginning of a line.
+    let speaks = before.is_none_or(|b| b == b'\n') && scan.byte(to) == Some(b':');
+    let shown = speaks || name.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'.'));
     Some((at, to, if shown { 62 } else { 30 }))
 }
 
@@ -268,6 +270,10 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
     let looks = name.bytes().any(|b| b.is_ascii_digit() || matches!(b, b'_' | b'\\'))
         || name.starts_with('@')
         || name.trim_matches('@').contains('.');
+    // `user=jvries`, `user 'jvries'` in a log; a person writes a space or a colon.
+    let logged = matches!(label.as_str(), "user" | "uid" | "login" | "account")
+        && (sign == "=" || sign.ends_with(['\'', '"']))
+        && is_login(name);
     let handle = name.starts_with('@') && name.len() > 3;
     // After a bare space the word itself has to show it: "account jvries_2", but not "account gesloten".
     let shown = sign == " "
@@ -280,7 +286,12 @@ fn name_after(scan: &Scan<'_>, start: usize, end: usize) -> Option<(usize, usize
     let right = name.len() >= 3
         && letters
         && !scan.attached_after(to)
-        && (handle || (marked && (sure || looks)) || (sure && looks && sign == " ") || shown || direct);
+        && (handle
+            || logged
+            || (marked && (sure || looks))
+            || (sure && looks && sign == " ")
+            || shown
+            || direct);
     right.then_some((from, to))
 }
 
@@ -320,6 +331,7 @@ mod tests {
             ("C:\\Users\\jvries\\Documents", "jvries"),
             ("door STADHUIS\\jvries gewijzigd", "jvries"),
             ("@jan_de_vries 9:02: dank", "@jan_de_vries"),
+            ("login ok user=jvries ip=", "jvries"),
             ("tijd|user|actie\n9:00|ybouali|inzage\n", "ybouali"),
             ("https://www.linkedin.com/in/jan-de-vries-12345/", "jan-de-vries-12345"),
         ] {

@@ -10,6 +10,7 @@ use crate::error::{ApiError, RECEIPT};
 use crate::router::{App, Call};
 use crate::wire::body::Body;
 use crate::wire::embeddings::{Embeddings, parse};
+use crate::wire::subjects::data_subjects;
 
 pub(crate) async fn embed(app: &App, call: Call) -> Result<Response, ApiError> {
     let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
@@ -21,6 +22,7 @@ pub(crate) async fn embed(app: &App, call: Call) -> Result<Response, ApiError> {
         dimensions: parsed.dimensions,
         scanned: body.scanned,
         client_input: body.canonical,
+        data_subjects: data_subjects(&call.headers)?,
         trace: trace(&call.headers),
         origin: call.origin,
     };

@@ -1,17 +1,19 @@
-//! `/v1/chat/completions` and `/v1/completions`: key first, then the body, then the gateway's path.
+//! Endpoints that generate: key first, then the body, then the gateway's path.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use gateway::{Endpoint, EndpointId, GenerationRequest, Origin, Trace};
 
 use super::credentials;
-use crate::error::{ApiError, RECEIPT};
+use crate::error::{ApiError, Dialect, RECEIPT};
 use crate::router::{App, Call};
 use crate::shape::Shape;
 use crate::sse;
+use crate::told::Voice;
 use crate::wire::body::Body;
 use crate::wire::params::Delivery;
-use crate::wire::{chat, completion};
+use crate::wire::subjects::data_subjects;
+use crate::wire::{chat, completion, messages, responses};
 
 /// Says that the use case is the demonstration.
 pub(crate) const DEMO: HeaderName = HeaderName::from_static("x-proeftuin-demo");
@@ -20,7 +22,9 @@ const AI_GENERATED: HeaderName = HeaderName::from_static("x-proeftuin-ai-generat
 
 pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError> {
     let caller = app.gateway.authenticate(credentials(&call.headers), call.endpoint.id, call.origin).await?;
-    let (request, shape, delivery) = read(call.endpoint, &call.body, trace(&call.headers), call.origin)?;
+    version(&call)?;
+    let (mut request, reply) = read(call.endpoint, &call.body, trace(&call.headers), call.origin)?;
+    request.data_subjects = data_subjects(&call.headers)?;
     let answer = app.gateway.generate(caller, request).await?;
     let mut marks = HeaderMap::new();
     marks.insert(AI_GENERATED, HeaderValue::from_static("true"));
@@ -30,26 +34,65 @@ pub(crate) async fn generate(app: &App, call: Call) -> Result<Response, ApiError
     if let Ok(id) = HeaderValue::from_str(answer.receipt_id()) {
         marks.insert(RECEIPT, id);
     }
-    let mut response = if delivery.stream {
-        sse::respond(answer, shape, delivery.include_usage)
-    } else {
-        ([(header::CONTENT_TYPE, "application/json")], shape.whole(answer).await?).into_response()
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let mut response = match reply {
+        Reply::Choices(shape, Delivery { stream: true, include_usage }) => {
+            sse::respond(answer, shape, include_usage)
+        }
+        Reply::Choices(shape, _) => (json, shape.whole(answer).await?).into_response(),
+        Reply::Told { voice, stream: true } => voice.stream(answer),
+        Reply::Told { voice, .. } => (json, voice.whole(answer).await?).into_response(),
     };
     response.headers_mut().extend(marks);
     Ok(response)
 }
 
-/// A body in plain values, and how it is to be answered.
+/// How an answer is to be given.
+pub(crate) enum Reply {
+    /// As choices.
+    Choices(Shape, Delivery),
+    /// Part by part.
+    Told { voice: Voice, stream: bool },
+}
+
+/// Versions of Anthropic's API: the first, and the one of its clients since 2.14, which sends the same bodies but for sampling.
+pub(crate) const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+
+/// Anthropic's clients name the version of the API that they speak.
+pub(crate) fn version(call: &Call) -> Result<(), ApiError> {
+    let given =
+        call.headers.get("anthropic-version").filter(|_| Dialect::of(call.endpoint.id) == Dialect::Anthropic);
+    match given {
+        Some(version) if !VERSIONS.iter().any(|known| version == known) => {
+            let offered = VERSIONS.join(" and ");
+            Err(ApiError::invalid("anthropic-version", format!("offers {offered}, or leave it out")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A body in plain values, about nobody yet, and how it is to be answered.
 pub(crate) fn read(
     endpoint: &Endpoint,
     body: &[u8],
     trace: Trace,
     origin: Origin,
-) -> Result<(GenerationRequest, Shape, Delivery), ApiError> {
+) -> Result<(GenerationRequest, Reply), ApiError> {
     let body = Body::parse(endpoint, body)?;
-    let (parsed, shape) = match endpoint.id {
-        EndpointId::ChatCompletions => (chat::parse(body.value)?, Shape::Chat),
-        _ => (completion::parse(body.value)?, Shape::Text),
+    let value = body.value;
+    let parsed = match endpoint.id {
+        EndpointId::ChatCompletions => chat::parse(value)?,
+        EndpointId::Messages => messages::parse(value)?,
+        EndpointId::Responses => responses::parse(value)?,
+        _ => completion::parse(value)?,
+    };
+    let (stop, params) = (parsed.stop.clone(), parsed.params.clone());
+    let stream = parsed.delivery.stream;
+    let reply = match endpoint.id {
+        EndpointId::ChatCompletions => Reply::Choices(Shape::Chat, parsed.delivery),
+        EndpointId::Messages => Reply::Told { voice: Voice::Messages { stops: stop }, stream },
+        EndpointId::Responses => Reply::Told { voice: Voice::Responses { params }, stream },
+        _ => Reply::Choices(Shape::Text, parsed.delivery),
     };
     let request = GenerationRequest {
         endpoint: endpoint.id,
@@ -61,10 +104,11 @@ pub(crate) fn read(
         scanned: body.scanned,
         params: parsed.params,
         client_input: body.canonical,
+        data_subjects: Vec::new(),
         trace,
         origin,
     };
-    Ok((request, shape, parsed.delivery))
+    Ok((request, reply))
 }
 
 /// The caller's `traceparent` (W3C Trace Context, level 1), or no trace: the gateway then draws an id.

@@ -1,5 +1,7 @@
 //! What answers each row of the endpoint table.
 
+pub(crate) mod count;
+pub(crate) mod docs;
 pub(crate) mod embeddings;
 pub(crate) mod generate;
 pub(crate) mod guidance;
@@ -18,7 +20,12 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {
     // What is no text is no use case either; what is empty names none.
     let named = headers.get(USE_CASE).map(|value| value.to_str().unwrap_or("?").trim());
     let use_case = named.filter(|named| !named.is_empty());
-    Credentials { bearer: bearer(headers), use_case }
+    Credentials { bearer: bearer(headers).or_else(|| api_key(headers)), use_case }
+}
+
+/// Anthropic's header for a key; `Authorization` comes first where a client sends both.
+fn api_key(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-api-key")?.to_str().ok().map(str::trim)
 }
 
 /// The key or token of an `Authorization: Bearer` header. The scheme's name is case-insensitive (RFC 9110, 11.1).

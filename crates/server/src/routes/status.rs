@@ -14,6 +14,6 @@ pub(crate) fn ready(app: &App) -> Result<Response, ApiError> {
 
 /// Prometheus text format 0.0.4.
 pub(crate) fn metrics(app: &App) -> Response {
-    let body = app.metrics.render(&app.gateway.gauges());
+    let Ok(body) = app.metrics.render() else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], body).into_response()
 }

@@ -43,7 +43,11 @@ fn walk(endpoint: &Endpoint, value: &Value, pointer: &mut String, found: &mut Ve
     match value {
         Value::String(text) if !endpoint.is_text(pointer) => keep(text, pointer),
         // A seed is drawn by machines and never reaches the model.
-        Value::Number(number) if pointer != "/seed" && number.as_f64().is_some_and(|n| n.abs() >= 1e6) => {
+        Value::Number(number)
+            if pointer != "/seed"
+                && !endpoint.is_text(pointer)
+                && number.as_f64().is_some_and(|n| n.abs() >= 1e6) =>
+        {
             keep(&number.to_string(), pointer);
         }
         Value::Array(items) => {
@@ -96,7 +100,7 @@ mod tests {
     fn a_broken_body_is_named_by_place_and_not_quoted() {
         let chat = endpoint(EndpointId::ChatCompletions).unwrap();
         let Err(error) = Body::parse(chat, b"{\"messages\": geheim}") else { panic!("parsed") };
-        let text = error.event();
+        let text = error.event(crate::error::Dialect::OpenAi);
         assert!(text.contains("line 1, column 14"), "{text}");
         assert!(!text.contains("geheim"));
     }

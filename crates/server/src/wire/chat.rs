@@ -7,13 +7,14 @@ use zeroize::Zeroizing;
 
 use super::constraint::constraint;
 use super::fields::Fields;
-use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
+use super::logprobs::ChatLogprobs;
+use super::params::{Delivery, chat_logprobs, delivery, params, refuse_unoffered, stop, thinking_tokens};
 use super::tools::{Calls, WireCall, tools};
 use super::{Marks, WireUsage, finish_reason};
 use crate::error::ApiError;
 
 /// Most messages of a conversation.
-const MESSAGES_MAX: usize = 4096;
+pub(crate) const MESSAGES_MAX: usize = 4096;
 
 /// What a generation endpoint's body says.
 pub(crate) struct Parsed {
@@ -29,6 +30,26 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let mut fields = Fields::new(body, "")?;
     let model = model(&mut fields)?;
+    let messages = messages(&mut fields)?;
+    let tools = tools(&mut fields)?;
+    let thinking_tokens = thinking_tokens(&mut fields)?;
+    let logprobs = chat_logprobs(&mut fields, tools.as_ref())?;
+    let parsed = Parsed {
+        model,
+        input: Input::Chat(messages),
+        tools,
+        constraint: constraint(&mut fields)?,
+        stop: stop(&mut fields)?,
+        params: Params { logprobs, thinking_tokens, ..params(&mut fields)? },
+        delivery: delivery(&mut fields)?,
+    };
+    refuse_unoffered(&mut fields)?;
+    fields.finish()?;
+    Ok(parsed)
+}
+
+/// `messages`.
+pub(crate) fn messages(fields: &mut Fields) -> Result<Vec<Message>, ApiError> {
     let Value::Array(items) = fields.required("messages")? else {
         return Err(fields.error("messages", "must be a list"));
     };
@@ -36,23 +57,7 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
         return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
     }
     let mut calls = Calls::default();
-    let messages = items
-        .into_iter()
-        .enumerate()
-        .map(|(i, item)| message(i, item, &mut calls))
-        .collect::<Result<_, _>>()?;
-    let parsed = Parsed {
-        model,
-        input: Input::Chat(messages),
-        tools: tools(&mut fields)?,
-        constraint: constraint(&mut fields)?,
-        stop: stop(&mut fields)?,
-        params: params(&mut fields)?,
-        delivery: delivery(&mut fields)?,
-    };
-    refuse_unoffered(&mut fields)?;
-    fields.finish()?;
-    Ok(parsed)
+    items.into_iter().enumerate().map(|(i, item)| message(i, item, &mut calls)).collect()
 }
 
 pub(crate) fn model(fields: &mut Fields) -> Result<String, ApiError> {
@@ -92,6 +97,11 @@ fn message(index: usize, item: Value, made: &mut Calls) -> Result<Message, ApiEr
     fields.only("tool_calls", &[serde_json::json!([])], "is for assistant messages")?;
     fields.only("function_call", &[], "is what tool_calls was called once; send tool_calls")?;
     fields.only("refusal", &[serde_json::json!("")], "cannot be carried on; leave it out")?;
+    fields.only(
+        "reasoning_content",
+        &[serde_json::json!("")],
+        "is not given to the model again; leave it out",
+    )?;
     fields.only("name", &[], "does not reach the model here; leave it out")?;
     fields.skip(&["annotations", "audio", "ai_generated"]);
     fields.finish()?;
@@ -108,7 +118,7 @@ fn content_text(fields: &Fields, content: Value) -> Result<(Zeroizing<String>, V
     let mut joined = Zeroizing::new(String::new());
     let mut starts = Vec::new();
     for (index, part) in parts.into_iter().enumerate() {
-        let mut part = Fields::new(part, "content part ")?;
+        let mut part = Fields::new(part, fields.path(&format!("content[{index}].")))?;
         if part.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
             return Err(fields.error("content", "offers only parts of type \"text\""));
         }
@@ -141,7 +151,7 @@ pub(crate) struct Completion<'a> {
 pub(crate) struct Choice {
     index: usize,
     message: Answer,
-    logprobs: Option<()>,
+    logprobs: Option<ChatLogprobs>,
     finish_reason: &'static str,
 }
 
@@ -150,16 +160,25 @@ struct Answer {
     role: &'static str,
     content: Option<String>,
     refusal: Option<()>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reasoning_content: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall>,
 }
 
 impl Choice {
-    pub(crate) fn new(index: usize, content: String, tool_calls: Vec<WireCall>, reason: Finish) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        content: String,
+        reasoning_content: String,
+        tool_calls: Vec<WireCall>,
+        logprobs: Option<ChatLogprobs>,
+        reason: Finish,
+    ) -> Self {
         // Without words there is null beside calls, as OpenAI has it.
         let content = Some(content).filter(|text| !text.is_empty() || tool_calls.is_empty());
-        let message = Answer { role: "assistant", content, refusal: None, tool_calls };
-        Self { index, message, logprobs: None, finish_reason: finish_reason(reason) }
+        let message = Answer { role: "assistant", content, refusal: None, reasoning_content, tool_calls };
+        Self { index, message, logprobs, finish_reason: finish_reason(reason) }
     }
 }
 
@@ -182,7 +201,7 @@ pub(crate) struct Chunk<'a> {
 pub(crate) struct DeltaChoice<'a> {
     pub(crate) index: usize,
     pub(crate) delta: Delta<'a>,
-    pub(crate) logprobs: Option<()>,
+    pub(crate) logprobs: Option<ChatLogprobs>,
     pub(crate) finish_reason: Option<&'static str>,
 }
 
@@ -193,6 +212,8 @@ pub(crate) struct Delta<'a> {
     pub(crate) role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tool_calls: Option<[WireCall; 1]>,
 }

@@ -97,7 +97,7 @@ fn structured_outputs(fields: &mut Fields) -> Result<Option<Constrained>, ApiErr
 }
 
 /// A schema, or the text of one.
-fn schema(value: Value) -> Result<Constraint, &'static str> {
+pub(crate) fn schema(value: Value) -> Result<Constraint, &'static str> {
     let value = match value {
         Value::String(text) => serde_json::from_str(&text).map_err(|_| "must be a JSON schema")?,
         value => value,

@@ -1,4 +1,4 @@
-//! OpenAI's JSON, in and out. Nothing beyond this folder knows its field names.
+//! OpenAI's JSON and Anthropic's, in and out. Nothing beyond this folder and `told/` knows their field names.
 
 pub(crate) mod body;
 pub(crate) mod chat;
@@ -6,17 +6,31 @@ pub(crate) mod completion;
 pub(crate) mod constraint;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
+pub(crate) mod logprobs;
+pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod params;
+pub(crate) mod responses;
+pub(crate) mod subjects;
+pub(crate) mod talk;
+pub(crate) mod tokens;
 pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};
 use serde::Serialize;
+use serde_json::Value;
+
+/// Puts a field into an object.
+pub(crate) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
 
 /// `finish_reason`.
 pub(crate) fn finish_reason(reason: Finish) -> &'static str {
     match reason {
-        Finish::Stop => "stop",
+        Finish::Stop | Finish::StopString(_) => "stop",
         Finish::Length => "length",
         Finish::ToolCalls => "tool_calls",
     }

@@ -7,10 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fields::Fields;
+use super::set;
 use crate::error::ApiError;
 
 /// Most tools of a request, and most calls of a message.
-const TOOLS_MAX: usize = 128;
+pub(crate) const TOOLS_MAX: usize = 128;
 /// Longest id of a call, in bytes.
 const ID_BYTES_MAX: usize = 256;
 
@@ -60,6 +61,23 @@ fn function(index: usize, tool: Value) -> Result<String, ApiError> {
     Ok(name)
 }
 
+/// A tool as the newer APIs declare it, flat; its schema is in the field `schema`. Gives its name, and the same as OpenAI's list
+/// has it.
+pub(crate) fn declared(fields: &mut Fields, schema: &str) -> Result<(String, Value), ApiError> {
+    let name = name(fields)?;
+    let mut function = json!({"name": name});
+    if let Some(description) = fields.text("description")? {
+        set(&mut function, "description", json!(description.as_str()));
+    }
+    match fields.take(schema) {
+        None => {}
+        Some(value) if value.is_object() => set(&mut function, "parameters", value),
+        Some(_) => return Err(fields.error(schema, "must be a JSON schema: an object")),
+    }
+    fields.boolean("strict")?;
+    Ok((name, json!({"type": "function", "function": function})))
+}
+
 fn kind(fields: &mut Fields) -> Result<(), ApiError> {
     match fields.text("type")? {
         Some(kind) if kind.as_str() == "function" => Ok(()),
@@ -68,7 +86,8 @@ fn kind(fields: &mut Fields) -> Result<(), ApiError> {
     }
 }
 
-fn name(fields: &mut Fields) -> Result<String, ApiError> {
+/// `name` of a tool.
+pub(crate) fn name(fields: &mut Fields) -> Result<String, ApiError> {
     let name = fields.text("name")?.ok_or_else(|| fields.error("name", "is required"))?;
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
     if name.is_empty() || name.len() > 64 || !plain {
@@ -134,27 +153,40 @@ impl Calls {
         call.finish()?;
         let mut function = Fields::new(function, message.path(&format!("tool_calls[{index}].function.")))?;
         let name = name(&mut function)?;
+        let pointer = function.pointer("arguments");
         let arguments = function.text("arguments")?;
         let arguments =
             arguments.ok_or_else(|| function.error("arguments", "is required: JSON, as a string"))?;
         function.finish()?;
-        self.by_id.insert(id.clone(), name.clone());
-        Ok(ToolCall { id, name, arguments })
+        Ok(self.call(ToolCall { id, name, arguments, pointer }))
+    }
+
+    /// Notes a call, for its result.
+    pub(crate) fn call(&mut self, call: ToolCall) -> ToolCall {
+        self.by_id.insert(call.id.clone(), call.name.clone());
+        call
+    }
+
+    /// The call that a result belongs to, by the field that names it.
+    pub(crate) fn answers(&self, fields: &mut Fields, field: &str) -> Result<Answered, ApiError> {
+        let id = id(fields, field)?;
+        let name = self.by_id.get(&id).cloned().ok_or_else(|| {
+            fields.error(field, "is the id of no call in an earlier assistant message; send that too")
+        })?;
+        Ok(Answered { id, name })
     }
 
     /// `tool_call_id` and `name` of a tool message.
     pub(crate) fn answered(&self, fields: &mut Fields) -> Result<Answered, ApiError> {
-        let id = id(fields, "tool_call_id")?;
-        let name = self.by_id.get(&id).cloned().ok_or_else(|| {
-            fields
-                .error("tool_call_id", "is the id of no call in an earlier assistant message; send that too")
-        })?;
-        fields.only("name", &[json!(name)], "is not that of the tool that was called; leave it out")?;
-        Ok(Answered { id, name })
+        let answered = self.answers(fields, "tool_call_id")?;
+        let name = json!(answered.name);
+        fields.only("name", &[name], "is not that of the tool that was called; leave it out")?;
+        Ok(answered)
     }
 }
 
-fn id(fields: &mut Fields, field: &str) -> Result<String, ApiError> {
+/// The id of a call.
+pub(crate) fn id(fields: &mut Fields, field: &str) -> Result<String, ApiError> {
     match fields.text(field)? {
         Some(id) if !id.is_empty() && id.len() <= ID_BYTES_MAX => Ok(id.as_str().to_owned()),
         Some(_) => Err(fields.error(field, format!("must be 1 to {ID_BYTES_MAX} bytes"))),

@@ -1,6 +1,6 @@
 //! A word no answer has: put everywhere a client can put a word, it comes back nowhere.
 
-use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method};
+use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
 use serde_json::{Value, json};
 
 use testkit::House;
@@ -47,12 +47,37 @@ const FIELDS: &[&str] = &[
     "reasoning_effort",
     "dimensions",
     "encoding_format",
+    "system",
+    "stop_sequences",
+    "thinking",
+    "output_config",
+    "cache_control",
+    "instructions",
+    "include",
+    "reasoning",
+    "text",
+    "truncation",
+    "conversation",
+    "previous_response_id",
+    "prompt",
+    "max_output_tokens",
+    "max_tool_calls",
+    "background",
+    "add_special_tokens",
+    "add_generation_prompt",
+    "continue_final_message",
+    "return_token_strs",
+    "tokens",
     CANARY,
 ];
 
 fn good(row: &Endpoint) -> Value {
     match row.id {
         EndpointId::ChatCompletions => chat("Dag."),
+        EndpointId::Messages => chat("Dag."),
+        EndpointId::CountTokens => json!({"model": "tiny", "messages": chat("Dag.")["messages"]}),
+        EndpointId::Responses => json!({"model": "tiny", "input": "Dag."}),
+        EndpointId::Detokenize => json!({"tokens": [100]}),
         EndpointId::Embeddings => json!({"model": "tiny-vectors", "input": "Dag."}),
         _ => json!({"model": "tiny", "prompt": "Dag."}),
     }
@@ -61,6 +86,74 @@ fn good(row: &Endpoint) -> Value {
 /// The good body with the canary in a text field of the table.
 fn in_text(row: &Endpoint, pattern: &str) -> Value {
     let mut body = good(row);
+    match (row.id, pattern) {
+        (EndpointId::Tokenize, pattern) if pattern != "/prompt" => {
+            let chats = endpoint(EndpointId::ChatCompletions).unwrap();
+            body = in_text(chats, pattern);
+            body.as_object_mut().unwrap().remove("max_tokens");
+        }
+        (EndpointId::Messages | EndpointId::CountTokens, pattern) => in_message(&mut body, pattern),
+        (EndpointId::Responses, pattern) => in_item(&mut body, pattern),
+        (_, pattern) => in_chat(&mut body, pattern),
+    }
+    body
+}
+
+fn in_message(body: &mut Value, pattern: &str) {
+    let text = json!([{"type": "text", "text": CANARY}]);
+    let called = |input: Value, result: Value| {
+        json!([{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": input}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": result}]}])
+    };
+    let none = json!({});
+    match pattern {
+        "/system" => body["system"] = json!(CANARY),
+        "/system/*/text" => body["system"] = text,
+        "/messages/*/content" => body["messages"][0]["content"] = json!(CANARY),
+        "/messages/*/content/*/text" => body["messages"][0]["content"] = text,
+        "/messages/*/content/*/input/**" => {
+            body["messages"] = called(json!({"a": [CANARY, {"enum": CANARY}]}), json!(""));
+        }
+        "/messages/*/content/*/content" => body["messages"] = called(none, json!(CANARY)),
+        "/messages/*/content/*/content/*/text" => body["messages"] = called(none, text),
+        "/tools/*/description" => {
+            body["tools"] = json!([{"name": "f", "description": CANARY, "input_schema": none}]);
+        }
+        "/tools/*/input_schema/**/description" => {
+            let schema = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
+            body["tools"] = json!([{"name": "f", "input_schema": schema}]);
+        }
+        other => panic!("the table has a text field {other} that this test does not know"),
+    }
+}
+
+fn in_item(body: &mut Value, pattern: &str) {
+    let parts = json!([{"type": "input_text", "text": CANARY}]);
+    let called = |arguments: Value, output: Value| {
+        json!([{"type": "function_call", "call_id": "a", "name": "f", "arguments": arguments.to_string()},
+            {"type": "function_call_output", "call_id": "a", "output": output}])
+    };
+    let none = json!({});
+    match pattern {
+        "/instructions" => body["instructions"] = json!(CANARY),
+        "/input" => body["input"] = json!(CANARY),
+        "/input/*/content" => body["input"] = json!([{"role": "user", "content": CANARY}]),
+        "/input/*/content/*/text" => body["input"] = json!([{"role": "user", "content": parts}]),
+        "/input/*/arguments" => body["input"] = called(json!({"a": CANARY}), json!("")),
+        "/input/*/output" => body["input"] = called(none, json!(CANARY)),
+        "/input/*/output/*/text" => body["input"] = called(none, parts),
+        "/tools/*/description" => {
+            body["tools"] = json!([{"type": "function", "name": "f", "description": CANARY}]);
+        }
+        "/tools/*/parameters/**/description" => {
+            let schema = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
+            body["tools"] = json!([{"type": "function", "name": "f", "parameters": schema}]);
+        }
+        other => panic!("the table has a text field {other} that this test does not know"),
+    }
+}
+
+fn in_chat(body: &mut Value, pattern: &str) {
     match pattern {
         "/messages/*/content" => body["messages"][0]["content"] = json!(CANARY),
         "/messages/*/content/*/text" => {
@@ -87,7 +180,6 @@ fn in_text(row: &Endpoint, pattern: &str) -> Value {
         "/input/*" => body["input"] = json!(["Dag.", CANARY]),
         other => panic!("the table has a text field {other} that this test does not know"),
     }
-    body
 }
 
 fn silent(reply: &Reply, place: &str) {
@@ -103,7 +195,12 @@ async fn the_canary_comes_back_nowhere() {
         let method = if row.method == Method::Post { "POST" } else { "GET" };
         let path = row.path.replace("{model}", CANARY);
         // In headers and query, on every endpoint.
-        let headers = [("authorization", &*bearer), ("traceparent", CANARY), ("x-request-id", CANARY)];
+        let headers = [
+            ("authorization", &*bearer),
+            ("traceparent", CANARY),
+            ("x-request-id", CANARY),
+            ("x-proeftuin-data-subject", CANARY),
+        ];
         let query = format!("{path}?q={CANARY}");
         silent(&site.send(method, &query, &headers, good(row).to_string().as_bytes()).await, row.path);
         let wrong = format!("Bearer {CANARY}");

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use server::{Address, Reach};
 use testkit::{House, HouseBuilder, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// A house with its door open.
 pub struct Site {
@@ -25,10 +26,16 @@ pub struct Reply {
 impl Site {
     pub async fn start(builder: HouseBuilder) -> Self {
         let house = builder.start().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::reached(house, Reach::default())
+    }
+
+    /// The same, reached in another way as well.
+    pub fn reached(house: House, mut reach: Reach) -> Self {
+        let listener = "127.0.0.1:0".parse::<Address>().unwrap().bind().unwrap();
+        let Address::Port(address) = listener.address().unwrap() else { unreachable!() };
+        reach.listeners.push(listener);
         let gateway = Arc::clone(&house.gateway);
-        tokio::spawn(async move { server::serve(listener, gateway, std::future::pending()).await.unwrap() });
+        tokio::spawn(async move { server::serve(reach, gateway, std::future::pending()).await.unwrap() });
         Self { house, address }
     }
 
@@ -102,6 +109,25 @@ impl Reply {
         events.map(str::to_owned).collect()
     }
 
+    /// The name and the data of every event that has a name.
+    pub fn told(&self) -> Vec<(String, Value)> {
+        let events = self.body.split("\n\n").filter_map(|event| event.strip_prefix("event: "));
+        let told = events.filter_map(|event| {
+            let (name, data) = event.split_once("\ndata: ")?;
+            Some((name.to_owned(), serde_json::from_str(data).ok()?))
+        });
+        told.collect()
+    }
+
+    /// The same to look at.
+    pub fn story(&self) -> String {
+        let lines = self.told().into_iter().map(|(name, mut data)| {
+            redact(&mut data);
+            format!("{name} {data}")
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// Status, the headers this server sets, and the body, without what differs from run to run.
     pub fn shown(&self) -> String {
         let mut text = format!("{}\n", self.status);
@@ -156,10 +182,13 @@ pub fn redact(value: &mut Value) {
                     ("id", Value::String(id)) if id.contains('-') => {
                         *item = json!(format!("{}-[id]", id.split('-').next().unwrap_or_default()));
                     }
-                    ("receipt", Value::String(_)) => *item = json!("[id]"),
+                    ("id" | "item_id" | "call_id" | "request_id", Value::String(id)) if id.contains('_') => {
+                        *item = json!(format!("{}_[id]", id.split('_').next().unwrap_or_default()));
+                    }
+                    ("receipt" | "request_id", Value::String(_)) => *item = json!("[id]"),
                     ("receipt", _) => *item = json!("[receipt]"),
                     ("sha256", _) => *item = json!("[sha256]"),
-                    ("created", _) => *item = json!("[time]"),
+                    ("created" | "created_at", _) => *item = json!("[time]"),
                     // Processors differ in the last digits.
                     ("embedding", Value::Array(numbers)) => {
                         *item = json!(format!("[{} numbers]", numbers.len()))

@@ -27,6 +27,9 @@ use Fate::{NotOffered, Refused, Rewritten};
 const CHAT: &str = "/v1/chat/completions";
 const TEXT: &str = "/v1/completions";
 
+const MESSAGES: &str = "/v1/messages";
+const RESPONSES: &str = "/v1/responses";
+
 type Row = (&'static str, &'static str, fn(&str) -> Value, Fate);
 
 fn message(role: &str, value: &str) -> Value {
@@ -43,6 +46,27 @@ fn beside(field: &str, value: Value) -> Value {
 fn tool(description: &str, name: &str, schema: Value) -> Value {
     let function = json!({"name": name, "description": description, "parameters": schema});
     beside("tools", json!([{"type": "function", "function": function}]))
+}
+
+/// Anthropic's messages with other fields.
+fn talk(more: Value) -> Value {
+    let mut body = json!({"max_tokens": 64, "messages": [{"role": "user", "content": "Dag."}]});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+/// Anthropic's messages in which a tool was used.
+fn used(id: &str, input: Value, result: Value) -> Value {
+    let block = json!({"type": "tool_use", "id": id, "name": "f", "input": input});
+    talk(json!({"messages": [{"role": "user", "content": "Dag."}, {"role": "assistant", "content": [block]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": result}]}]}))
+}
+
+/// Items of a response in which a function was called.
+fn ran(id: &str, arguments: &str, output: Value) -> Value {
+    json!({"input": [{"role": "user", "content": "Dag."},
+        {"type": "function_call", "call_id": id, "name": "f", "arguments": arguments},
+        {"type": "function_call_output", "call_id": id, "output": output}]})
 }
 
 /// A conversation in which a tool was called.
@@ -188,6 +212,136 @@ const ROWS: &[Row] = &[
         CHAT,
         |v| beside("guided_grammar", json!(format!("start: \"{v}\""))),
         Refused("/guided_grammar"),
+    ),
+    ("a system prompt of messages", MESSAGES, |v| talk(json!({"system": v})), Rewritten),
+    (
+        "a block of a system prompt",
+        MESSAGES,
+        |v| talk(json!({"system": [{"type": "text", "text": "Zie"}, {"type": "text", "text": v}]})),
+        Rewritten,
+    ),
+    (
+        "a block of a message",
+        MESSAGES,
+        |v| talk(json!({"messages": [{"role": "user", "content": [{"type": "text", "text": v}]}]})),
+        Rewritten,
+    ),
+    ("what a tool was given", MESSAGES, |v| used("a", json!({"a": {"b": [v]}}), json!("")), Rewritten),
+    ("what a tool gave", MESSAGES, |v| used("a", json!({}), json!(v)), Rewritten),
+    (
+        "a block of what a tool gave",
+        MESSAGES,
+        |v| used("a", json!({}), json!([{"type": "text", "text": v}])),
+        Rewritten,
+    ),
+    (
+        "a key of what a tool was given",
+        MESSAGES,
+        |v| used("a", json!({"x": {v: 1}}), json!("")),
+        Refused("/messages/1/content/0/input/x (a key)"),
+    ),
+    (
+        "the id of a tool's use",
+        MESSAGES,
+        |v| used(v, json!({}), json!("")),
+        Refused("/messages/1/content/0/id"),
+    ),
+    (
+        "the description of a tool of messages",
+        MESSAGES,
+        |v| talk(json!({"tools": [{"name": "f", "description": v, "input_schema": {}}]})),
+        Rewritten,
+    ),
+    (
+        "the description of its parameter",
+        MESSAGES,
+        |v| {
+            talk(json!({"tools": [{"name": "f", "input_schema": {"properties": {"a": {"description": v}}}}]}))
+        },
+        Rewritten,
+    ),
+    (
+        "an enum of its parameter",
+        MESSAGES,
+        |v| talk(json!({"tools": [{"name": "f", "input_schema": {"properties": {"a": {"enum": [v]}}}}]})),
+        Refused("/tools/0/input_schema/properties/a/enum/0"),
+    ),
+    ("a stop sequence", MESSAGES, |v| talk(json!({"stop_sequences": [v]})), Refused("/stop_sequences")),
+    (
+        "the user of messages",
+        MESSAGES,
+        |v| talk(json!({"metadata": {"user_id": v}})),
+        Refused("/metadata/user_id"),
+    ),
+    (
+        "an image",
+        MESSAGES,
+        |v| talk(json!({"messages": [{"role": "user", "content": [{"type": "image", "source": v}]}]})),
+        NotOffered,
+    ),
+    (
+        "a thought sent back",
+        MESSAGES,
+        |v| {
+            talk(
+                json!({"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": v}]}]}),
+            )
+        },
+        NotOffered,
+    ),
+    ("instructions", RESPONSES, |v| json!({"input": "Dag.", "instructions": v}), Rewritten),
+    ("an input", RESPONSES, |v| json!({"input": v}), Rewritten),
+    ("a message of an input", RESPONSES, |v| json!({"input": [{"role": "user", "content": v}]}), Rewritten),
+    (
+        "an answer sent back",
+        RESPONSES,
+        |v| json!({"input": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": v, "annotations": []}]}]}),
+        Rewritten,
+    ),
+    (
+        "the arguments of a function",
+        RESPONSES,
+        |v| ran("a", &json!({"a": [v]}).to_string(), json!("")),
+        Rewritten,
+    ),
+    (
+        "a key in the arguments of a function",
+        RESPONSES,
+        |v| ran("a", &json!({v: 1}).to_string(), json!("")),
+        Refused("/input/1/arguments/{member 0}"),
+    ),
+    ("the output of a function", RESPONSES, |v| ran("a", "{}", json!(v)), Rewritten),
+    (
+        "a part of the output of a function",
+        RESPONSES,
+        |v| ran("a", "{}", json!([{"type": "input_text", "text": v}])),
+        Rewritten,
+    ),
+    ("the id of a function's call", RESPONSES, |v| ran(v, "{}", json!("")), Refused("/input/1/call_id")),
+    (
+        "the description of a function",
+        RESPONSES,
+        |v| json!({"input": "Dag.", "tools": [{"type": "function", "name": "f", "description": v}]}),
+        Rewritten,
+    ),
+    (
+        "the description of a function's parameter",
+        RESPONSES,
+        |v| json!({"input": "Dag.", "tools": [{"type": "function", "name": "f", "parameters": {"items": {"description": v}}}]}),
+        Rewritten,
+    ),
+    (
+        "an annotation of an answer sent back",
+        RESPONSES,
+        |v| json!({"input": [{"role": "assistant", "content": [{"type": "output_text", "text": "a", "annotations": [v]}]}]}),
+        Refused("/input/0/content/0/annotations/0"),
+    ),
+    ("an earlier response", RESPONSES, |v| json!({"input": "Dag.", "previous_response_id": v}), NotOffered),
+    (
+        "metadata of a response",
+        RESPONSES,
+        |v| json!({"input": "Dag.", "metadata": {"a": v}}),
+        Refused("/metadata/a"),
     ),
     ("a text after the answer", TEXT, |v| json!({"prompt": "Dag.", "suffix": v}), NotOffered),
     ("a stop string", CHAT, |v| beside("stop", json!(["x", v])), Refused("/stop")),

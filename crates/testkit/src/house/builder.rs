@@ -12,12 +12,12 @@ use ledger::{Acknowledgement, Faults, Ledger, NewKey, QuotaStore};
 use policy::{ModelFacts, PolicySet};
 use provenance::note::NoteSigner;
 use provenance::store::FolderStore;
-use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name};
+use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name, SubjectFolder};
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
-use super::failing_store::{FailingStore, StoreFault};
+use super::failing_store::{FailingStore, FailingSubjects, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
 use super::records::{models_toml, pilot, tiny_in_store};
 use super::{House, NOW_MS, TestClock};
@@ -42,6 +42,7 @@ pub fn house_signers() -> Signers {
 
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeEmbedding = Box<dyn FnOnce(&Registry, &Path) -> Embedding>;
+type MakeTemplate = Box<dyn FnOnce(&str) -> String>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
 /// What a [`House`] is to be.
@@ -56,9 +57,11 @@ pub struct HouseBuilder {
     embedding: Option<MakeEmbedding>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
+    template: Option<MakeTemplate>,
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
+    folder: Option<tempfile::TempDir>,
 }
 
 impl Default for HouseBuilder {
@@ -77,9 +80,11 @@ impl Default for HouseBuilder {
             embedding: None,
             facts: Box::new(|_| {}),
             generator: None,
+            template: None,
             serve: true,
             quota_store: QuotaStore::Sqlite,
             informed: true,
+            folder: None,
         }
     }
 }
@@ -163,6 +168,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Another chat template, made of the tiny model's.
+    pub fn template(mut self, make: impl FnOnce(&str) -> String + 'static) -> Self {
+        self.template = Some(Box::new(make));
+        self
+    }
+
     /// A script that says `text` to everybody, a byte a token where no merge applies.
     pub fn saying(self, text: &str) -> Self {
         let text = text.to_owned();
@@ -183,6 +194,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Starts again in the folder that a house left.
+    pub fn in_folder(mut self, folder: tempfile::TempDir) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+
     /// The model is held back until [`House::serve`].
     pub fn still_loading(mut self) -> Self {
         self.serve = false;
@@ -191,12 +208,13 @@ impl HouseBuilder {
 
     /// Opens the durable parts in a new temporary folder and starts the gateway.
     pub async fn start(mut self) -> House {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = self.folder.take();
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().expect("a temporary folder"));
         let clock = TestClock { now: Arc::new(AtomicI64::new(NOW_MS)), steady: Arc::default() };
         let disk = StoreFault::default();
         let log = open_log(&folder.path().join("log"), &clock, &disk);
         let verifier = log.verifier_key().clone();
-        let store = Faults::default();
+        let (store, subjects) = (Faults::default(), StoreFault::default());
         let path = folder.path().join("ledger.sqlite");
         let ledger = Ledger::open_with(path, self.quota_store.clone(), store.clone()).expect("a new ledger");
         let keys = issue_keys(&ledger, &self);
@@ -209,7 +227,7 @@ impl HouseBuilder {
         }
         let parts = Parts {
             log,
-            ring: KeyRing::open(&folder.path().join("subject-keys.json")).expect("a new ring"),
+            ring: open_ring(folder.path(), &subjects),
             ledger,
             policy: active_policy,
             policy_source: source(&policy, &self.finders),
@@ -230,6 +248,7 @@ impl HouseBuilder {
             gateway.serve_embeddings(embedding).await.expect("an open log");
         }
         let tokenizer = Arc::clone(&serving.tokenizer);
+        retemplate(&mut serving, self.template.take());
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
             None => Arc::clone(&serving.generator),
@@ -243,6 +262,7 @@ impl HouseBuilder {
             tokenizer,
             clock,
             disk,
+            subjects,
             store,
             verifier,
             policy,
@@ -264,6 +284,19 @@ fn open_log(dir: &Path, clock: &TestClock, disk: &StoreFault) -> Log {
     let options = LogOptions { clock: clock.clock(), ..LogOptions::new(ORIGIN) };
     let store = Box::new(FailingStore::new(store, disk.clone()));
     Log::open_with(store, signer, options).expect("a new log").0
+}
+
+fn open_ring(dir: &Path, fault: &StoreFault) -> KeyRing {
+    let files = FailingSubjects::new(SubjectFolder::new(dir.join("subject-keys.d")), fault.clone());
+    KeyRing::open_with(&dir.join("subject-keys.json"), Box::new(files)).expect("a new ring")
+}
+
+/// Gives the model another chat template, made of its own.
+fn retemplate(serving: &mut Serving, make: Option<MakeTemplate>) {
+    if let Some(make) = make {
+        let source = make(serving.template.as_ref().map_or("", ChatTemplate::source));
+        serving.template = Some(ChatTemplate::new(&source, &serving.tokenizer).expect("a template"));
+    }
 }
 
 fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {

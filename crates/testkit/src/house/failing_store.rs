@@ -1,10 +1,13 @@
-//! A log's disk that fails when it is told to.
+//! The disk of log and keys, which fails when it is told to.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use provenance::journal::Segment;
 use provenance::store::{FolderStore, Store};
+use provenance::{SubjectFiles, SubjectFolder};
+use zeroize::Zeroizing;
 
 /// The switch of a [`FailingStore`].
 #[derive(Debug, Clone, Default)]
@@ -61,8 +64,23 @@ impl Store for FailingStore {
         self.inner.cut(len)
     }
 
-    fn journal(&self) -> io::Result<Box<dyn Read>> {
+    fn journal(&self) -> io::Result<Vec<Segment>> {
         self.inner.journal()
+    }
+
+    fn rotate(&mut self, first: u64) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.rotate(first)
+    }
+
+    fn remove_closed(&mut self, first: u64) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.remove_closed(first)
+    }
+
+    fn remove(&mut self, paths: &[String]) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.remove(paths)
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
@@ -77,5 +95,46 @@ impl Store for FailingStore {
     fn remove_folder(&mut self, path: &str) -> io::Result<()> {
         self.fault.check()?;
         self.inner.remove_folder(path)
+    }
+}
+
+/// Files of keys that can be made to fail in the same way.
+pub struct FailingSubjects {
+    inner: SubjectFolder,
+    fault: StoreFault,
+}
+
+impl FailingSubjects {
+    /// Over `inner`, failing when `fault` strikes.
+    pub fn new(inner: SubjectFolder, fault: StoreFault) -> Self {
+        Self { inner, fault }
+    }
+
+    fn check(&self, path: &str) -> provenance::Result<()> {
+        self.fault.check().map_err(|error| provenance::Error::Io {
+            doing: "write",
+            path: path.into(),
+            why: error.to_string(),
+        })
+    }
+}
+
+impl SubjectFiles for FailingSubjects {
+    fn get(&self, path: &str) -> provenance::Result<Option<Zeroizing<String>>> {
+        self.inner.get(path)
+    }
+
+    fn put(&mut self, path: &str, bytes: &[u8]) -> provenance::Result<()> {
+        self.check(path)?;
+        self.inner.put(path, bytes)
+    }
+
+    fn wipe(&mut self, path: &str) -> provenance::Result<()> {
+        self.check(path)?;
+        self.inner.wipe(path)
+    }
+
+    fn list(&self, folder: &str) -> provenance::Result<Vec<String>> {
+        self.inner.list(folder)
     }
 }

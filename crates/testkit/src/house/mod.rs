@@ -63,6 +63,8 @@ pub struct House {
     pub clock: TestClock,
     /// Makes the log's disk fail.
     pub disk: StoreFault,
+    /// Makes the files of data subjects' keys fail.
+    pub subjects: StoreFault,
     /// Makes the ledger fail.
     pub store: ledger::Faults,
     /// The log's public key.
@@ -188,6 +190,17 @@ impl House {
         })
         .await;
         (opened.expect("awaited"), folder)
+    }
+
+    /// Stops a gateway whose log may have failed, and gives the folder as the next start would find it.
+    pub async fn abandon(self) -> TempDir {
+        self.gateway.stop("test").await;
+        let Self { gateway, generator, folder, .. } = self;
+        drop((gateway, generator));
+        let log = folder.path().join("log");
+        // The writer's thread has the lock until it is done.
+        until(|| provenance::store::FolderStore::open(&log).is_ok()).await;
+        folder
     }
 
     /// Stops the gateway and verifies its log from the public key alone; every intent must have its outcome.
