@@ -9,7 +9,6 @@ use provenance::{
     Appended, Clock, Configuration, DenialCounter, KeyRing, Leaf, Log, ModelLoaded, ServerStarted,
     ServerStopped,
 };
-use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
@@ -404,9 +403,8 @@ impl Gateway {
         self.process.get().copied().unwrap_or_default()
     }
 
-    /// Whether this run has drawn its secret.
-    pub(crate) fn has_salt(&self) -> bool {
-        self.salt.iter().any(|&byte| byte != 0)
+    pub(crate) fn salt(&self) -> &[u8] {
+        self.salt.as_slice()
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -484,25 +482,5 @@ impl Gateway {
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Refusal::closed("a disk operation was interrupted"))?
-    }
-
-    /// Pages of the cache are shared within a use case and never beyond: the salt is this run's secret, not the
-    /// client's.
-    pub(crate) fn cache_salt(&self, use_case: &str) -> [u8; 32] {
-        self.pseudonym("cache", use_case)
-    }
-
-    /// What the engine calls a use case when it is fair to them: it says nothing to whoever has not this run's secret.
-    pub(crate) fn tenant(&self, use_case: &str) -> [u8; 32] {
-        self.pseudonym("tenant", use_case)
-    }
-
-    fn pseudonym(&self, purpose: &str, use_case: &str) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.salt.as_slice());
-        hash.update(purpose.as_bytes());
-        hash.update([0]);
-        hash.update(use_case.as_bytes());
-        hash.finalize().into()
     }
 }

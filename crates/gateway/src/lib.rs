@@ -35,6 +35,7 @@ mod recount;
 mod refusal;
 mod replay;
 mod request;
+mod salt;
 mod serving;
 mod stop;
 mod strip;
