@@ -86,10 +86,10 @@ fn a_second_organisation_cosigns_and_whoever_asks_for_it_is_answered() {
     place.key("pilot-test");
     let log_key = place.run(&["log", "key"]).ok();
     fs::write(file("log.vkey"), &log_key).unwrap();
-    let (key, state, request) = (file("witness.key"), file("state"), file("request"));
+    let (key, last, request) = (file("witness.key"), file("last"), file("request"));
     let witness = |request: &str, more: &[&str]| {
         let with =
-            ["log", "witness", request, "--log-key", &file("log.vkey"), "--key", &key, "--state", &state];
+            ["log", "witness", request, "--log-key", &file("log.vkey"), "--key", &key, "--last", &last];
         run(&[&with[..], more].concat())
     };
 
