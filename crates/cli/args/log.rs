@@ -120,11 +120,11 @@ pub struct LogPrune {
 pub enum LogCosign {
     /// Print the request to a witness: the published checkpoint, and the proof that it extends the one cosigned before
     Request {
-        /// The witness's key, or a file with it
+        /// The witness's key, or a file with it: since the newest checkpoint that it cosigned
         #[arg(long, value_name = "KEY")]
-        witness: String,
-        /// Leaves of the checkpoint it cosigned last [default: of the newest one that is published]
-        #[arg(long, value_name = "LEAVES")]
+        witness: Option<String>,
+        /// Leaves of the checkpoint it cosigned last; 0 for the first
+        #[arg(long, value_name = "LEAVES", required_unless_present = "witness", conflicts_with = "witness")]
         since: Option<u64>,
     },
     /// Publish what the witness gave back

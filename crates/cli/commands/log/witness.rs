@@ -19,10 +19,13 @@ use crate::places::Places;
 pub(super) fn cosign(places: &Places, command: &LogCosign) -> anyhow::Result<ExitCode> {
     match command {
         LogCosign::Request { witness, since } => {
-            let (witness, key) = (parse_witness(witness)?, super::own_key(places)?);
-            let since = match since {
-                Some(since) => *since,
-                None => provenance::cosigned_size(&places.log(), &key, &witness)?,
+            let key = super::own_key(places)?;
+            let since = match (witness, since) {
+                (Some(witness), _) => {
+                    provenance::cosigned_size(&places.log(), &key, &parse_witness(witness)?)?
+                }
+                (None, Some(since)) => *since,
+                (None, None) => bail!("say since when: --witness KEY, or --since LEAVES"),
             };
             let request = provenance::cosign_request(&places.log(), &key, since)?;
             std::io::stdout().write_all(request.to_text().as_bytes())?;
