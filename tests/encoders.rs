@@ -10,7 +10,7 @@ use crate::clients::python_client;
 use crate::harness::{MODEL, Place, finish, policy};
 
 const NAMES: &str = "tiny-names";
-const VECTORS: &str = "tiny-vectors";
+pub const VECTORS: &str = "tiny-vectors";
 
 /// A profile that has everything cut of which the tiny model says that it is somebody's name.
 fn profile() -> String {
@@ -20,7 +20,7 @@ fn profile() -> String {
 }
 
 /// A place with both encoders in its store, whose pilot may use that of embeddings.
-fn place() -> Option<Place> {
+pub fn place() -> Option<Place> {
     let mut place = Place::new()?.with_own_store();
     let names = tiny_encoder(place.store(), NAMES, "token-classifier", &[]);
     let vectors = tiny_encoder(place.store(), VECTORS, "embeddings", &[]);

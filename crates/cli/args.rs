@@ -13,6 +13,7 @@ mod policy;
 mod reach;
 mod receipt;
 mod redact;
+mod subject;
 
 use std::path::PathBuf;
 
@@ -27,11 +28,12 @@ pub use eval::{Eval, EvalRun, EvalSign, EvalVerify};
 pub use evidence::{AssessmentName, Card, CardKind, Category, Evidence};
 pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
-pub use log::{LogExport, LogFormat, LogReport};
+pub use log::{LogCosign, LogExport, LogFormat, LogPrune, LogReport, LogWitness};
 pub use policy::{Lang, Policy, Telling};
 pub use reach::{ReachArgs, private};
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
+pub use subject::{Person, Subject};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -113,6 +115,9 @@ pub enum Command {
     /// Show and verify the provenance log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Find, export and erase what there is about a person
+    #[command(subcommand)]
+    Subject(Subject),
     /// Check what a receipt proves, with the log's public key alone
     #[command(subcommand)]
     Receipt(ReceiptCommand),
@@ -402,6 +407,9 @@ pub enum LogCommand {
         /// Verifier key, as `log key` prints it [default: the state folder's]
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        /// A witness's key, or a file with it: it must have cosigned a checkpoint of this log
+        #[arg(long, value_name = "KEY")]
+        witness: Option<String>,
     },
     /// Print leaves as JSON lines
     Show {
@@ -416,6 +424,18 @@ pub enum LogCommand {
     Export(LogExport),
     /// Write a month of use as one page to print (HTML)
     Report(LogReport),
+    /// Remove the oldest epochs of leaves for good; their hashes stay, so that proofs and receipts hold
+    Prune(LogPrune),
+    /// Copy what is published to a folder that any web server can host (C2SP tlog-tiles), and verify the copy
+    Publish {
+        /// The folder; what an earlier copy left there is brought up to date
+        folder: PathBuf,
+    },
+    /// Have a second organisation confirm what it saw: ask it, and publish what it cosigned
+    #[command(subcommand)]
+    Cosign(LogCosign),
+    /// As that second organisation: cosign a checkpoint that extends the last one; needs no log and no network
+    Witness(LogWitness),
     /// Print the newest signed checkpoint
     Checkpoint,
     /// Print the log's public verifier key

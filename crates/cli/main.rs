@@ -63,6 +63,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Assess(assess) => commands::assess::run(&places, &assess),
         Command::Redact(redact) => commands::redact::run(&places, &redact),
         Command::Log(log) => commands::log::run(&places, &log),
+        Command::Subject(subject) => commands::subject::run(&places, &subject),
         Command::Receipt(receipt) => commands::receipt::run(&receipt),
         Command::Replay(replay) => commands::replay::run(&places, &replay),
         Command::Bench(bench) => commands::bench::run(&places, &bench),

@@ -25,6 +25,12 @@ pub enum ReceiptCommand {
         /// The text of an answer, where FILE is a receipt alone: say whether it is one that was sent
         #[arg(long, value_name = "FILE")]
         answer: Option<PathBuf>,
+        /// A witness's key, or a file with it: it must have seen the receipt's leaves
+        #[arg(long, value_name = "KEY")]
+        witness: Option<String>,
+        /// A copy of the log's public folder, for checkpoints that were cosigned after the receipt; hash tiles will do
+        #[arg(long, value_name = "DIR", requires = "witness")]
+        public: Option<PathBuf>,
         /// What to print
         #[arg(long, value_enum, default_value_t = ReceiptOutput::Text)]
         output: ReceiptOutput,

@@ -19,5 +19,6 @@ pub(crate) mod replay;
 pub(crate) mod roster;
 pub(crate) mod serve;
 pub(crate) mod shell;
+pub(crate) mod subject;
 pub(crate) mod use_case;
 pub(crate) mod use_case_new;

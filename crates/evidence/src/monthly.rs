@@ -47,6 +47,8 @@ pub struct LogRead {
     pub first_ms: Option<i64>,
     /// Moment of its last leaf, ms since 1970.
     pub last_ms: Option<i64>,
+    /// Moments of the first and the last leaf that were pruned, ms since 1970.
+    pub pruned_ms: Option<(i64, i64)>,
 }
 
 /// Requests of one day.
@@ -148,6 +150,15 @@ pub fn monthly(month: &Month, language: Language) -> String {
 fn title(month: &Month, language: Language) -> String {
     let name = crate::words::month_name(month.month, language);
     format!("{} {name} {}", say(language, "The log of", "Het logboek van"), month.year)
+}
+
+/// The pruned period, where it reaches into the month: what is counted is then less than what was.
+fn pruned(month: &Month) -> Option<(i64, i64)> {
+    let first = Date::new(month.year, month.month, 1).ok()?;
+    let ms = |day: Date| Some(jiff::tz::Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()?.as_millisecond());
+    let after_ms = ms(first.last_of_month().tomorrow().ok()?)?;
+    let first_ms = ms(first)?;
+    month.log.pruned_ms.filter(|(from, to)| *from < after_ms && *to >= first_ms)
 }
 
 fn days_in(month: &Month) -> i8 {

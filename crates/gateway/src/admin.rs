@@ -12,6 +12,7 @@ use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::name;
 use crate::subjects::{SubjectCommand, SubjectOutcome};
+use crate::upkeep::{ExportRange, PrunedLeaves};
 
 /// One act.
 #[derive(Serialize, Deserialize)]
@@ -59,6 +60,22 @@ pub enum AdminCommand {
     Subject(SubjectCommand),
     /// Bring tiles and checkpoint up to date and give the checkpoint.
     Checkpoint,
+    /// Say in the log that it is exported.
+    SealExport(ExportRange),
+    /// Publish a checkpoint that a witness cosigned.
+    AddCosigned {
+        /// The checkpoint with its signatures.
+        note: String,
+        /// The witness's key.
+        witness: String,
+    },
+    /// Remove the oldest epochs of the log.
+    PruneLog {
+        /// Only leaves from before this moment, milliseconds since 1970.
+        before_ms: i64,
+        /// Leaves younger than the least time to keep them may go as well.
+        waive_minimum: bool,
+    },
 }
 
 /// What came of it.
@@ -111,6 +128,17 @@ pub enum AdminOutcome {
     Subject(SubjectOutcome),
     /// A signed checkpoint.
     Checkpoint(String),
+    /// The log says so.
+    ExportSealed,
+    /// The cosigned checkpoint is published.
+    Cosigned,
+    /// Leaves were pruned.
+    LogPruned(PrunedLeaves),
+    /// No whole epoch was old enough.
+    NothingPruned {
+        /// What there is instead.
+        why: String,
+    },
 }
 
 /// One key as an administrator sees it.
@@ -162,6 +190,11 @@ impl Gateway {
             AdminCommand::Checkpoint => {
                 self.log().publish().await.map_err(Refusal::closed)?;
                 Ok(AdminOutcome::Checkpoint(self.log().checkpoint()))
+            }
+            AdminCommand::SealExport(range) => self.seal_export(range, by).await,
+            AdminCommand::AddCosigned { note, witness } => self.add_cosigned(note, &witness).await,
+            AdminCommand::PruneLog { before_ms, waive_minimum } => {
+                self.prune_log(before_ms, waive_minimum, by).await
             }
         }
     }

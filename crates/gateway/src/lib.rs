@@ -6,6 +6,7 @@ mod admin;
 mod admit;
 mod allowance;
 mod answer;
+mod best;
 mod caller;
 mod chat_texts;
 mod choice;
@@ -14,6 +15,7 @@ mod constraint;
 mod controls;
 mod count;
 mod deny;
+mod echo;
 mod embed;
 mod encode;
 mod encoders;
@@ -25,6 +27,9 @@ mod gateway;
 mod generate;
 mod informed;
 mod json_text;
+mod lane;
+mod likely;
+mod listing;
 mod load;
 mod metrics;
 mod model_facts;
@@ -35,18 +40,21 @@ mod recount;
 mod refusal;
 mod replay;
 mod request;
+mod scores;
 mod serving;
 mod stop;
 mod strip;
 mod subjects;
+mod thoughts;
 mod token;
 mod tools;
+mod upkeep;
 mod watch;
 
 pub use ::engine::{Device, KvType, isa};
 pub use active::{ActivePolicy, PolicySource, Reloaded};
 pub use admin::{AdminCommand, AdminOutcome, KeyRow};
-pub use answer::{AnswerEvent, Finish, Usage};
+pub use answer::{Alternative, AnswerEvent, Finish, TokenScore, Usage};
 pub use caller::{Caller, Credentials};
 pub use count::{Counted, TokenizerFacts};
 pub use embed::Embedded;
@@ -77,6 +85,7 @@ pub use subjects::{
     DATA_SUBJECTS_MAX, FoundRow, Identifier, SubjectAct, SubjectCommand, SubjectOutcome, data_subject,
 };
 pub use tools::{ToolCall, ToolChoice, Tools, read_calls};
+pub use upkeep::{ExportRange, PrunedLeaves};
 
 /// A stage cannot be skipped, because its value can be neither named nor made out here. What may be named:
 ///

@@ -55,8 +55,10 @@ pub enum Error {
         why: String,
     },
     /// A record of the journal is damaged.
-    #[error("journal: record {record} at byte {offset} (leaves from {first_index}) is damaged: {why}")]
+    #[error("{file}: record {record} at byte {offset} (leaves from {first_index}) is damaged: {why}")]
     JournalRecord {
+        /// The file, inside the log folder.
+        file: String,
         /// Number of the record, from 0.
         record: u64,
         /// Byte offset of the record.
@@ -104,6 +106,28 @@ pub enum Error {
         /// Path inside the public folder.
         path: String,
     },
+    /// Leaves are gone, and no pruning that the log knows of removed them.
+    #[error("leaves 0 to {} are missing, and no pruning sealed in the log removed them; restore them from a backup", before.saturating_sub(1))]
+    Unaccounted {
+        /// The first leaf there is.
+        before: u64,
+    },
+    /// Leaves were to be pruned that must be kept.
+    #[error(
+        "leaves younger than {months} months must be kept (AI Act, articles 19 and 26), and none of the future can go; choose an earlier date, or waive the minimum where another law decides"
+    )]
+    TooYoung {
+        /// Months that every leaf is kept.
+        months: u32,
+    },
+    /// No whole epoch is old enough to be pruned.
+    #[error("nothing to prune: {}", nothing(*latest_ms, *closed))]
+    NothingToPrune {
+        /// Time of the latest leaf of the oldest file of the journal, ms since 1970.
+        latest_ms: Option<i64>,
+        /// Whether that file's epoch is over.
+        closed: bool,
+    },
     /// A signed note, checkpoint or proof does not parse or verify.
     #[error("{what}: {why}")]
     Note {
@@ -116,6 +140,14 @@ pub enum Error {
     #[error("history was rewritten: {why}")]
     Fork {
         /// Rollback or fork, with sizes.
+        why: String,
+    },
+    /// A witness did not cosign what it should have.
+    #[error("not cosigned by {name}: {why}")]
+    NotWitnessed {
+        /// The witness.
+        name: String,
+        /// What is lacking.
         why: String,
     },
     /// A receipt does not hold.
@@ -144,6 +176,15 @@ pub enum Error {
         /// Why, and what to do.
         why: String,
     },
+}
+
+fn nothing(latest_ms: Option<i64>, closed: bool) -> String {
+    let at = latest_ms.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    match at {
+        None => "the log has no leaf".to_owned(),
+        Some(at) if closed => format!("the oldest epoch has leaves until {at:.0}"),
+        Some(at) => format!("the only epoch is not over; its latest leaf is of {at:.0}"),
+    }
 }
 
 impl Error {

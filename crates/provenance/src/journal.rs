@@ -8,8 +8,13 @@
 //!
 //! A crash in the middle of a write leaves a last record that ends too early; only that is cut. The head has its own
 //! checksum, so a damaged length cannot pass for one.
+//!
+//! A journal is several files: one for each epoch that is over, named by its first leaf, and the one that is written.
 
-use std::io::{self, Read};
+use std::{
+    collections::VecDeque,
+    io::{self, Read},
+};
 
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +65,30 @@ pub fn frame(first_index: u64, count: u32, body: &[u8]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Path, inside the log folder, of the file that is written.
+pub(crate) const CURRENT: &str = "journal";
+/// Folder of the closed files.
+pub(crate) const CLOSED: &str = "journal.d";
+
+/// Path of the closed file that starts with leaf `first`, inside the log folder.
+#[must_use]
+pub fn closed_path(first: u64) -> String {
+    format!("{CLOSED}/{first:020}")
+}
+
+/// Reads the name of a closed file.
+pub(crate) fn closed_first(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|first| format!("{first:020}") == name)
+}
+
+/// One file of a journal.
+pub struct Segment {
+    /// Index of its first leaf; `None` for the file that is written.
+    pub first: Option<u64>,
+    /// From its start.
+    pub bytes: Box<dyn Read>,
+}
+
 /// What the reader found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
@@ -74,18 +103,25 @@ pub enum Next {
     },
 }
 
-/// Reads records one after the other.
+/// Reads records of one file, one after the other.
 pub struct Reader<R> {
     source: R,
+    file: String,
     number: u64,
     offset: u64,
-    next_index: u64,
+    /// `None` before the first record of a file that starts wherever it starts.
+    next_index: Option<u64>,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads from the start of a journal.
+    /// Reads a journal that is one file, from its start.
     pub fn new(source: R) -> Self {
-        Self { source, number: 0, offset: 0, next_index: 0 }
+        Self::of(CURRENT.to_owned(), source, Some(0))
+    }
+
+    /// Reads a file of a journal; its first leaf is `first`, if that is known.
+    fn of(file: String, source: R, first: Option<u64>) -> Self {
+        Self { source, file, number: 0, offset: 0, next_index: first }
     }
 
     /// Byte offset after the last whole record.
@@ -95,9 +131,10 @@ impl<R: Read> Reader<R> {
 
     fn damaged(&self, why: &str) -> Error {
         Error::JournalRecord {
+            file: self.file.clone(),
             record: self.number,
             offset: self.offset,
-            first_index: self.next_index,
+            first_index: self.next_index.unwrap_or_default(),
             why: why.to_owned(),
         }
     }
@@ -110,7 +147,7 @@ impl<R: Read> Reader<R> {
                 Ok(0) => break,
                 Ok(n) => filled += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::io("read", "journal", &e)),
+                Err(e) => return Err(Error::io("read", self.file.as_str(), &e)),
             }
         }
         Ok(filled)
@@ -132,7 +169,7 @@ impl<R: Read> Reader<R> {
         let Some((first_index, count, len)) = parse_head(&head) else {
             return self.hole_or_damage(0, &head, "its head does not match its checksum");
         };
-        if first_index != self.next_index {
+        if self.next_index.is_some_and(|next| next != first_index) {
             return Err(self.damaged("its first index does not follow the record before it"));
         }
         let mut rest = vec![0u8; len + TAIL_BYTES];
@@ -151,7 +188,7 @@ impl<R: Read> Reader<R> {
         let record = Record { number: self.number, offset: self.offset, first_index, entries };
         self.number += 1;
         self.offset += (HEAD_BYTES + len + TAIL_BYTES) as u64;
-        self.next_index += u64::from(count);
+        self.next_index = Some(first_index.saturating_add(u64::from(count)));
         Ok(Next::Record(record))
     }
 
@@ -162,7 +199,7 @@ impl<R: Read> Reader<R> {
         let mut rest = Vec::new();
         let limit = BODY_BYTES_MAX as u64;
         let read = (&mut self.source).take(limit).read_to_end(&mut rest);
-        let got = read.map_err(|e| Error::io("read", "journal", &e))?;
+        let got = read.map_err(|e| Error::io("read", self.file.as_str(), &e))?;
         // A hole may begin in the last bytes of a head, so it is looked for in both.
         if !has_hole(seen.iter().chain(&rest)) {
             return Err(damaged);
@@ -173,6 +210,79 @@ impl<R: Read> Reader<R> {
         }
         Ok(Next::Torn { bytes: (before + seen.len() + got) as u64 })
     }
+}
+
+/// Reads a journal of several files as one.
+pub(crate) struct Journal {
+    reader: Reader<Box<dyn Read>>,
+    waiting: VecDeque<Segment>,
+    peeked: Option<Next>,
+    /// Index of the first leaf there is.
+    base: u64,
+    /// First leaf of the file that is read.
+    file_first: u64,
+}
+
+impl Journal {
+    /// Over files in their order, the one that is written last.
+    ///
+    /// # Errors
+    /// As [`Reader::next_record`].
+    pub(crate) fn open(segments: Vec<Segment>) -> Result<Self> {
+        let mut waiting = VecDeque::from(segments);
+        let first = waiting.pop_front().ok_or_else(|| Error::Missing { path: CURRENT.to_owned() })?;
+        // Where every closed file was pruned, only the records know where the journal starts.
+        let mut reader = Reader::of(path_of(&first), first.bytes, first.first);
+        let peeked = reader.next_record()?;
+        let base = match &peeked {
+            Next::Record(record) => record.first_index,
+            Next::End | Next::Torn { .. } => first.first.unwrap_or_default(),
+        };
+        Ok(Self { reader, waiting, peeked: Some(peeked), base, file_first: base })
+    }
+
+    /// Index of the first leaf there is.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// First leaf of the file that the last record came from.
+    pub(crate) fn file_first(&self) -> u64 {
+        self.file_first
+    }
+
+    /// Byte offset after the last whole record, in the file that is read: at the end, the one that is written.
+    pub(crate) fn offset(&self) -> u64 {
+        self.reader.offset()
+    }
+
+    /// The next record of whichever file; an end or an unfinished record only of the last.
+    pub(crate) fn next_record(&mut self) -> Result<Next> {
+        loop {
+            let next = match self.peeked.take() {
+                Some(next) => next,
+                None => self.reader.next_record()?,
+            };
+            let Some(segment) = self.waiting.front().filter(|_| !matches!(next, Next::Record(_))) else {
+                return Ok(next);
+            };
+            if matches!(next, Next::Torn { .. }) {
+                return Err(self.reader.damaged("it ends too early, and another file follows"));
+            }
+            let first = self.reader.next_index.unwrap_or(self.base);
+            if segment.first.is_some_and(|named| named != first) {
+                return Err(Error::Missing { path: closed_path(first) });
+            }
+            if let Some(segment) = self.waiting.pop_front() {
+                self.reader = Reader::of(path_of(&segment), segment.bytes, Some(first));
+                self.file_first = first;
+            }
+        }
+    }
+}
+
+fn path_of(segment: &Segment) -> String {
+    segment.first.map_or_else(|| CURRENT.to_owned(), closed_path)
 }
 
 fn has_hole<'a>(mut bytes: impl Iterator<Item = &'a u8>) -> bool {

@@ -277,6 +277,31 @@ impl KeyRing {
         Ok(true)
     }
 
+    /// Destroys every key of the epochs before `epoch`, whose leaves were pruned. Returns how many epochs had any.
+    ///
+    /// # Errors
+    /// When a file cannot be erased or written; then keys may still be on the disk: call again.
+    pub fn destroy_before(&self, epoch: u32) -> Result<u64> {
+        let mut file = self.lock();
+        let old: Vec<u32> = file.epochs.range(..epoch).map(|(old, _)| *old).collect();
+        if old.is_empty() {
+            return Ok(0);
+        }
+        for old in &old {
+            let mut subjects = self.subject_files();
+            // A crash leaves some of them; the epoch is in the file until they are gone, so the next call finds them.
+            let paths = subjects.list(&old.to_string())?;
+            paths.iter().try_for_each(|path| subjects.wipe(path))?;
+        }
+        let kept = file.epochs.split_off(&epoch);
+        let going = std::mem::replace(&mut file.epochs, kept);
+        if let Err(error) = self.write(&file) {
+            file.epochs.extend(going);
+            return Err(error);
+        }
+        Ok(old.len() as u64)
+    }
+
     /// The name of a data subject's file in an epoch. The key that it is hashed with is durable by then.
     pub(crate) fn name_of(&self, epoch: u32, who: &DataSubject) -> Result<String> {
         let mut file = self.lock();

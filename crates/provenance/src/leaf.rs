@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Assurance, Digest, Error, Name, OutcomeFacts, ReceiptId, RequestFacts, Result, UseCaseRef, Verdict,
+    Assurance, Digest, Error, LogExported, LogPruned, Name, OutcomeFacts, ReceiptId, RequestFacts, Result,
+    UseCaseRef, Verdict,
     facts::{LIST_MAX, cap},
     names::{decimal, decimal_option},
     people::{GuidanceAcknowledged, GuidanceWithdrawn, SubjectErased, TrainingAttested, TrainingWithdrawn},
@@ -69,6 +70,10 @@ pub enum Leaf {
     SubjectErased(SubjectErased),
     /// An administrator read records, keys or reports.
     AdminRead(AdminRead),
+    /// The log, or a part of it, was exported.
+    LogExported(LogExported),
+    /// The oldest leaves were pruned.
+    LogPruned(LogPruned),
     /// Quota counters were counted again from this log.
     QuotaRebuilt(QuotaRebuilt),
     /// An administrator said that the clock is right.
@@ -366,6 +371,8 @@ impl Leaf {
             Self::TrainingWithdrawn(_) => "training_withdrawn",
             Self::SubjectErased(_) => "subject_erased",
             Self::AdminRead(_) => "admin_read",
+            Self::LogExported(_) => "log_exported",
+            Self::LogPruned(_) => "log_pruned",
             Self::QuotaRebuilt(_) => "quota_rebuilt",
             Self::ClockAccepted(_) => "clock_accepted",
             Self::ServerStarted(_) => "server_started",

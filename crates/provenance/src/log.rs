@@ -8,11 +8,13 @@ use std::{
 };
 
 use crate::{
-    Appended, Error, Intent, Leaf, OpenRequest, Receipt, ReceiptId, RequestKey, Result, Ticket, Verdict,
+    Appended, Error, Intent, Leaf, OpenRequest, PruneOrder, Receipt, ReceiptId, RequestKey, Result, Ticket,
+    Verdict, WitnessKey,
     clock::Clock,
+    journal::{CLOSED, CURRENT},
     note::{NoteSigner, VerifierKey},
     open_request::{self, Place},
-    queue::Shared,
+    queue::{Shared, Work},
     recover,
     store::{FolderStore, Store, make_folder, put_file, read_secret, sync_folder},
 };
@@ -97,8 +99,9 @@ fn load_or_create_key(dir: &Path, origin: &str) -> Result<NoteSigner> {
         }
         return Ok(signer);
     }
-    let journal_bytes = std::fs::metadata(dir.join("journal")).map_or(0, |m| m.len());
-    if journal_bytes > 0 {
+    let has_bytes = |file: &Path| std::fs::metadata(file).is_ok_and(|m| m.len() > 0);
+    let closed = std::fs::read_dir(dir.join(CLOSED)).is_ok_and(|mut files| files.next().is_some());
+    if closed || has_bytes(&dir.join(CURRENT)) {
         return Err(key_error(
             "is missing, but the journal has leaves; restore it from its backup".to_owned(),
         ));
@@ -155,14 +158,27 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::LogClosed`], [`Error::QueueFull`], or [`Error::Leaf`] when a limit is broken or the leaf is an
-    /// intent or outcome, which only [`Log::admit`] and its guard make.
+    /// intent or outcome, which only [`Log::admit`] and its guard make, or one of [`Log::prune`].
     pub fn append(&self, leaf: Leaf) -> Result<Ticket> {
-        if matches!(leaf, Leaf::Intent(_) | Leaf::Outcome(_)) {
-            let why = "is made by admitting a request and sealing it".to_owned();
-            return Err(Error::Leaf { field: "event", why });
-        }
-        leaf.check()?;
-        self.0.shared.push(leaf)
+        let why = match leaf {
+            Leaf::Intent(_) | Leaf::Outcome(_) => "is made by admitting a request and sealing it",
+            Leaf::LogPruned(_) => "is made by pruning",
+            _ => {
+                leaf.check()?;
+                return self.0.shared.push(Work::Leaf(leaf));
+            }
+        };
+        Err(Error::Leaf { field: "event", why: why.to_owned() })
+    }
+
+    /// Removes the oldest leaves and their entry bundles, by whole epochs; their hashes stay. The ticket resolves to
+    /// the [`Leaf::LogPruned`] that says so, once they are gone for good.
+    ///
+    /// # Errors
+    /// As [`Log::append`]; and the ticket's, which leave everything as it was: [`Error::TooYoung`],
+    /// [`Error::NothingToPrune`]. After [`Error::LogClosed`] the next start finds out, and finishes what was begun.
+    pub fn prune(&self, order: PruneOrder) -> Result<Ticket> {
+        self.0.shared.push(Work::Prune(order))
     }
 
     /// Makes the intent durable and gives the guard of the request. Cancelling this future seals the request.
@@ -189,6 +205,19 @@ impl Log {
     /// [`Error::Receipt`] when the leaf is not in the log.
     pub fn receipt(&self, id: ReceiptId, leaf: &Appended, key: &RequestKey) -> Result<Receipt> {
         open_request::receipt(&self.0.shared, id, &[leaf], key)
+    }
+
+    /// Publishes a checkpoint of this log that `witness` cosigned: for who asks for that witness, and on the newest
+    /// checkpoint while no leaf has come since.
+    ///
+    /// # Errors
+    /// [`Error::LogClosed`], [`Error::QueueFull`]; when it is not of this log, not cosigned, or older than the one there is.
+    pub async fn cosigned(&self, note: String, witness: WitnessKey) -> Result<()> {
+        let answer = self.0.shared.push_cosigned(note, witness)?.await;
+        answer.unwrap_or_else(|_| {
+            let why = self.closed().unwrap_or_else(|| "the writer thread ended".to_owned());
+            Err(Error::LogClosed { why })
+        })
     }
 
     /// The newest signed checkpoint; it covers every leaf whose ticket has resolved.

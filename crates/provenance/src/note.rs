@@ -21,23 +21,111 @@ fn broken(what: &'static str, why: impl Into<String>) -> Error {
 }
 
 /// First four bytes of `SHA-256(name || 0x0A || type || public key)`.
-fn key_id(name: &str, public: &[u8; 32]) -> [u8; 4] {
-    let hash = Sha256::new()
-        .chain_update(name)
-        .chain_update([b'\n', ALGORITHM_ED25519])
-        .chain_update(public)
-        .finalize();
+pub(crate) fn key_id(name: &str, algorithm: u8, public: &[u8; 32]) -> [u8; 4] {
+    let hash =
+        Sha256::new().chain_update(name).chain_update([b'\n', algorithm]).chain_update(public).finalize();
     let [a, b, c, d, ..] = hash.0;
     [a, b, c, d]
 }
 
 /// `what` the name stands in: a flipped byte in a checkpoint is told as one of the checkpoint.
-fn check_name(what: &'static str, name: &str) -> Result<()> {
+pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
     let bad = |c: char| c.is_whitespace() || c == '+' || c.is_control();
     if name.is_empty() || name.len() > 255 || name.contains(bad) {
         return Err(broken(what, "the key's name must be 1 to 255 bytes without spaces and plus signs"));
     }
     Ok(())
+}
+
+/// Reads `name+hash+base64(type || key)`.
+pub(crate) fn parse_public(what: &'static str, text: &str, algorithm: u8) -> Result<(String, VerifyingKey)> {
+    let mut parts = text.trim().splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(broken(what, "expected name+hash+base64"));
+    };
+    check_name(what, name)?;
+    let data = STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?;
+    let Some(public) = data.split_first().filter(|(kind, _)| **kind == algorithm).map(|(_, rest)| rest)
+    else {
+        return Err(broken(what, format!("its type is not {algorithm}, {}", kind_name(algorithm))));
+    };
+    let public: [u8; 32] = public.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
+    if hex::encode(key_id(name, algorithm, &public)) != id {
+        return Err(broken(what, "the hash does not match name and key"));
+    }
+    let key = VerifyingKey::from_bytes(&public).map_err(|_| broken(what, "not a point of the curve"))?;
+    Ok((name.to_owned(), key))
+}
+
+fn kind_name(algorithm: u8) -> &'static str {
+    if algorithm == ALGORITHM_ED25519 { "a log's Ed25519 key" } else { "a witness's Ed25519 key" }
+}
+
+/// The form that [`parse_public`] reads.
+pub(crate) fn public_text(name: &str, algorithm: u8, key: &VerifyingKey) -> String {
+    let mut data = vec![algorithm];
+    data.extend_from_slice(key.as_bytes());
+    let id = hex::encode(key_id(name, algorithm, key.as_bytes()));
+    format!("{name}+{id}+{}", STANDARD.encode(data))
+}
+
+/// A fresh random key.
+pub(crate) fn random_key() -> Result<SigningKey> {
+    let mut seed = Zeroizing::new([0u8; 32]);
+    getrandom::fill(seed.as_mut_slice()).map_err(|e| Error::Random { why: e.to_string() })?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Reads `PRIVATE+KEY+name+hash+base64(type || seed)`.
+pub(crate) fn parse_secret(what: &'static str, text: &str, algorithm: u8) -> Result<(String, SigningKey)> {
+    let rest = text.trim().strip_prefix("PRIVATE+KEY+");
+    let mut parts = rest.unwrap_or_default().splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(broken(what, "expected PRIVATE+KEY+name+hash+base64"));
+    };
+    check_name(what, name)?;
+    let data = Zeroizing::new(STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?);
+    let Some(seed) = data.split_first().filter(|(kind, _)| **kind == algorithm).map(|(_, rest)| rest) else {
+        return Err(broken(what, format!("its type is not {algorithm}, {}", kind_name(algorithm))));
+    };
+    let seed: &[u8; 32] = seed.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
+    let key = SigningKey::from_bytes(seed);
+    if hex::encode(key_id(name, algorithm, key.verifying_key().as_bytes())) != id {
+        return Err(broken(what, "the hash does not match name and key"));
+    }
+    Ok((name.to_owned(), key))
+}
+
+/// The form that [`parse_secret`] reads, secret.
+pub(crate) fn secret_text(name: &str, algorithm: u8, key: &SigningKey) -> Zeroizing<String> {
+    let mut data = Zeroizing::new(vec![algorithm]);
+    data.extend_from_slice(key.as_bytes());
+    let id = hex::encode(key_id(name, algorithm, key.verifying_key().as_bytes()));
+    let encoded = Zeroizing::new(STANDARD.encode(data.as_slice()));
+    Zeroizing::new(format!("PRIVATE+KEY+{name}+{id}+{}", encoded.as_str()))
+}
+
+/// A signature line: the key's name, and its id before what it signed with.
+pub(crate) fn signature_text(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    format!("— {name} {}\n", STANDARD.encode([&id[..], signature].concat()))
+}
+
+/// Text of a note (final newline included) and the signatures by one key, unverified.
+pub(crate) fn signatures_by<'a>(
+    what: &'static str,
+    note: &'a str,
+    name: &str,
+    id: [u8; 4],
+) -> Result<(&'a str, Vec<Vec<u8>>)> {
+    let (text, lines) = split_note(what, note)?;
+    let mut found = Vec::new();
+    for line in lines {
+        let (by, by_id, signature) = signature_line(what, line)?;
+        if by == name && by_id == id {
+            found.push(signature);
+        }
+    }
+    Ok((text, found))
 }
 
 /// A public key with its name: `name+hash+base64(0x01 || key)`.
@@ -53,22 +141,8 @@ impl VerifierKey {
     /// # Errors
     /// [`Error::Note`] when it does not parse or its hash does not match.
     pub fn parse(text: &str) -> Result<Self> {
-        let what = "verifier key";
-        let mut parts = text.trim().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(broken(what, "expected name+hash+base64"));
-        };
-        check_name(what, name)?;
-        let data = STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?;
-        let Some((&ALGORITHM_ED25519, public)) = data.split_first() else {
-            return Err(broken(what, "the algorithm is not Ed25519"));
-        };
-        let public: [u8; 32] = public.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
-        if hex::encode(key_id(name, &public)) != id {
-            return Err(broken(what, "the hash does not match name and key"));
-        }
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| broken(what, "not a point of the curve"))?;
-        Ok(Self { name: name.to_owned(), key })
+        let (name, key) = parse_public("verifier key", text, ALGORITHM_ED25519)?;
+        Ok(Self { name, key })
     }
 
     /// The key's name, which is the log's origin.
@@ -78,7 +152,7 @@ impl VerifierKey {
     }
 
     fn id(&self) -> [u8; 4] {
-        key_id(&self.name, self.key.as_bytes())
+        key_id(&self.name, ALGORITHM_ED25519, self.key.as_bytes())
     }
 
     /// Checks that `note` carries this key's signature and returns the signed text, final newline included.
@@ -88,34 +162,26 @@ impl VerifierKey {
     /// # Errors
     /// [`Error::Note`] saying what is wrong, in which `what`.
     pub fn open<'a>(&self, what: &'static str, note: &'a str) -> Result<&'a str> {
-        let (text, lines) = split_note(what, note)?;
-        let mut verified = false;
-        for line in lines {
-            let (name, id, signature) = signature_line(what, line)?;
-            if name != self.name || id != self.id() {
-                continue;
-            }
-            if verified {
-                return Err(broken(what, "two signatures by the log's key"));
-            }
-            let signature: [u8; 64] = signature
-                .as_slice()
-                .try_into()
-                .map_err(|_| broken(what, "the log's signature has not 64 bytes"))?;
-            self.key
-                .verify_strict(text.as_bytes(), &Signature::from_bytes(&signature))
-                .map_err(|_| broken(what, "the log's signature does not verify"))?;
-            verified = true;
-        }
-        if verified { Ok(text) } else { Err(broken(what, "no signature by the log's key")) }
+        let (text, signatures) = signatures_by(what, note, &self.name, self.id())?;
+        let signature = match signatures.as_slice() {
+            [] => return Err(broken(what, "no signature by the log's key")),
+            [signature] => signature,
+            _ => return Err(broken(what, "two signatures by the log's key")),
+        };
+        let signature: [u8; 64] = signature
+            .as_slice()
+            .try_into()
+            .map_err(|_| broken(what, "the log's signature has not 64 bytes"))?;
+        self.key
+            .verify_strict(text.as_bytes(), &Signature::from_bytes(&signature))
+            .map_err(|_| broken(what, "the log's signature does not verify"))?;
+        Ok(text)
     }
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut data = vec![ALGORITHM_ED25519];
-        data.extend_from_slice(self.key.as_bytes());
-        write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), STANDARD.encode(data))
+        f.write_str(&public_text(&self.name, ALGORITHM_ED25519, &self.key))
     }
 }
 
@@ -182,9 +248,8 @@ impl NoteSigner {
     /// # Errors
     /// [`Error::Random`], or [`Error::Note`] for the name.
     pub fn generate(name: &str) -> Result<Self> {
-        let mut seed = Zeroizing::new([0u8; 32]);
-        getrandom::fill(seed.as_mut_slice()).map_err(|e| Error::Random { why: e.to_string() })?;
-        Self::from_seed(name, &seed)
+        check_name("signing key", name)?;
+        Ok(Self { name: name.to_owned(), key: random_key()? })
     }
 
     /// Reads the text form `PRIVATE+KEY+name+hash+base64(0x01 || seed)`.
@@ -192,32 +257,14 @@ impl NoteSigner {
     /// # Errors
     /// [`Error::Note`] saying what is wrong.
     pub fn parse(text: &str) -> Result<Self> {
-        let what = "signing key";
-        let rest = text.trim().strip_prefix("PRIVATE+KEY+");
-        let mut parts = rest.unwrap_or_default().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(broken(what, "expected PRIVATE+KEY+name+hash+base64"));
-        };
-        let data = Zeroizing::new(STANDARD.decode(key).map_err(|_| broken(what, "the key is not base64"))?);
-        let Some((&ALGORITHM_ED25519, seed)) = data.split_first() else {
-            return Err(broken(what, "the algorithm is not Ed25519"));
-        };
-        let seed: &[u8; 32] = seed.try_into().map_err(|_| broken(what, "the key has not 32 bytes"))?;
-        let signer = Self::from_seed(name, seed)?;
-        if hex::encode(signer.verifier().id()) != id {
-            return Err(broken(what, "the hash does not match name and key"));
-        }
-        Ok(signer)
+        let (name, key) = parse_secret("signing key", text, ALGORITHM_ED25519)?;
+        Ok(Self { name, key })
     }
 
     /// The text form, secret.
     #[must_use]
     pub fn to_secret_text(&self) -> Zeroizing<String> {
-        let mut data = Zeroizing::new(vec![ALGORITHM_ED25519]);
-        data.extend_from_slice(self.key.as_bytes());
-        let id = hex::encode(self.verifier().id());
-        let encoded = Zeroizing::new(STANDARD.encode(data.as_slice()));
-        Zeroizing::new(format!("PRIVATE+KEY+{}+{id}+{}", self.name, encoded.as_str()))
+        secret_text(&self.name, ALGORITHM_ED25519, &self.key)
     }
 
     /// The name.
@@ -235,8 +282,7 @@ impl NoteSigner {
     /// Signs `text`, which must end with a newline, and returns the whole note.
     #[must_use]
     pub fn sign(&self, text: &str) -> String {
-        let mut data = self.verifier().id().to_vec();
-        data.extend_from_slice(&self.key.sign(text.as_bytes()).to_bytes());
-        format!("{text}\n— {} {}\n", self.name, STANDARD.encode(data))
+        let signature = self.key.sign(text.as_bytes()).to_bytes();
+        format!("{text}\n{}", signature_text(&self.name, self.verifier().id(), &signature))
     }
 }

@@ -11,7 +11,6 @@ use crate::{
 pub(crate) const CHECKPOINT: &str = "checkpoint";
 
 /// Derives files as the tree grows; the same code runs while serving and at start.
-#[derive(Default)]
 pub(crate) struct Publisher {
     /// Leaves whose tiles are written.
     size: u64,
@@ -20,6 +19,11 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
+    /// Of a tree whose first `size` leaves, whole bundles of them, were pruned.
+    pub(crate) fn starting(size: u64) -> Self {
+        Self { size, entries: Vec::new() }
+    }
+
     /// Takes an entry that became durable, in order.
     pub(crate) fn push(&mut self, entry: Vec<u8>) {
         self.entries.push(entry);

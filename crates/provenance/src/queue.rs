@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    Error, Intent, Leaf, OutcomeFacts, ReceiptId, Result,
+    Error, Intent, Leaf, OutcomeFacts, PruneOrder, ReceiptId, Result, WitnessKey,
     clock::Clock,
     note::VerifierKey,
     tree::{Hash, Tree},
@@ -61,6 +61,10 @@ pub(crate) enum Work {
     Leaf(Leaf),
     /// An intent and the number of its guard.
     Intent { guard: u64, intent: Box<Intent> },
+    /// Pruning: a leaf that says so, and then the removing.
+    Prune(PruneOrder),
+    /// A checkpoint that a witness cosigned, to be published. It makes no leaf, so it has an answer of its own.
+    Cosigned { note: String, witness: Box<WitnessKey>, done: oneshot::Sender<Result<()>> },
     /// The outcome of a guard's request; the writer adds the intent's index.
     Outcome { guard: u64, id: ReceiptId, facts: OutcomeFacts },
 }
@@ -124,12 +128,23 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a leaf in the queue.
-    pub(crate) fn push(&self, leaf: Leaf) -> Result<Ticket> {
+    /// Puts what needs no guard in the queue.
+    pub(crate) fn push(&self, work: Work) -> Result<Ticket> {
         let ts_ms = self.clock.now_ms();
         let mut queue = self.queue();
         self.admits(&queue, 1)?;
-        Ok(self.enqueue(&mut queue, Work::Leaf(leaf), ts_ms))
+        Ok(self.enqueue(&mut queue, work, ts_ms))
+    }
+
+    /// Puts a cosigned checkpoint in the queue.
+    pub(crate) fn push_cosigned(
+        &self,
+        note: String,
+        witness: WitnessKey,
+    ) -> Result<oneshot::Receiver<Result<()>>> {
+        let (done, receiver) = oneshot::channel();
+        drop(self.push(Work::Cosigned { note, witness: Box::new(witness), done })?);
+        Ok(receiver)
     }
 
     /// Puts an intent in the queue, reserves the place of its outcome, and gives the number of its guard.

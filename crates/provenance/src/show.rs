@@ -16,6 +16,7 @@ pub struct Shown {
 }
 
 /// Gives the leaves of a log folder or a static export to `each`, oldest first, until it returns `false`.
+/// Those that were pruned are not there.
 ///
 /// It trusts the files: verify first where that matters.
 ///
@@ -34,7 +35,7 @@ pub(crate) fn walk(dir: &Path, mut each: impl FnMut(u64, &[u8]) -> Result<bool>)
     let place = Place::of(dir);
     let size = if place.has_journal() { 0 } else { unverified_size(&place.checkpoint()?)? };
     let mut leaves = place.leaves(size)?;
-    let mut index = 0;
+    let mut index = leaves.base();
     loop {
         let chunk = leaves.next_chunk()?;
         if chunk.is_empty() {

@@ -1,31 +1,50 @@
 //! The durable operations the log needs, and the folder that does them. Faults are injected behind the trait.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    journal::{CLOSED, CURRENT, Segment, closed_first, closed_path},
+};
 
 /// Where the log lives. Every `Ok` of a writing operation means durable: it survives a power cut.
 pub trait Store: Send {
-    /// Appends to the journal.
+    /// Appends to the journal's last file.
     ///
     /// # Errors
     /// Any error closes the log; the bytes may or may not have reached the disk.
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
-    /// Cuts the journal to `len` bytes.
+    /// Cuts the journal's last file to `len` bytes.
     ///
     /// # Errors
     /// As [`Store::append`].
     fn cut(&mut self, len: u64) -> io::Result<()>;
-    /// The journal from its start.
+    /// The files of the journal, oldest first, the one that is written last.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    fn journal(&self) -> io::Result<Box<dyn Read>>;
+    /// When they cannot be opened.
+    fn journal(&self) -> io::Result<Vec<Segment>>;
+    /// Closes the journal's last file, whose first leaf is `first`, and starts an empty one.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn rotate(&mut self, first: u64) -> io::Result<()>;
+    /// Removes the closed file that starts with leaf `first`, if it is there.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    fn remove_closed(&mut self, first: u64) -> io::Result<()>;
+    /// Removes files of the public folder, as far as they are there.
+    ///
+    /// # Errors
+    /// As [`Store::append`]; some may be gone and others not.
+    fn remove(&mut self, paths: &[String]) -> io::Result<()>;
     /// Puts a whole file in the public folder, replacing what is there, or leaves what is there.
     ///
     /// # Errors
@@ -56,7 +75,7 @@ impl FolderStore {
     /// # Errors
     /// [`Error::Locked`] when another writer has it; [`Error::Io`] naming the file.
     pub fn open(dir: &Path) -> Result<Self> {
-        for folder in [dir.to_owned(), dir.join("public"), dir.join("tmp")] {
+        for folder in [dir.to_owned(), dir.join("public"), dir.join("tmp"), dir.join(CLOSED)] {
             make_folder(&folder).map_err(|e| Error::io("create", &folder, &e))?;
         }
         let lock_path = dir.join("lock");
@@ -66,8 +85,8 @@ impl FolderStore {
             Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: lock_path }),
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &lock_path, &e)),
         }
-        let path = dir.join("journal");
-        // A crash before the folder is synced may leave no journal; there was no leaf in it.
+        let path = dir.join(CURRENT);
+        // A crash before the folder is synced may leave no such file; there was no leaf in it.
         let journal = private_file(&path).map_err(|e| Error::io("open", &path, &e))?;
         sync_folder(dir).map_err(|e| Error::io("sync", dir, &e))?;
         // And the folder's own name, without which nothing in it is found again: a process that was killed may have left it.
@@ -130,6 +149,39 @@ pub(crate) fn put_file(tmp: &Path, path: &Path, mode: u32, bytes: &[u8]) -> io::
     path.parent().map_or(Ok(()), sync_folder)
 }
 
+/// Opens the files of the journal in `dir`, oldest first.
+///
+/// The one that is written is opened first: if it is closed in between, it is found twice and counted once.
+pub(crate) fn segments(dir: &Path) -> io::Result<Vec<Segment>> {
+    let current = File::open(dir.join(CURRENT))?;
+    let number = current.metadata()?.ino();
+    let mut closed = BTreeMap::new();
+    let names = match fs::read_dir(dir.join(CLOSED)) {
+        Ok(names) => Some(names),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+        Err(e) => return Err(e),
+    };
+    for item in names.into_iter().flatten() {
+        let item = item?;
+        let Some(first) = item.file_name().to_str().and_then(closed_first) else {
+            let why = format!("{}/{} is no file of the journal", CLOSED, item.file_name().to_string_lossy());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        };
+        match File::open(item.path()) {
+            Ok(file) if file.metadata()?.ino() == number => {}
+            Ok(file) => _ = closed.insert(first, file),
+            // Pruned in between; whoever reads finds out whether it should have been.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let closed = closed.into_iter().map(|(first, file)| (Some(first), file));
+    let segment = |(first, file)| -> Segment {
+        Segment { first, bytes: Box::new(io::BufReader::with_capacity(1 << 20, file)) }
+    };
+    Ok(closed.chain([(None, current)]).map(segment).collect())
+}
+
 /// Reads a secret file, refusing one that others can read. `None` when there is none.
 pub(crate) fn read_secret(path: &Path) -> Result<Option<zeroize::Zeroizing<String>>> {
     let mut file = match File::open(path) {
@@ -160,9 +212,40 @@ impl Store for FolderStore {
         self.journal.sync_all()
     }
 
-    fn journal(&self) -> io::Result<Box<dyn Read>> {
-        let file = File::open(self.dir.join("journal"))?;
-        Ok(Box::new(io::BufReader::with_capacity(1 << 20, file)))
+    fn journal(&self) -> io::Result<Vec<Segment>> {
+        segments(&self.dir)
+    }
+
+    fn rotate(&mut self, first: u64) -> io::Result<()> {
+        let (current, closed) = (self.dir.join(CURRENT), self.dir.join(closed_path(first)));
+        // A crash leaves the file under its old name, or under its new one and perhaps no current file, which the
+        // next start makes.
+        fs::rename(&current, &closed)?;
+        sync_folder(&self.dir.join(CLOSED))?;
+        self.journal = private_file(&current)?;
+        sync_folder(&self.dir)
+    }
+
+    fn remove_closed(&mut self, first: u64) -> io::Result<()> {
+        // A crash leaves it whole or gone.
+        match fs::remove_file(self.dir.join(closed_path(first))) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => sync_folder(&self.dir.join(CLOSED)),
+        }
+    }
+
+    fn remove(&mut self, paths: &[String]) -> io::Result<()> {
+        let mut folders = BTreeSet::new();
+        for path in paths {
+            let place = self.dir.join("public").join(path);
+            // A crash leaves some of them, each whole.
+            match fs::remove_file(&place) {
+                Ok(()) => folders.extend(place.parent().map(Path::to_owned)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        folders.iter().try_for_each(|folder| sync_folder(folder))
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {

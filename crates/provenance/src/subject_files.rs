@@ -30,6 +30,11 @@ pub trait SubjectFiles: Send {
     /// # Errors
     /// When that fails part-way: the file may be whole, overwritten or gone. Call it again.
     fn wipe(&mut self, path: &str) -> Result<()>;
+    /// The files in a folder; none where there is no such folder.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn list(&self, folder: &str) -> Result<Vec<String>>;
 }
 
 /// [`SubjectFiles`] in a folder of mode 0700, made with the first file.
@@ -51,14 +56,8 @@ impl SubjectFolder {
     }
 }
 
-fn put(dir: &Path, place: &Path, parent: &Path, bytes: &[u8]) -> io::Result<()> {
-    if !parent.is_dir() {
-        make_folder(parent)?;
-        // The names of new folders, up to the one that was there before all of them.
-        for folder in parent.ancestors().take_while(|f| f.starts_with(dir)).filter_map(Path::parent) {
-            sync_folder(folder)?;
-        }
-    }
+fn put(place: &Path, parent: &Path, bytes: &[u8]) -> io::Result<()> {
+    make_folder(parent)?;
     // Renaming keeps the file's blocks, so there is never a second copy of a key to overwrite.
     put_file(&parent.join("new"), place, 0o600, bytes)
 }
@@ -87,11 +86,25 @@ impl SubjectFiles for SubjectFolder {
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let (place, parent) = self.place(path);
-        put(&self.dir, &place, &parent, bytes).map_err(|e| Error::io("write", place, &e))
+        put(&place, &parent, bytes).map_err(|e| Error::io("write", place, &e))
     }
 
     fn wipe(&mut self, path: &str) -> Result<()> {
         let (place, parent) = self.place(path);
         wipe(&place, &parent).map_err(|e| Error::io("erase", place, &e))
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let place = self.dir.join(folder);
+        let names = match fs::read_dir(&place) {
+            Ok(names) => names,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("read", place, &e)),
+        };
+        let path = |item: io::Result<fs::DirEntry>| {
+            let item = item.map_err(|e| Error::io("read", place.as_path(), &e))?;
+            Ok(format!("{folder}/{}", item.file_name().to_string_lossy()))
+        };
+        names.map(path).collect()
     }
 }

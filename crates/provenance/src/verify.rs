@@ -7,14 +7,16 @@ use std::{
 };
 
 use crate::{
-    Error, Result, Shown,
+    Error, LogPruned, Result, Shown, WitnessKey, Witnessed,
     account::Account,
     checkpoint::Checkpoint,
+    cosign::is_cosigned_path,
     note::VerifierKey,
     publish::CHECKPOINT,
-    source::Place,
-    tile::{Kind, TILE_WIDTH, Tile, grown, parse_hashes, split_entries},
-    tree::{Tree, leaf_hash},
+    source::{Leaves, Place},
+    tile::{Kind, TILE_HEIGHT, TILE_WIDTH, Tile, grown, parse_hashes, split_entries},
+    tree::{Hash, Tree, leaf_hash},
+    witnessed::witnessed_tree,
 };
 
 /// What a log that verifies holds.
@@ -40,6 +42,21 @@ pub struct Report {
     pub unfinished_bytes: u64,
     /// Size of the older checkpoint that this log was shown to contain.
     pub contains_checkpoint: Option<u64>,
+    /// What a witness saw, where one was asked for.
+    pub witnessed: Option<Witnessed>,
+    /// What was pruned: of those leaves the hashes are left, and they lead to the signed root.
+    pub pruned: Option<Sealed>,
+}
+
+/// A pruning, and where the log says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sealed {
+    /// Index of the leaf.
+    pub index: u64,
+    /// What was pruned.
+    pub pruned: LogPruned,
+    /// Index of the first leaf that is there: before [`LogPruned::before`] where a crash interrupted the pruning.
+    pub base: u64,
 }
 
 /// Verifies a log folder, or a static export of its public folder.
@@ -52,6 +69,26 @@ pub struct Report {
 /// The first thing found broken, by name: record, tile, bundle, leaf or checkpoint; [`Error::Fork`] for `against`.
 pub fn verify(dir: &Path, key: &VerifierKey, against: Option<&str>) -> Result<Report> {
     read(dir, key, against, &mut |_| {})
+}
+
+/// The same, and that `witness` saw this log grow: the newest checkpoint that it cosigned must be of this log.
+///
+/// # Errors
+/// Those of [`verify`]; [`Error::NotWitnessed`] when there is none.
+pub fn verify_witnessed(
+    dir: &Path,
+    key: &VerifierKey,
+    against: Option<&str>,
+    witness: &WitnessKey,
+) -> Result<Report> {
+    let mut report = read(dir, key, against, &mut |_| {})?;
+    let (witnessed, tree) = witnessed_tree(&Place::of(dir), key, witness)?;
+    // The tree of the tiles that were just compared.
+    if tree.size() < report.signed_leaves {
+        return Err(Error::JournalBehind { journal: tree.size(), checkpoint: report.signed_leaves });
+    }
+    report.witnessed = Some(witnessed);
+    Ok(report)
 }
 
 /// Verifies a log and gives its signed leaves to `each`, oldest first, as they are read.
@@ -69,31 +106,42 @@ fn read(dir: &Path, key: &VerifierKey, against: Option<&str>, each: &mut dyn FnM
     let place = Place::of(dir);
     let checkpoint = Checkpoint::open("checkpoint", &place.checkpoint()?, key)?;
     let files = list(&place)?;
-    require(&checkpoint, &files)?;
-    let mut check = Check { place: &place, files: &files, tree: Tree::new(), pending: None };
-    let mut account = Account::default();
-    let unfinished_bytes = check.read(&checkpoint, &mut account, each)?;
-    let leaves = check.tree.size();
-    if leaves < checkpoint.size {
-        return Err(Error::JournalBehind { journal: leaves, checkpoint: checkpoint.size });
+    require(&checkpoint, &files, |tile| tile.kind != Kind::Entries)?;
+    let mut leaves = place.leaves(checkpoint.size)?;
+    let base = leaves.base();
+    let mut check = Check { place: &place, files: &files, tree: Tree::new(), base, pending: None };
+    check.pruned_hashes()?;
+    let mut account = Account::starting(base);
+    check.read(&mut leaves, &checkpoint, &mut account, each)?;
+    let size = check.tree.size();
+    if size < checkpoint.size {
+        return Err(Error::JournalBehind { journal: size, checkpoint: checkpoint.size });
     }
+    let sealed = account.pruned.filter(|(index, _)| *index < checkpoint.size);
+    let before = sealed.map_or(0, |(_, pruned)| pruned.before);
     check.judge(&checkpoint)?;
     if let Some(error) = check.pending.take().or(account.error.take()) {
         return Err(error);
+    }
+    require(&checkpoint, &files, |tile| tile.kind == Kind::Entries && tile.index >= before / TILE_WIDTH)?;
+    if base > before {
+        return Err(Error::Unaccounted { before: base });
     }
     let tiles = check.hash_tiles()?;
     let contains_checkpoint = against.map(|old| contains(&check.tree, old, key)).transpose()?;
     Ok(Report {
         origin: checkpoint.origin,
         signed_leaves: checkpoint.size,
-        leaves,
+        leaves: size,
         root: hex::encode(checkpoint.root),
         tiles,
         bundles: files.iter().filter(|f| f.kind == Kind::Entries).count() as u64,
         open: account.open(),
         events: account.events,
-        unfinished_bytes,
+        unfinished_bytes: leaves.unfinished_bytes(),
         contains_checkpoint,
+        witnessed: None,
+        pruned: sealed.map(|(index, pruned)| Sealed { index, pruned, base }),
     })
 }
 
@@ -129,7 +177,7 @@ fn list(place: &Place) -> Result<BTreeSet<Tile>> {
                 folders.push(path);
             } else if let Some(tile) = Tile::parse_path(&path).filter(|_| kind.is_file()) {
                 tiles.insert(tile);
-            } else if path != CHECKPOINT {
+            } else if path != CHECKPOINT && !is_cosigned_path(&path) {
                 return Err(Error::Unexpected { path });
             }
         }
@@ -137,9 +185,9 @@ fn list(place: &Place) -> Result<BTreeSet<Tile>> {
     Ok(tiles)
 }
 
-/// The tiles of the signed tree must be there; a full tile stands in for a partial one.
-fn require(checkpoint: &Checkpoint, files: &BTreeSet<Tile>) -> Result<()> {
-    for tile in grown(0, checkpoint.size) {
+/// The tiles of the signed tree that are `needed` must be there; a full tile stands in for a partial one.
+fn require(checkpoint: &Checkpoint, files: &BTreeSet<Tile>, needed: impl Fn(&Tile) -> bool) -> Result<()> {
+    for tile in grown(0, checkpoint.size).into_iter().filter(needed) {
         if !files.contains(&tile) && !files.contains(&Tile { width: TILE_WIDTH, ..tile }) {
             return Err(Error::Missing { path: tile.path() });
         }
@@ -151,21 +199,37 @@ struct Check<'a> {
     place: &'a Place,
     files: &'a BTreeSet<Tile>,
     tree: Tree,
+    /// Index of the first leaf that is there.
+    base: u64,
     /// A bundle that differs from the leaves or is beyond them: an error once these were found to be the signed ones.
     pending: Option<Error>,
 }
 
 impl Check<'_> {
+    /// Puts what is left of pruned leaves into the tree, and compares bundles of them that are still there.
+    fn pruned_hashes(&mut self) -> Result<()> {
+        if !self.base.is_multiple_of(TILE_WIDTH) {
+            return Err(Error::Unaccounted { before: self.base });
+        }
+        for index in 0..self.base / TILE_WIDTH {
+            let tile = Tile { kind: Kind::Level(0), index, width: TILE_WIDTH };
+            let hashes = self.place.hashes(&tile)?;
+            self.bundles(index, &hashes)?;
+            hashes.into_iter().for_each(|hash| self.tree.push(hash));
+        }
+        Ok(())
+    }
+
     /// Reads every leaf into the tree, compares the bundles, and keeps account of what the leaves say.
     fn read(
         &mut self,
+        leaves: &mut Leaves,
         checkpoint: &Checkpoint,
         account: &mut Account,
         each: &mut dyn FnMut(Shown),
-    ) -> Result<u64> {
-        let mut leaves = self.place.leaves(checkpoint.size)?;
-        let mut bundle: Vec<Vec<u8>> = Vec::new();
-        let mut number = 0;
+    ) -> Result<()> {
+        let mut bundle: Vec<Hash> = Vec::new();
+        let mut number = self.base / TILE_WIDTH;
         loop {
             let chunk = leaves.next_chunk()?;
             let end = chunk.is_empty();
@@ -177,8 +241,9 @@ impl Check<'_> {
                     let json = String::from_utf8_lossy(&entry).into_owned();
                     each(Shown { index, entry: parsed, json });
                 }
-                self.tree.push(leaf_hash(&entry));
-                bundle.push(entry);
+                let hash = leaf_hash(&entry);
+                self.tree.push(hash);
+                bundle.push(hash);
                 if bundle.len() as u64 == TILE_WIDTH {
                     self.bundles(number, &bundle)?;
                     bundle.clear();
@@ -188,13 +253,13 @@ impl Check<'_> {
             if end {
                 self.bundles(number, &bundle)?;
                 self.beyond(number + 1);
-                return Ok(leaves.unfinished_bytes());
+                return Ok(());
             }
         }
     }
 
-    /// Compares every bundle with this number, full or partial, with the leaves.
-    fn bundles(&mut self, index: u64, leaves: &[Vec<u8>]) -> Result<()> {
+    /// Compares every bundle with this number, full or partial, with the hashes of its leaves.
+    fn bundles(&mut self, index: u64, leaves: &[Hash]) -> Result<()> {
         let first = Tile { kind: Kind::Entries, index, width: 1 };
         let last = Tile { width: TILE_WIDTH, ..first };
         for tile in self.files.range(first..=last) {
@@ -208,7 +273,7 @@ impl Check<'_> {
                 self.pending.get_or_insert(Error::Unexpected { path: tile.path() });
                 continue;
             }
-            let differs = entries.iter().zip(leaves).position(|(a, b)| *a != b.as_slice());
+            let differs = entries.iter().zip(leaves).position(|(entry, hash)| leaf_hash(entry) != *hash);
             if let Some(at) = differs {
                 let leaf = index * TILE_WIDTH + at as u64;
                 self.pending
@@ -230,14 +295,9 @@ impl Check<'_> {
         if self.tree.root_at(checkpoint.size) == Some(checkpoint.root) {
             return Ok(());
         }
-        let mut signed = Tree::new();
-        for index in 0..checkpoint.size.div_ceil(TILE_WIDTH) {
-            let width = (checkpoint.size - index * TILE_WIDTH).min(TILE_WIDTH);
-            let tile = Tile { kind: Kind::Level(0), index, width };
-            let hashes = self.tile(&tile)?;
-            hashes.into_iter().for_each(|hash| signed.push(hash));
-        }
+        let signed = self.place.tree(checkpoint.size)?;
         if signed.root() != checkpoint.root {
+            self.judge_pruned()?;
             let why = "its root is neither that of the leaves nor that of the tiles".to_owned();
             return Err(Error::Broken { path: CHECKPOINT.to_owned(), why });
         }
@@ -253,17 +313,23 @@ impl Check<'_> {
         Err(Error::BrokenLeaf { index, why })
     }
 
-    /// A hash tile; where only the full one is left, the beginning of that.
-    fn tile(&self, tile: &Tile) -> Result<Vec<[u8; 32]>> {
-        let full = Tile { width: TILE_WIDTH, ..*tile };
-        for candidate in [*tile, full] {
-            if let Some(bytes) = self.place.get(&candidate.path())? {
-                let mut hashes = parse_hashes(&candidate, &bytes)?;
-                hashes.truncate(usize::try_from(tile.width).unwrap_or(usize::MAX));
-                return Ok(hashes);
+    /// Names the tile of pruned leaves that is not the one the level above was made of.
+    fn judge_pruned(&self) -> Result<()> {
+        for index in 0..self.base / TILE_WIDTH {
+            let above =
+                Tile { kind: Kind::Level(1), index: index / TILE_WIDTH, width: index % TILE_WIDTH + 1 };
+            let above =
+                self.files.range(above..).next().filter(|t| (t.kind, t.index) == (above.kind, above.index));
+            let Some(above) = above else { continue };
+            let hashes = self.place.hashes(above)?;
+            let at = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
+            if hashes.get(at) != self.tree.node(TILE_HEIGHT, index).as_ref() {
+                let path = Tile { kind: Kind::Level(0), index, width: TILE_WIDTH }.path();
+                let why = format!("its root is not the one in {}", above.path());
+                return Err(Error::Broken { path, why });
             }
         }
-        Err(Error::Missing { path: tile.path() })
+        Ok(())
     }
 
     /// Compares every hash tile with the tree.

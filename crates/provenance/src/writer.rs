@@ -6,14 +6,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio::sync::oneshot;
+
 use crate::{
-    EndReason, Entry, Error, Leaf, Outcome, OutcomeFacts, ReceiptId, Result, Status, VERSION,
+    EndReason, Entry, Error, Leaf, LogPruned, Outcome, OutcomeFacts, PruneOrder, ReceiptId, Result, Status,
+    VERSION, WitnessKey,
     checkpoint::Checkpoint,
-    journal::{self, BODY_BYTES_MAX},
+    cosign::check_cosigned,
+    journal::{self, BODY_BYTES_MAX, CURRENT, closed_path},
     leaf::ENTRY_BYTES_MAX,
     note::NoteSigner,
     publish::{CHECKPOINT, Publisher},
     queue::{Appended, Done, Next, Pending, Shared, Work},
+    retention::Files,
     store::Store,
     tile::push_entry,
     tree::leaf_hash,
@@ -40,6 +45,10 @@ pub(crate) struct Writer {
     pub(crate) size: u64,
     /// Index of the newest configuration leaf.
     pub(crate) last_configuration: Option<u64>,
+    /// The files of the journal.
+    pub(crate) files: Files,
+    /// The newest pruning.
+    pub(crate) pruned: Option<LogPruned>,
     pub(crate) publish_every: Duration,
     pub(crate) last_publish: Instant,
 }
@@ -109,12 +118,107 @@ impl Writer {
     pub(crate) fn commit(&mut self, pending: Vec<Pending>) -> Result<()> {
         let mut batch = Batch::default();
         for pending in pending {
-            if batch.body.len() + ENTRY_BYTES_MAX + 2 > BODY_BYTES_MAX {
+            let next = self.size + batch.entries.len() as u64;
+            let full = batch.body.len() + ENTRY_BYTES_MAX + 2 > BODY_BYTES_MAX;
+            let turn = self.files.is_due(next, pending.ts_ms);
+            if full || turn || matches!(pending.work, Work::Prune(_) | Work::Cosigned { .. }) {
                 self.write(std::mem::take(&mut batch))?;
             }
-            self.stage(&mut batch, pending);
+            if turn {
+                self.rotate()?;
+            }
+            match pending {
+                Pending { work: Work::Prune(order), ts_ms, done } => self.prune(&order, ts_ms, done)?,
+                Pending { work: Work::Cosigned { note, witness, done }, .. } => {
+                    self.cosigned(&note, &witness, done)?;
+                }
+                pending => self.stage(&mut batch, pending),
+            }
         }
         self.write(batch)
+    }
+
+    /// Publishes a checkpoint that a witness cosigned, if it is one of this log and not older than the one there is.
+    fn cosigned(
+        &mut self,
+        note: &str,
+        witness: &WitnessKey,
+        done: oneshot::Sender<Result<()>>,
+    ) -> Result<()> {
+        let path = witness.path();
+        let there = self.store.get(&path).map_err(|e| Error::io("read", path.as_str(), &e))?;
+        let checked = {
+            let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
+            check_cosigned(note, witness, &self.signer.verifier(), &head.tree, there.as_deref())
+        };
+        let checkpoint = match checked {
+            Ok(checkpoint) => checkpoint,
+            Err(error) => {
+                let _ = done.send(Err(error));
+                return Ok(());
+            }
+        };
+        // A crash leaves the older one of this witness or this one.
+        self.store.put(&path, note.as_bytes()).map_err(|e| Error::io("write", path, &e))?;
+        if checkpoint.size == self.size {
+            let mut head = self.shared.head.write().unwrap_or_else(PoisonError::into_inner);
+            note.clone_into(&mut head.checkpoint);
+        }
+        self.publish()?;
+        let _ = done.send(Ok(()));
+        Ok(())
+    }
+
+    /// Closes the journal's file; the next leaf is the first of another.
+    fn rotate(&mut self) -> Result<()> {
+        let first = self.files.current_first();
+        // A crash leaves the file open, and the next leaf closes it; or closed, and the new one empty or not there.
+        self.store.rotate(first).map_err(|e| Error::io("close", CURRENT, &e))?;
+        self.files.rotate(self.size);
+        Ok(())
+    }
+
+    /// Seals what is pruned, has it signed, and removes it. A refusal leaves everything as it was.
+    fn prune(&mut self, order: &PruneOrder, ts_ms: i64, done: Option<Done>) -> Result<()> {
+        let oldest_open = self.open.values().map(|open| open.seq).min();
+        let plan =
+            order.check(ts_ms).and_then(|()| self.files.plan(order, oldest_open, self.pruned.as_ref()));
+        let pruned = match plan {
+            Ok(pruned) => pruned,
+            Err(error) => {
+                if let Some(done) = done {
+                    let _ = done.send(Err(error));
+                }
+                return Ok(());
+            }
+        };
+        let (sender, mut appended) = oneshot::channel();
+        // A crash before this is durable prunes nothing; after it, the next start does the rest.
+        self.commit(vec![Pending { work: Work::Leaf(Leaf::LogPruned(pruned)), ts_ms, done: Some(sender) }])?;
+        self.publish()?;
+        self.pruned = Some(pruned);
+        self.remove_pruned()?;
+        if let (Some(done), Ok(appended)) = (done, appended.try_recv()) {
+            let _ = done.send(appended);
+        }
+        Ok(())
+    }
+
+    /// Removes what the newest pruning says is gone, oldest first: leaves in the journal, then bundles. The leaf that
+    /// says so is signed. Hash tiles stay, and every tree is made of them.
+    pub(crate) fn remove_pruned(&mut self) -> Result<()> {
+        let Some(pruned) = self.pruned else { return Ok(()) };
+        while let Some(first) = self.files.pruned_first(pruned.before) {
+            // A crash leaves this file and younger ones, or younger ones alone; the next start removes the rest.
+            self.store.remove_closed(first).map_err(|e| Error::io("remove", closed_path(first), &e))?;
+            self.files.forget_first();
+        }
+        let bundles = pruned.bundles();
+        // A crash leaves some of the bundles; the next start removes them, and partial ones of an earlier crash.
+        for partials in bundles.iter().map(|bundle| format!("{bundle}.p")) {
+            self.store.remove_folder(&partials).map_err(|e| Error::io("remove", partials, &e))?;
+        }
+        self.store.remove(&bundles).map_err(|e| Error::io("remove", "tile/entries", &e))
     }
 
     /// Numbers and encodes one leaf into the batch; a leaf that breaks a limit fails its own ticket only.
@@ -130,6 +234,7 @@ impl Writer {
         });
         match staged {
             Ok((entry, opened)) => {
+                self.files.take(ts_ms);
                 batch.opened.extend(opened);
                 batch.entries.push((entry, done));
             }
@@ -174,6 +279,9 @@ impl Writer {
                 };
                 Ok((Leaf::Outcome(Box::new(Outcome { id, intent_seq: open.seq, facts })), None))
             }
+            Work::Prune(_) | Work::Cosigned { .. } => {
+                Err(Error::Leaf { field: "event", why: "makes its own leaf or none".to_owned() })
+            }
         }
     }
 
@@ -210,7 +318,7 @@ impl Writer {
         let count = u32::try_from(count)
             .map_err(|_| Error::Leaf { field: "batch", why: "has too many leaves".to_owned() })?;
         let record = journal::frame(self.size, count, body)?;
-        self.store.append(&record).map_err(|e| Error::io("append to", "journal", &e))
+        self.store.append(&record).map_err(|e| Error::io("append to", CURRENT, &e))
     }
 
     /// Grows the tree by durable entries and signs its head.

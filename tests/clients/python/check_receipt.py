@@ -142,14 +142,17 @@ class Key:
         self.public = key[1:]
 
     def open(self, note):
-        """Size and root of a checkpoint that this key, and nobody else, signed."""
+        """Size and root of a checkpoint that this key signed. Cosignatures of witnesses may stand after its signature."""
         need(note.endswith("\n"), "a note's last line")
         text, _, signatures = note[:-1].rpartition("\n\n")
         text += "\n"
-        dash, name, blob = signatures.split(" ")
-        blob = unbase64(blob)
-        need((dash, name, blob[:4].hex()) == ("\u2014", self.name, self.id), "the signer")
-        signed(self.public, text.encode(), blob[4:])
+        for at, line in enumerate(signatures.split("\n")):
+            dash, name, blob = line.split(" ")
+            blob = unbase64(blob)
+            need(dash == "\u2014" and len(blob) > 4, "a signature line")
+            need(((name, blob[:4].hex()) == (self.name, self.id)) == (at == 0), "the signer")
+            if at == 0:
+                signed(self.public, text.encode(), blob[4:])
         origin, size, root = text[:-1].split("\n")
         need(origin == self.name, "the origin")
         return number(size), unbase64(root)
@@ -174,17 +177,33 @@ def split_bundle(bundle, count):
 
 
 def check_log(key, read):
-    """Recomputes the whole log. `read` gives a file by name; gives the names of all that were read."""
+    """Recomputes the whole log. `read` gives a file by name; gives the names of all that were read.
+
+    The first bundles may be missing, as far as a leaf says that they were pruned: their hashes are in the tiles.
+    """
     names = ["checkpoint"]
     size, root = key.open(read("checkpoint").decode())
-    hashes = []
+    hashes, pruned, missing = [], 0, 0
     for first in range(0, size, 256):
         width = min(256, size - first)
-        names.append(tile_path("entries", first // 256, width))
-        entries = split_bundle(read(names[-1]), width)
+        name = tile_path("entries", first // 256, width)
+        try:
+            bundle = read(name)
+        except FileNotFoundError:
+            need(missing == first, "a bundle in the middle is missing")
+            tile = read(tile_path(0, first // 256, width))
+            hashes += [tile[at : at + 32] for at in range(0, len(tile), 32)]
+            missing += width
+            continue
+        names.append(name)
+        entries = split_bundle(bundle, width)
         for at, entry in enumerate(entries, first):
-            need(number(json.loads(entry)["seq"]) == at, "the number in an entry")
+            record = json.loads(entry)
+            need(number(record["seq"]) == at, "the number in an entry")
+            if record["event"] == "log_pruned":
+                pruned = number(record["before"])
         hashes += map(leaf_hash, entries)
+    need(missing <= pruned, "leaves are missing that were not pruned")
     need(root_of(hashes) == root, "the root")
     level = 0
     while hashes:

@@ -20,8 +20,13 @@ pub(super) fn run(places: &Places, report: &LogReport) -> anyhow::Result<ExitCod
     let mut tally = Tally::new(report, day_ms(report.month)?, day_ms(after)?);
     let read = provenance::verify_each(&places.log(), &super::own_key(places)?, |leaf| tally.take(&leaf))?;
     let mut month = tally.finish();
-    month.log =
-        LogRead { origin: read.origin, root: read.root, signed_leaves: read.signed_leaves, ..month.log };
+    month.log = LogRead {
+        origin: read.origin,
+        root: read.root,
+        signed_leaves: read.signed_leaves,
+        pruned_ms: read.pruned.map(|sealed| (sealed.pruned.from_ms, sealed.pruned.to_ms)),
+        ..month.log
+    };
     month.made_ms = now_ms();
     month.remedies = remedies(places, language)?;
     let page = monthly(&month, language);

@@ -11,15 +11,21 @@ use provenance::{Commitment, Proven, Receipt, RequestKey, VerifierKey};
 use server::kept::{self, Kept};
 
 use crate::args::{ReceiptCommand, ReceiptOutput};
+use crate::commands::log::{parse_witness, witnessed};
 
 /// Largest file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 pub(crate) fn run(command: &ReceiptCommand) -> anyhow::Result<ExitCode> {
-    let ReceiptCommand::Verify { file, key, input, answer, output } = command;
+    let ReceiptCommand::Verify { file, key, input, answer, witness, public, output } = command;
     let key = parse_key(key)?;
     let kept = open(file, &key)?;
     let proven = verified(&kept.receipt, &key)?;
+    if let Some(witness) = witness {
+        let witness = parse_witness(witness)?;
+        let seen = provenance::receipt_witnessed(&kept.receipt, &key, &witness, public.as_deref())?;
+        eprintln!("witnessed: {}", witnessed(&seen));
+    }
     let checked = Checked::of(&kept, &proven, input.as_deref(), answer.as_deref())?;
     let text = match output {
         ReceiptOutput::Text => told::text(&kept.receipt, &key, &proven, &checked)?,
@@ -52,16 +58,24 @@ pub(crate) fn verified(receipt: &Receipt, key: &VerifierKey) -> anyhow::Result<P
 
 /// A verifier key as typed, or the file that holds it.
 pub(crate) fn parse_key(given: &str) -> anyhow::Result<VerifierKey> {
-    if let Ok(key) = VerifierKey::parse(given) {
-        return Ok(key);
+    Ok(VerifierKey::parse(&key_text("--key", given, |text| VerifierKey::parse(text).is_ok())?)?)
+}
+
+/// The text of a key that was typed, or named by its file.
+pub(crate) fn key_text(option: &str, given: &str, is_key: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+    if is_key(given) {
+        return Ok(given.to_owned());
     }
     let path = Path::new(given);
     if !path.is_file() {
-        bail!("--key is neither a verifier key (name+hash+base64) nor a file with one");
+        bail!("{option} is neither a key of its kind (name+hash+base64) nor a file with one");
     }
     let bytes = read(path)?;
     let text = std::str::from_utf8(&bytes).with_context(|| format!("{given} is no text"))?;
-    VerifierKey::parse(text).with_context(|| given.to_owned())
+    if !is_key(text) {
+        bail!("{given} holds no key of the kind that {option} takes (name+hash+base64)");
+    }
+    Ok(text.to_owned())
 }
 
 /// A whole file, or standard input, up to a limit. Wiped when dropped, since it may hold a prompt.
@@ -132,6 +146,10 @@ impl Checked {
                 Some(choices.iter().position(|choice| choice.client_commit == key.commit(&text)).ok_or(()))
             }
         };
+        // Of several answers to a prompt only the best may have been told; those come first in the record.
+        let each = request.sampling.as_ref().map_or(usize::MAX, |sampling| sampling.n as usize);
+        let prompts = request.input.as_ref().map_or(1, |input| input.prompts as usize);
+        let told = choices.len().min(each.saturating_mul(prompts));
         let shown = |at: usize| kept.choices.get(at).map(|bytes| bytes.as_slice());
         let choices: Vec<Opens> = choices
             .iter()
@@ -140,7 +158,7 @@ impl Checked {
             .collect();
         Ok(Self {
             input: Opens::of(wanted, &key, body.as_ref().map(|body| body.as_slice())),
-            count_differs: !kept.choices.is_empty() && kept.choices.len() != choices.len(),
+            count_differs: !kept.choices.is_empty() && kept.choices.len() != told,
             choices,
             answer,
         })

@@ -2,7 +2,7 @@
 
 use policy::Language;
 
-use super::{Month, moment};
+use super::{Month, moment, pruned};
 use crate::html::Page;
 use crate::words::{iso_date, long_date, number, say};
 
@@ -18,7 +18,14 @@ pub(super) fn head(page: &mut Page, month: &Month, title: &str, language: Langua
         page.raw("<span class=\"mark\">").text(say(language, "only ", "alleen ")).text(id).raw("</span>");
     }
     page.within("<span class=\"mark\">", &long_date(month.made_ms, language), "</span></p></header>\n");
-    if month.cases.is_empty() {
+    if let Some((from, to)) = pruned(month) {
+        let says = say(
+            language,
+            "Leaves of this month were pruned, so this page counts only what is left of it. Pruned:",
+            "Regels van deze maand zijn opgeschoond; deze pagina telt alleen wat ervan over is. Opgeschoond:",
+        );
+        page.within("<p class=\"bad\">", &format!("{says} {} – {}.", iso_date(from), iso_date(to)), "</p>");
+    } else if month.cases.is_empty() {
         page.within(
             "<p>",
             say(
@@ -102,14 +109,14 @@ pub(super) fn kept(page: &mut Page, month: &Month, language: Language) {
         say(
             language,
             "The AI Act asks of high-risk systems that events are recorded (art. 12) and that logs are kept for at least six \
-             months by provider and deployer (art. 19 and 26, paragraph 6). This program records every request and deletes no \
-             leaf: whole periods are not pruned yet, so that the log is kept until its folder is removed. Ending it, and \
-             longer terms of the law on archives, are for the organisation to decide.",
+             months by provider and deployer (art. 19 and 26, paragraph 6). This program records every request, and removes leaves \
+             only when it is told to, by whole periods, and none younger than six months unless that is waived; the log then \
+             says so. When, and longer terms of the law on archives, are for the organisation to decide.",
             "De AI-verordening vraagt van systemen met een hoog risico dat gebeurtenissen worden vastgelegd (art. 12) en dat \
              aanbieder en gebruiksverantwoordelijke logs minstens zes maanden bewaren (art. 19 en 26, lid 6). Dit programma \
-             legt elk verzoek vast en verwijdert geen regel: hele perioden worden nog niet opgeschoond, zodat het logboek \
-             blijft tot de map wordt verwijderd. Daaraan een einde stellen, en langere termijnen uit de Archiefwet, zijn aan de \
-             organisatie.",
+             legt elk verzoek vast en verwijdert regels alleen op bevel, per hele periode, en geen jonger dan zes maanden tenzij \
+             daarvan wordt afgezien; het logboek vermeldt dat dan. Wanneer, en langere termijnen uit de Archiefwet, zijn aan \
+             de organisatie.",
         ),
         "</p>",
     );
@@ -117,7 +124,12 @@ pub(super) fn kept(page: &mut Page, month: &Month, language: Language) {
         let days = u64::try_from(last.saturating_sub(first) / 86_400_000).unwrap_or(0);
         let of = say(language, "days", "dagen");
         let span = format!("{} – {} ({} {of})", iso_date(first), iso_date(last), number(days, language));
-        page.raw("<dl>").pair(say(language, "In the log", "In het logboek"), &span).raw("</dl>");
+        page.raw("<dl>").pair(say(language, "In the log", "In het logboek"), &span);
+        if let Some((from, to)) = month.log.pruned_ms {
+            let span = format!("{} – {}", iso_date(from), iso_date(to));
+            page.pair(say(language, "Pruned", "Opgeschoond"), &span);
+        }
+        page.raw("</dl>");
     }
     page.raw("</section>\n");
 }

@@ -32,6 +32,7 @@ fn month() -> Month {
             signed_leaves: 4321,
             first_ms: Some(1_788_220_800_000),
             last_ms: Some(1_796_082_000_000),
+            pruned_ms: None,
         },
         cases: [("letters".to_owned(), letters), ("<b>&\"".to_owned(), CaseMonth::default())].into(),
         strangers: [("unknown_key".to_owned(), 9)].into(),
@@ -71,6 +72,27 @@ fn every_figure_stands_on_the_page() {
     let unnamed = monthly(&Month { year: 2026, month: 2, ..Month::default() }, Language::Dutch);
     assert!(
         unnamed.contains("Het logboek van februari 2026") && unnamed.contains("geen verzoeken in deze maand")
+    );
+}
+
+/// A month whose leaves were pruned is not one without requests.
+#[test]
+fn what_was_pruned_is_said() {
+    let mut pruned = Month { year: 2026, month: 2, ..Month::default() };
+    // 2026-01-10 to 2026-02-03.
+    pruned.log.pruned_ms = Some((1_768_003_200_000, 1_770_076_800_000));
+    let page = monthly(&pruned, Language::Dutch);
+    assert!(
+        page.contains("Regels van deze maand zijn opgeschoond") && page.contains("2026-01-10 – 2026-02-03.")
+    );
+    assert!(!page.contains("geen verzoeken in deze maand"));
+    for other in [1, 2] {
+        let page = monthly(&Month { month: other, ..pruned.clone() }, Language::English);
+        assert!(page.contains("Leaves of this month were pruned"), "{other}");
+    }
+    let after = monthly(&Month { month: 3, ..pruned }, Language::English);
+    assert!(
+        after.contains("no requests in this month") && !after.contains("Leaves of this month were pruned")
     );
 }
 

@@ -7,11 +7,12 @@
 //! | `remove_folder` | ✓ | ✓ | some of its files |
 //! | `cut` | ✓ | ✓ | cannot: it is one number |
 //!
+//! `rotate`, `remove_closed` and `remove` come with a new epoch and with pruning: `prune_faults.rs`.
 //! What fails in no call, because the power is cut between two, is in `power_cut/`.
 
 use std::{
     collections::BTreeMap,
-    io::{self, Read},
+    io,
     path::Path,
     sync::{Arc, Mutex},
 };
@@ -117,8 +118,20 @@ impl Store for FaultyStore {
         self.inner.cut(len)
     }
 
-    fn journal(&self) -> io::Result<Box<dyn Read>> {
+    fn journal(&self) -> io::Result<Vec<journal::Segment>> {
         self.inner.journal()
+    }
+
+    fn rotate(&mut self, first: u64) -> io::Result<()> {
+        self.inner.rotate(first)
+    }
+
+    fn remove_closed(&mut self, first: u64) -> io::Result<()> {
+        self.inner.remove_closed(first)
+    }
+
+    fn remove(&mut self, paths: &[String]) -> io::Result<()> {
+        self.inner.remove(paths)
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
@@ -151,7 +164,7 @@ impl Store for FaultyStore {
     }
 }
 
-fn signer() -> NoteSigner {
+pub fn signer() -> NoteSigner {
     NoteSigner::from_seed(ORIGIN, &[42; 32]).unwrap()
 }
 

@@ -25,7 +25,7 @@ fn build(dir: &Path) -> VerifierKey {
     log.verifier_key().clone()
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -39,16 +39,16 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 }
 
 /// The error must name the file that was changed.
-fn names(error: &Error, file: &str) -> bool {
+pub fn names(error: &Error, file: &str) -> bool {
     match error {
-        Error::JournalRecord { .. } => file == "journal",
+        Error::JournalRecord { file: named, .. } => file == named,
         Error::Note { what, .. } => *what == "checkpoint" && file.ends_with("checkpoint"),
         Error::Broken { path, .. } => file.ends_with(path.as_str()),
         _ => false,
     }
 }
 
-fn flip(file: &Path, at: usize, mask: u8) -> Vec<u8> {
+pub fn flip(file: &Path, at: usize, mask: u8) -> Vec<u8> {
     let before = fs::read(file).unwrap();
     let mut after = before.clone();
     after[at % before.len()] ^= mask;

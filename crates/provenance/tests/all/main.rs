@@ -9,6 +9,7 @@
     reason = "test code fails by panicking"
 )]
 
+mod copy;
 mod exports;
 mod faults;
 mod flips;
@@ -19,7 +20,10 @@ mod note;
 mod parsers;
 #[cfg(target_os = "linux")]
 mod power_cut;
+mod prune;
+mod prune_faults;
 mod samples;
 mod subject_keys;
 mod subjects;
 mod tree;
+mod witness;

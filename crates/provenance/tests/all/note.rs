@@ -1,4 +1,4 @@
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use provenance::{
     VerifierKey,
@@ -72,32 +72,40 @@ fn proofs_read_back() {
     assert!(InclusionProof::parse(&text.replace("@v1", "@v2")).is_err());
 }
 
-/// A Python program that shares no code with this crate accepts the log and refuses a changed one.
-#[test]
-fn an_independent_program_agrees() {
+/// What a Python program that shares no code with this crate says of a public folder; `None` where there is none.
+pub fn independent_check(key: &VerifierKey, public: &Path) -> Option<(bool, String)> {
+    independent_check_with(key, public, &[])
+}
+
+/// The same, with more arguments.
+pub fn independent_check_with(key: &VerifierKey, public: &Path, more: &[&str]) -> Option<(bool, String)> {
     let probe = Command::new("python3").args(["-c", "import cryptography"]).output();
     if !probe.is_ok_and(|p| p.status.success()) {
         eprintln!("skipped: python3 with the cryptography package is not here");
-        return;
+        return None;
     }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check_log.py");
+    let output =
+        Command::new("python3").arg(script).arg(key.to_string()).arg(public).args(more).output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    Some((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+}
+
+#[test]
+fn an_independent_program_agrees() {
     let dir = folder();
     let (log, _) = open(dir.path());
     fill(&log, 300);
     log.shutdown();
     let public = dir.path().join("public");
-    let check = || {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/check_log.py");
-        let key = log.verifier_key().to_string();
-        let output = Command::new("python3").arg(script).arg(key).arg(&public).output().unwrap();
-        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-    };
-    assert_eq!(check(), (true, String::new()));
+    let Some(said) = independent_check(log.verifier_key(), &public) else { return };
+    assert_eq!(said, (true, String::new()));
     for file in ["checkpoint", "tile/entries/000", "tile/entries/001.p/44", "tile/0/000"] {
         let before = fs::read(public.join(file)).unwrap();
         let mut after = before.clone();
         after[50] ^= 1;
         fs::write(public.join(file), after).unwrap();
-        assert!(!check().0, "{file}");
+        assert!(!independent_check(log.verifier_key(), &public).unwrap().0, "{file}");
         fs::write(public.join(file), before).unwrap();
     }
 }

@@ -1,6 +1,14 @@
 //! One of everything, always the same.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use provenance::{
     AdminRead, AdminRef, Assurance, ChoiceFacts, Clock, Commitment, Configuration, DecisionFacts, Denied,
@@ -235,6 +243,12 @@ fn informed(by: AdminRef) -> Vec<Leaf> {
             by,
         }),
     ]
+}
+
+/// A clock that is set by hand, and gains a millisecond each time it is read.
+pub fn set_clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = Arc::clone(now);
+    Clock::from_fn(move || now.fetch_add(1, Ordering::Relaxed))
 }
 
 pub fn options() -> LogOptions {

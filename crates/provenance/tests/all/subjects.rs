@@ -230,6 +230,10 @@ impl SubjectFiles for FaultyFiles {
         }
         Err(Self::full(path))
     }
+
+    fn list(&self, folder: &str) -> provenance::Result<Vec<String>> {
+        self.inner.list(folder)
+    }
 }
 
 /// One erasure of three keys whose operation `at` fails. Returns whether it did.
@@ -357,4 +361,36 @@ fn records_without_data_subjects_read_as_before() {
     let other = DataSubjectRef { pseudonym: Pseudonym([1; 32]), r#type: DataSubjectType::Bsn };
     plain.request.other_data_subjects = vec![other];
     assert!(matches!(entry(plain).encode(), Err(Error::Leaf { field: "other_data_subjects", .. })));
+}
+
+/// Keys of pruned epochs go, each wiped; whatever write fails, another call does the rest, and other epochs keep theirs.
+#[test]
+fn keys_of_pruned_epochs_are_destroyed() {
+    for fault in [Fault::NotPersisted, Fault::Persisted, Fault::Torn] {
+        for at in 0..5 {
+            let dir = folder();
+            let healthy = ring(dir.path());
+            for epoch in 1..=4 {
+                (1..=2).for_each(|who| drop(healthy.data_subject(epoch, &person(who)).unwrap()));
+                healthy.actor(epoch, "someone").unwrap();
+            }
+            let kept = pseudonyms(&healthy, &person(1));
+            drop(healthy);
+            let files = dir.path().join("subject-keys.d");
+            let left = Arc::new(Mutex::new(at));
+            let inner = SubjectFolder::new(files.clone());
+            let faulty = FaultyFiles { inner, dir: files.clone(), left, fault };
+            let keys = KeyRing::open_with(&dir.path().join("subject-keys.json"), Box::new(faulty)).unwrap();
+            let first = keys.destroy_before(3);
+            assert_eq!(first.is_err(), at != 0, "{fault:?} at {at}");
+            keys.destroy_before(3).unwrap();
+            assert_eq!(keys.destroy_before(3).unwrap(), 0);
+            for keys in [keys, ring(dir.path())] {
+                assert_eq!(pseudonyms(&keys, &person(1)), kept[2..]);
+                assert!(keys.find_actor(2, "someone").is_none() && keys.find_actor(3, "someone").is_some());
+            }
+            let there = |epoch: u32| fs::read_dir(files.join(epoch.to_string())).unwrap().count();
+            assert_eq!([1, 2, 3, 4].map(there), [0, 0, 2, 2]);
+        }
+    }
 }

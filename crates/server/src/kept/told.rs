@@ -47,7 +47,8 @@ pub(super) fn last(event: &Value) -> Option<&Value> {
 /// Whether this is a whole response, or an event that adds to a message.
 pub(super) fn is_part(value: &Value) -> bool {
     let kind = value.get("type").and_then(Value::as_str);
-    value["object"] == "response" || matches!(kind, Some("content_block_start" | "content_block_delta"))
+    let object = value.get("object").and_then(Value::as_str);
+    object == Some("response") || matches!(kind, Some("content_block_start" | "content_block_delta"))
 }
 
 /// Takes the items of a whole response, or what an event adds to a block.
@@ -59,14 +60,15 @@ pub(super) fn take(value: &Value, choice: &mut Choice) -> Result<(), KeptError> 
         for part in item.get("content").and_then(Value::as_array).into_iter().flatten() {
             choice.text.push_str(&text(part, "/text"));
         }
-        if item["type"] == "function_call" {
+        if text(item, "/type") == "function_call" {
             let named = (&*text(item, "/call_id"), &*text(item, "/name"));
             add(choice, Some(at as u64), named, &text(item, "/arguments"))?;
         }
     }
     choice.text.push_str(&text(value, "/delta/text"));
     let index = value.get("index").and_then(Value::as_u64);
-    if value["content_block"]["type"] == "tool_use" || value["delta"]["type"] == "input_json_delta" {
+    let begins = text(value, "/content_block/type") == "tool_use";
+    if begins || text(value, "/delta/type") == "input_json_delta" {
         let named = (&*text(value, "/content_block/id"), &*text(value, "/content_block/name"));
         add(choice, index, named, &text(value, "/delta/partial_json"))?;
     }

@@ -13,6 +13,7 @@ use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
 
 use crate::error::Dialect;
+use crate::wire::set;
 
 pub(crate) use page::{PAGE_MAY, page};
 
@@ -33,7 +34,7 @@ pub(crate) fn document() -> Value {
             Method::Post => "post",
         };
         let path = paths.entry(row.path).or_insert_with(|| json!({}));
-        path[method] = operation(row);
+        set(path, method, operation(row));
     }
     let schemes = json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "The key of a use case, or a token of the \
@@ -81,18 +82,18 @@ fn operation(row: &Endpoint) -> Value {
         "responses": responses,
     });
     if row.caller == CallerClass::KeyHolder {
-        operation["security"] = json!([{"bearer": []}, {"apiKey": []}]);
+        set(&mut operation, "security", json!([{"bearer": []}, {"apiKey": []}]));
     }
     if let Some(schema) = requests::body(row.id) {
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        let body = json!({"required": true, "content": {"application/json": {"schema": schema}}});
+        set(&mut operation, "requestBody", body);
     }
     if !row.text.is_empty() {
-        operation["x-proeftuin-text"] = json!(row.text);
+        set(&mut operation, "x-proeftuin-text", json!(row.text));
     }
-    let parameters = requests::parameters(row.id);
+    let parameters = requests::parameters(row);
     if !parameters.is_empty() {
-        operation["parameters"] = json!(parameters);
+        set(&mut operation, "parameters", json!(parameters));
     }
     operation
 }

@@ -1,7 +1,10 @@
 //! What each body may hold: JSON Schema, closed, so that a field that is not here is refused.
 
-use gateway::EndpointId;
+use gateway::{DataSubjectType, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
+
+use crate::routes::generate::VERSIONS;
+use crate::wire::set;
 
 /// The schema of a body, for endpoints that take one.
 pub(super) fn body(id: EndpointId) -> Option<Value> {
@@ -24,19 +27,32 @@ pub(super) fn body(id: EndpointId) -> Option<Value> {
     })
 }
 
-/// What stands in path and query.
-pub(super) fn parameters(id: EndpointId) -> Vec<Value> {
-    match id {
-        EndpointId::Model => {
-            vec![
-                json!({"name": "model", "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}}),
-            ]
-        }
+/// What stands in path, query and headers.
+pub(super) fn parameters(row: &Endpoint) -> Vec<Value> {
+    let parameter = |place: &str, name: &str, schema: Value, what: &str| json!({"name": name, "in": place, "required": place == "path", "schema": schema, "description": what});
+    let text = json!({"type": "string", "minLength": 1});
+    let mut all = match row.id {
+        EndpointId::Model => vec![parameter("path", "model", text.clone(), "An id of /v1/models.")],
         EndpointId::Guidance | EndpointId::Acknowledge => {
-            vec![json!({"name": "lang", "in": "query", "required": false, "schema": {"enum": ["nl", "en"]}})]
+            return vec![parameter("query", "lang", json!({"enum": ["nl", "en"]}), "Of the text.")];
+        }
+        EndpointId::Messages | EndpointId::CountTokens => {
+            vec![parameter("header", "anthropic-version", json!({"enum": VERSIONS}), "Or none.")]
         }
         _ => Vec::new(),
+    };
+    if row.method == Method::Post {
+        let kinds = json!({"enum": DataSubjectType::ALL.map(DataSubjectType::as_str)});
+        let whom = "Whom the request is about, by an identifier; several with commas. It becomes a pseudonym in the log.";
+        all.push(parameter("header", "X-Proeftuin-Data-Subject", text, whom));
+        all.push(parameter(
+            "header",
+            "X-Proeftuin-Data-Subject-Type",
+            kinds,
+            "What kind of identifier that is.",
+        ));
     }
+    all
 }
 
 /// A closed object. Fields that are not required may be null.
@@ -58,8 +74,8 @@ fn nullable(mut schema: Value) -> Value {
         values.push(Value::Null);
     } else if let Some(kinds) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
         kinds.push(json!({"type": "null"}));
-    } else if let Some(Value::String(kind)) = schema.get("type") {
-        schema["type"] = json!([kind, "null"]);
+    } else if let Some(Value::String(kind)) = schema.get("type").cloned() {
+        set(&mut schema, "type", json!([kind, "null"]));
     }
     schema
 }
@@ -124,8 +140,6 @@ fn generation() -> Value {
         "stream_options": object(&[], json!({"include_usage": {"type": "boolean"}, "include_obfuscation": {"enum": [false]}})),
         "functions": {"type": "array", "maxItems": 0, "description": "Now called tools."},
         "function_call": {"enum": ["none", "auto"], "description": "Now called tool_choice."},
-        "logprobs": {"enum": [false]},
-        "top_logprobs": {"enum": [0]},
         "modalities": {"enum": [["text"]]},
         "store": {"enum": [false], "description": "Nothing is kept."},
         "service_tier": {"enum": ["auto", "default"]},
@@ -179,7 +193,8 @@ fn texts(kinds: &[&str], more: Value) -> Value {
 /// `messages` of a chat.
 fn chat_messages() -> Value {
     let content = texts(&["text"], json!({}));
-    let ignored = json!({"refusal": {"enum": [""]}, "annotations": {}, "audio": {}, "ai_generated": {}});
+    let unread = json!({"enum": [""]});
+    let ignored = json!({"refusal": unread, "reasoning_content": unread, "annotations": {}, "audio": {}, "ai_generated": {}});
     let none = json!({"tool_calls": {"type": "array", "maxItems": 0}});
     let function = object(&["name", "arguments"], json!({"name": name(), "arguments": {"type": "string"}}));
     let call = object(
@@ -225,7 +240,13 @@ fn chat_tools() -> Value {
 
 fn chat() -> Value {
     let own = with(json!({"messages": chat_messages()}), chat_tools());
-    object(&["model", "messages"], with(generation(), own))
+    let scores = json!({
+        "logprobs": {"type": "boolean", "description": "Score each token of the answer; not beside tools."},
+        "top_logprobs": {"type": "integer", "minimum": 0, "maximum": 20, "description": "So many of the likeliest in each place; needs logprobs."},
+        "thinking_token_budget": {"type": "integer", "minimum": 0, "maximum": 1 << 24, "description": "Longest thought, for models that think."},
+        "reasoning_effort": {"enum": ["none"], "description": "No thought."},
+    });
+    object(&["model", "messages"], with(generation(), with(own, scores)))
 }
 
 fn completion() -> Value {
@@ -237,9 +258,12 @@ fn completion() -> Value {
     ]});
     let own = json!({
         "prompt": prompt,
-        "echo": {"enum": [false]},
+        "logprobs": {"type": "integer", "minimum": 0, "maximum": 20, "description": "Score each token, with so many of the likeliest in its place."},
+        "top_logprobs": {"enum": [0], "description": "For chats."},
+        "echo": {"type": "boolean", "description": "Show the prompt first, as the model reads it, scored where the answer is."},
         "suffix": {"enum": [""]},
-        "best_of": {"type": "integer", "minimum": 1, "maximum": 16, "description": "Must equal n."},
+        "best_of": {"type": "integer", "minimum": 1, "maximum": 16, "description": "Make so many and tell the n with the highest mean logprob; not streamed."},
+        "max_tokens": {"type": "integer", "minimum": 0, "maximum": 1 << 24, "description": "Longest answer, 16 where it is left out; 0 only with echo."},
         "tools": {"type": "array", "maxItems": 0},
         "tool_choice": {"enum": ["none", "auto"]},
     });

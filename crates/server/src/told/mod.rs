@@ -127,10 +127,12 @@ impl Head {
     }
 }
 
-/// The parts so far.
+/// The parts so far: what the model says, then the tools that it calls. Screens hold text back, and let it go behind a call that
+/// came after it; so calls, which come out whole, wait for the end of the text.
 #[derive(Default)]
 struct Parts {
     list: Vec<Part>,
+    calls: Vec<AnswerEvent>,
     /// Whether the last of them may still grow.
     open: bool,
     finish: Option<Finish>,
@@ -153,17 +155,31 @@ impl Parts {
                 }
                 self.grow(text, &mut changes);
             }
-            AnswerEvent::ToolCall { id, name, .. } => {
-                self.begin(Part::Call { id, name, arguments: Zeroizing::default() }, &mut changes);
-            }
-            AnswerEvent::Arguments { text, .. } => self.grow(text, &mut changes),
+            AnswerEvent::ToolCall { .. } | AnswerEvent::Arguments { .. } => self.calls.push(event),
             AnswerEvent::Finished { reason, .. } => {
                 self.finish = Some(reason);
                 self.close(&mut changes);
+                self.call(&mut changes);
             }
+            // Neither is asked for in these shapes.
+            AnswerEvent::Scores { .. } | AnswerEvent::Thought { .. } => {}
             AnswerEvent::Sealed { .. } | AnswerEvent::Failed { .. } => {}
         }
         changes
+    }
+
+    /// Lets the calls go.
+    fn call(&mut self, changes: &mut Vec<Change>) {
+        for event in std::mem::take(&mut self.calls) {
+            match event {
+                AnswerEvent::ToolCall { id, name, .. } => {
+                    self.begin(Part::Call { id, name, arguments: Zeroizing::default() }, changes);
+                }
+                AnswerEvent::Arguments { text, .. } => self.grow(text, changes),
+                _ => {}
+            }
+        }
+        self.close(changes);
     }
 
     fn begin(&mut self, part: Part, changes: &mut Vec<Change>) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{End, Events, Head, Part, Tell, event};
 use crate::error::ApiError;
-use crate::wire::Marks;
+use crate::wire::{Marks, set};
 
 pub(super) struct Told {
     params: Params,
@@ -22,8 +22,8 @@ impl Told {
     }
 
     fn push(&mut self, name: &'static str, mut data: Value, out: &mut Events) {
-        data["type"] = json!(name);
-        data["sequence_number"] = json!(self.number);
+        set(&mut data, "type", json!(name));
+        set(&mut data, "sequence_number", json!(self.number));
         self.number = self.number.saturating_add(1);
         out.push_back(event(name, &data));
     }
@@ -64,17 +64,21 @@ impl Told {
         let mut response =
             self.response(head, if cut { "incomplete" } else { "completed" }, output.collect());
         if cut {
-            response["incomplete_details"] = json!({"reason": "max_output_tokens"});
+            set(&mut response, "incomplete_details", json!({"reason": "max_output_tokens"}));
         }
         let (input, output) = (end.usage.prompt_tokens, end.usage.completion_tokens);
-        response["usage"] = json!({
-            "input_tokens": input,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": output,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": input.saturating_add(output),
-        });
-        response["proeftuin"] = json!(Marks::new(head.demo, Some(end.receipt)));
+        set(
+            &mut response,
+            "usage",
+            json!({
+                "input_tokens": input,
+                "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+                "output_tokens": output,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": input.saturating_add(output),
+            }),
+        );
+        set(&mut response, "proeftuin", json!(Marks::new(head.demo, Some(end.receipt))));
         response
     }
 }
@@ -123,7 +127,7 @@ impl Tell for Told {
     fn opened(&mut self, at: usize, part: &Part, out: &mut Events) {
         let mut begun = item(&self.id, at, part, "in_progress");
         if let Part::Text(_) = part {
-            begun["content"] = json!([]);
+            set(&mut begun, "content", json!([]));
         }
         self.push("response.output_item.added", json!({"output_index": at, "item": begun}), out);
         if let Part::Text(_) = part {
@@ -137,8 +141,8 @@ impl Tell for Told {
         let mut data = json!({"item_id": item_id(&self.id, at, part), "output_index": at, "delta": piece});
         match part {
             Part::Text(_) => {
-                data["content_index"] = json!(0);
-                data["logprobs"] = json!([]);
+                set(&mut data, "content_index", json!(0));
+                set(&mut data, "logprobs", json!([]));
                 self.push("response.output_text.delta", data, out);
             }
             Part::Call { .. } => self.push("response.function_call_arguments.delta", data, out),
@@ -149,17 +153,17 @@ impl Tell for Told {
         let mut data = json!({"item_id": item_id(&self.id, at, part), "output_index": at});
         match part {
             Part::Text(text) => {
-                data["content_index"] = json!(0);
+                set(&mut data, "content_index", json!(0));
                 let mut done = data.clone();
-                done["text"] = json!(text.as_str());
-                done["logprobs"] = json!([]);
+                set(&mut done, "text", json!(text.as_str()));
+                set(&mut done, "logprobs", json!([]));
                 self.push("response.output_text.done", done, out);
-                data["part"] = output_text(text);
+                set(&mut data, "part", output_text(text));
                 self.push("response.content_part.done", data, out);
             }
             Part::Call { name, arguments, .. } => {
-                data["name"] = json!(name);
-                data["arguments"] = json!(arguments.as_str());
+                set(&mut data, "name", json!(name));
+                set(&mut data, "arguments", json!(arguments.as_str()));
                 self.push("response.function_call_arguments.done", data, out);
             }
         }
@@ -179,7 +183,7 @@ impl Tell for Told {
 
     fn failed(&mut self, head: &Head, error: &ApiError, out: &mut Events) {
         let mut response = self.response(head, "failed", Vec::new());
-        response["error"] = json!({"code": "server_error", "message": error.why()});
+        set(&mut response, "error", json!({"code": "server_error", "message": error.why()}));
         self.push("response.failed", json!({"response": response}), out);
     }
 

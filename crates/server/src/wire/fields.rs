@@ -39,7 +39,11 @@ impl Fields {
     pub(crate) fn lack(&self, names: &[&str]) -> Result<(), ApiError> {
         match names.iter().find(|name| self.has(name)) {
             Some(name) => Err(self.error(name, UNKNOWN)),
-            None => Ok(()),
+            None => {
+                #[cfg(test)]
+                names.iter().for_each(|name| forget(&self.path(name)));
+                Ok(())
+            }
         }
     }
 
@@ -149,7 +153,22 @@ thread_local! {
 }
 
 #[cfg(test)]
+thread_local! {
+    /// Places that were found to have nothing, whatever looks there.
+    static LACKING: std::cell::RefCell<std::collections::BTreeSet<String>> = const { std::cell::RefCell::new(std::collections::BTreeSet::new()) };
+}
+
+#[cfg(test)]
+fn forget(path: &str) {
+    LACKING.with_borrow_mut(|lacking| lacking.insert(path.to_owned()));
+}
+
+#[cfg(test)]
 fn note(path: &str) {
+    if LACKING.with_borrow(|lacking| lacking.contains(path)) {
+        return;
+    }
+
     let digits = |c: char| c.is_ascii_digit();
     let place: String = path.split('[').enumerate().fold(String::new(), |place, (at, step)| {
         if at == 0 { step.to_owned() } else { format!("{place}[{}", step.trim_start_matches(digits)) }
@@ -161,6 +180,7 @@ fn note(path: &str) {
 #[cfg(test)]
 pub(crate) fn recorded<T>(work: impl FnOnce() -> T) -> (std::collections::BTreeSet<String>, T) {
     SEEN.with_borrow_mut(std::collections::BTreeSet::clear);
+    LACKING.with_borrow_mut(std::collections::BTreeSet::clear);
     let given = work();
     (SEEN.with_borrow_mut(std::mem::take), given)
 }

@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod constraint;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
+pub(crate) mod logprobs;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod params;
@@ -17,6 +18,14 @@ pub(crate) mod tools;
 
 use gateway::{Finish, Receipt, Usage};
 use serde::Serialize;
+use serde_json::Value;
+
+/// Puts a field into an object.
+pub(crate) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(name.to_owned(), value);
+    }
+}
 
 /// `finish_reason`.
 pub(crate) fn finish_reason(reason: Finish) -> &'static str {

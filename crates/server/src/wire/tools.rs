@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::fields::Fields;
+use super::set;
 use crate::error::ApiError;
 
 /// Most tools of a request, and most calls of a message.
@@ -66,11 +67,11 @@ pub(crate) fn declared(fields: &mut Fields, schema: &str) -> Result<(String, Val
     let name = name(fields)?;
     let mut function = json!({"name": name});
     if let Some(description) = fields.text("description")? {
-        function["description"] = json!(description.as_str());
+        set(&mut function, "description", json!(description.as_str()));
     }
     match fields.take(schema) {
         None => {}
-        Some(value) if value.is_object() => function["parameters"] = value,
+        Some(value) if value.is_object() => set(&mut function, "parameters", value),
         Some(_) => return Err(fields.error(schema, "must be a JSON schema: an object")),
     }
     fields.boolean("strict")?;

@@ -146,10 +146,10 @@ async fn errors_have_their_shape_and_a_key_may_stand_in_their_header() {
     let site = Site::saying("Dag.").await;
     let body = asking(json!({})).to_string();
     let key = site.house.key("pilot");
-    let headers = [("x-api-key", &*key), ("anthropic-version", "2023-06-01")];
+    let headers = [("x-api-key", key), ("anthropic-version", "2023-06-01")];
     assert_eq!(site.send("POST", PATH, &headers, body.as_bytes()).await.status, 200);
     let mut shown = String::new();
-    let old = [("x-api-key", &*key), ("anthropic-version", "2023-01-01")];
+    let old = [("x-api-key", key), ("anthropic-version", "2023-01-01")];
     let wrong = [("x-api-key", "ptk_aaaaaaaa_bbbbbbbb")];
     let large = vec![b' '; (4 << 20) + 1];
     for (name, reply) in [

@@ -79,7 +79,7 @@ async fn every_endpoint_takes_the_headers_and_says_nothing_back() {
 #[tokio::test]
 async fn a_malformed_header_is_named_and_not_repeated_and_nothing_is_generated() {
     let site = Site::start(House::builder().saying("Goedendag.").embeddings()).await;
-    let many = vec!["geheim7"; 9].join(",");
+    let many = ["geheim7"; 9].join(",");
     for (path, body) in asking() {
         for (named, headers) in [
             ("X-Proeftuin-Data-Subject", vec![(ID, "geheim7"), (TYPE, "bsn")]),

@@ -1,9 +1,10 @@
 //! The disk of log and keys, which fails when it is told to.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use provenance::journal::Segment;
 use provenance::store::{FolderStore, Store};
 use provenance::{SubjectFiles, SubjectFolder};
 use zeroize::Zeroizing;
@@ -63,8 +64,23 @@ impl Store for FailingStore {
         self.inner.cut(len)
     }
 
-    fn journal(&self) -> io::Result<Box<dyn Read>> {
+    fn journal(&self) -> io::Result<Vec<Segment>> {
         self.inner.journal()
+    }
+
+    fn rotate(&mut self, first: u64) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.rotate(first)
+    }
+
+    fn remove_closed(&mut self, first: u64) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.remove_closed(first)
+    }
+
+    fn remove(&mut self, paths: &[String]) -> io::Result<()> {
+        self.fault.check()?;
+        self.inner.remove(paths)
     }
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
@@ -116,5 +132,9 @@ impl SubjectFiles for FailingSubjects {
     fn wipe(&mut self, path: &str) -> provenance::Result<()> {
         self.check(path)?;
         self.inner.wipe(path)
+    }
+
+    fn list(&self, folder: &str) -> provenance::Result<Vec<String>> {
+        self.inner.list(folder)
     }
 }

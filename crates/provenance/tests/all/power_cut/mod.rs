@@ -11,11 +11,20 @@ use std::{
     collections::BTreeSet,
     io::Write as _,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
-use provenance::{KeyRing, Log, LogOptions, ReceiptId, SubjectKind, show, tree::leaf_hash, verify};
+use provenance::{KeyRing, Log, LogOptions, ReceiptId, show, tree::leaf_hash, verify};
 
-use crate::samples::{ORIGIN, block_on, configuration, fill, folder, id, intent, options, outcome, subject};
+use crate::{
+    prune::{DAY_MS, EPOCH_MS, at, order, prune},
+    samples::{
+        ORIGIN, START_MS, block_on, configuration, fill, folder, id, intent, options, outcome, subject,
+    },
+};
 use disk::{Disk, Kept};
 use trace::Op;
 
@@ -23,6 +32,8 @@ const CHILD: &str = "PROVENANCE_POWER_CHILD";
 /// Set to look at every call and not at one in [`STRIDE`].
 const ALL: &str = "PROVENANCE_POWER_ALL";
 const STRIDE: usize = 7;
+/// The file of a log's first epoch.
+const OLDEST: &str = "00000000000000000000";
 
 /// One write a line, so that the trace has it between the calls that it depends on.
 fn say(words: &str) {
@@ -107,9 +118,9 @@ fn check(dir: &Path, told: &Told, place: &str) {
     }
     if let Some(key) = &told.key {
         let ring = KeyRing::open(&log_dir.join("epochs.json")).unwrap_or_else(|e| panic!("{place}: {e}"));
-        let pseudonym = ring.find(692, SubjectKind::Actor, "someone");
+        let pseudonym = ring.find_actor(692, "someone");
         assert!(pseudonym.is_some(), "{place}: the key of an actor was acknowledged");
-        let found = ring.subject(692, SubjectKind::Actor, "someone").unwrap();
+        let found = ring.actor(692, "someone").unwrap();
         assert_eq!(found.request_key(&ReceiptId(1_u128.to_be_bytes())).to_hex().as_str(), key, "{place}");
     }
 }
@@ -148,7 +159,10 @@ fn cut_everywhere(
             image.write(dir.path());
             check(dir.path(), &told, &format!("cut after call {number} ({op:?}), {kept:?} of the rest kept"));
             // A few of those with something left to do are kept for a second cut.
-            if matches!(kept, Kept::Some(_)) && !told.leaves.is_empty() && states % 17 == 0 && torn.len() < 4
+            if matches!(kept, Kept::Some(_))
+                && !told.leaves.is_empty()
+                && states >= 17 * (torn.len() + 1)
+                && torn.len() < 4
             {
                 let again = folder().keep();
                 image.write(&again);
@@ -184,6 +198,70 @@ fn nothing_acknowledged_is_lost_when_the_power_is_cut() {
     }
     println!("{} calls, {states} states of the disk, {recovering} more while recovering", ops.len());
     assert!(recovering > 10, "only {recovering} states while recovering");
+}
+
+const PRUNING: &str = "PROVENANCE_POWER_PRUNING";
+
+/// Runs only in the child: an epoch ends, and the two before it are pruned.
+#[test]
+fn pruning_child() {
+    let Ok(dir) = std::env::var(PRUNING) else { return };
+    let now = Arc::new(AtomicI64::new(START_MS + 365 * DAY_MS));
+    let (log, _) = Log::open(&Path::new(&dir).join("log"), at(&now)).unwrap();
+    log.append(configuration()).unwrap().blocking_wait().unwrap();
+    let pruned = prune(&log, order(START_MS + 2 * EPOCH_MS)).unwrap();
+    say(&format!("pruned {}", pruned.before));
+    std::process::exit(0);
+}
+
+/// Whatever is cut, the rest verifies, what was handed out holds, and a pruning that was sealed is finished at the next start.
+#[test]
+fn a_pruning_is_whole_when_the_power_is_cut() {
+    let root = folder();
+    let log_dir = root.path().join("log");
+    let now = Arc::new(AtomicI64::new(START_MS));
+    let (log, _) = Log::open(&log_dir, at(&now)).unwrap();
+    // The next leaf is the first of a bundle, and of another epoch, so it closes a file.
+    for (epoch, leaves) in [(0, 300), (1, 300), (2, 424)] {
+        now.store(START_MS + epoch * EPOCH_MS, Ordering::Relaxed);
+        fill(&log, leaves);
+    }
+    let (older, key) = (log.checkpoint(), log.verifier_key().clone());
+    log.shutdown();
+    let mut disk = Disk::of(root.path());
+    let Some(ops) = trace::record("power_cut::pruning_child", PRUNING, root.path()) else {
+        println!("skipped: there is no strace here, or it may not trace");
+        return;
+    };
+    let (mut seen, mut finished, mut pruned) = (BTreeSet::new(), 0, false);
+    for (number, op) in ops.iter().enumerate() {
+        match op {
+            Op::Ack(words) => pruned = words == "pruned 512",
+            op => disk.apply(op),
+        }
+        for kept in kept(number) {
+            let image = disk.image(kept);
+            if !seen.insert((image.digest(), pruned)) {
+                continue;
+            }
+            let (dir, place) =
+                (folder(), format!("cut after call {number} ({op:?}), {kept:?} of the rest kept"));
+            image.write(dir.path());
+            let log_dir = dir.path().join("log");
+            let (log, _) =
+                Log::open(&log_dir, LogOptions::new(ORIGIN)).unwrap_or_else(|e| panic!("{place}: {e}"));
+            log.shutdown();
+            let report = verify(&log_dir, &key, Some(&older)).unwrap_or_else(|e| panic!("{place}: {e}"));
+            let before = report.pruned.map(|sealed| (sealed.base, sealed.pruned.before));
+            assert!(before == Some((512, 512)) || (before.is_none() && !pruned), "{place}: {before:?}");
+            let left = log_dir.join("public/tile/entries/001").exists()
+                || log_dir.join("journal.d").join(OLDEST).exists();
+            assert_eq!(left, before.is_none(), "{place}");
+            finished += usize::from(before.is_some() && !pruned);
+        }
+    }
+    println!("{} calls, {} states of the disk, {finished} with a pruning to finish", ops.len(), seen.len());
+    assert!(pruned && seen.len() > 20 && finished > 5, "{} states, {finished} to finish", seen.len());
 }
 
 /// The model of the disk would find a name that was never synced.
