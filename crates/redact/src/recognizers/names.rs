@@ -66,7 +66,7 @@ impl Recognizer for Names {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
