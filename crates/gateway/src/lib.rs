@@ -29,6 +29,7 @@ mod informed;
 mod json_text;
 mod lane;
 mod likely;
+mod listing;
 mod load;
 mod metrics;
 mod model_facts;
