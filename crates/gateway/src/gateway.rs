@@ -9,6 +9,7 @@ use provenance::{
     Appended, Clock, Configuration, DenialCounter, KeyRing, Leaf, Log, ModelLoaded, ServerStarted,
     ServerStopped,
 };
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use zeroize::Zeroizing;
 
@@ -16,7 +17,6 @@ use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
 use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
-use crate::controls::{self, Seen};
 use crate::deny;
 use crate::embed::{self, Embedded};
 use crate::encoders::{Classifier, Embedding};
@@ -25,12 +25,11 @@ use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
-use crate::informed;
 use crate::metrics::Metrics;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
-use crate::serving::{ModelCard, Serves as _, Serving, name};
+use crate::request::{EmbeddingRequest, GenerationRequest, Origin};
+use crate::serving::{Serving, name};
 use crate::strip::strip;
 use crate::subjects;
 use crate::watch::{Jumped, Watch};
@@ -224,57 +223,6 @@ impl Gateway {
         set.map_err(|_| Refusal::closed("a model of embeddings is served already"))
     }
 
-    /// The models that the caller's use case may use, judged by the policy.
-    ///
-    /// # Errors
-    /// A denial, sealed, or a closed gate.
-    pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
-        let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
-        let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
-        let known = match informed::known(self, &caller.principal) {
-            Ok(known) => known,
-            Err(closed) => {
-                let (facts, _) =
-                    record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-                let rule = informed::STORE_FAILED;
-                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
-            }
-        };
-        let seen = Seen {
-            policy: &policy,
-            principal: &caller.principal,
-            loopback: caller.origin.loopback,
-            use_case: policy.use_case(&caller.principal.use_case),
-            model: Some(&serving.facts),
-            informed: &known,
-            now_ms,
-            counted,
-        };
-        let live = controls::live(self, &seen);
-        let entry = policy::EntryRequest {
-            principal: caller.principal.clone(),
-            action: policy::Action::ListModels,
-            model: None,
-            now_ms,
-            loopback: caller.origin.loopback,
-            quota: policy::QuotaFacts::default(),
-            live,
-            informed: policy::Informed::Known(known),
-        };
-        if let policy::Decision::Deny(denial) = policy.enter(&entry) {
-            let (mut facts, _) =
-                record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-            facts.determining =
-                record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
-            let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);
-            return Err(deny::seal(self, facts, verdict).await);
-        }
-        let use_case = policy.use_case(&caller.principal.use_case);
-        let cards = [Some(serving.card()), self.embedding.get().map(|embedding| embedding.card())];
-        let allowed = |card: &ModelCard| use_case.is_some_and(|record| record.models.contains(&card.id));
-        Ok(cards.into_iter().flatten().filter(allowed).collect())
-    }
-
     /// Whether requests are served.
     ///
     /// # Errors
@@ -369,6 +317,10 @@ impl Gateway {
 
 /// What the stages use.
 impl Gateway {
+    pub(crate) fn embedding(&self) -> Option<&Arc<Embedding>> {
+        self.embedding.get()
+    }
+
     pub(crate) fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }
@@ -403,8 +355,9 @@ impl Gateway {
         self.process.get().copied().unwrap_or_default()
     }
 
-    pub(crate) fn salt(&self) -> &[u8] {
-        self.salt.as_slice()
+    /// Whether this run has drawn its secret.
+    pub(crate) fn has_salt(&self) -> bool {
+        self.salt.iter().any(|&byte| byte != 0)
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -482,5 +435,25 @@ impl Gateway {
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|_| Refusal::closed("a disk operation was interrupted"))?
+    }
+
+    /// Pages of the cache are shared within a use case and never beyond: the salt is this run's secret, not the
+    /// client's.
+    pub(crate) fn cache_salt(&self, use_case: &str) -> [u8; 32] {
+        self.pseudonym("cache", use_case)
+    }
+
+    /// What the engine calls a use case when it is fair to them: it says nothing to whoever has not this run's secret.
+    pub(crate) fn tenant(&self, use_case: &str) -> [u8; 32] {
+        self.pseudonym("tenant", use_case)
+    }
+
+    fn pseudonym(&self, purpose: &str, use_case: &str) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.salt.as_slice());
+        hash.update(purpose.as_bytes());
+        hash.update([0]);
+        hash.update(use_case.as_bytes());
+        hash.finalize().into()
     }
 }

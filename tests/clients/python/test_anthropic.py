@@ -26,7 +26,7 @@ client = anthropic.Anthropic(
 
 
 def message(**more):
-    return {"model": MODEL, "max_tokens": 16, "temperature": 0, "messages": QUESTION, **more}
+    return {"model": MODEL, "max_tokens": 16, "messages": QUESTION, "extra_body": {"temperature": 0}, **more}
 
 
 def whole():
@@ -92,7 +92,7 @@ def errors():
     image = {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}}
     error = refused(anthropic.BadRequestError, messages=[{"role": "user", "content": [image]}])
     assert error["param"] == "messages[0].content[0].type", error
-    assert refused(anthropic.BadRequestError, max_tokens=10**6)["code"] == "context_length_exceeded"
+    assert refused(anthropic.BadRequestError, max_tokens=20_000)["code"] == "context_length_exceeded"
 
 
 # The key in `Authorization`, as the client sends a token, opens the same.

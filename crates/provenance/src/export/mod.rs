@@ -7,6 +7,8 @@
 //! | OTLP/JSON | a span for each request that ended, `gen_ai.*` | content; the caller |
 //! | CSV, PROV-JSON | a request that ended; PROV has a bundle each, so that it can stream | texts: commitments stand for them |
 //! | JSON lines | every leaf as it was hashed | nothing |
+//!
+//! `start` is the moment of the intent: what came before has no time in the record. No Parquet: CSV and JSON lines load anywhere.
 
 mod adl;
 mod csv;

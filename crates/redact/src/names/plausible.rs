@@ -4,7 +4,9 @@
 
 use super::gazetteer::{COMMON, GIVEN, PARTICLE, PLACE, SURNAME, TITLE, hash_lower};
 use super::near::Near;
-use super::things::{COMPANIES, COUNTRIES, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS};
+use super::things::{
+    COMPANIES, COUNTRIES, FOREIGN, LABELS, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
+};
 use super::tokens::{self, Shape};
 use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger, called};
 use crate::recognizers::is_street_word;
@@ -40,7 +42,7 @@ impl Tagger {
     /// What the model found, if it may well be that, seeing how it is written and what stands around it; a town that it took
     /// for a person is one, and a given name that it took for a town is somebody's.
     pub(super) fn plausible(&self, text: &str, span: Span) -> Option<Span> {
-        let span = self.without_organisation(text, span);
+        let span = self.without_organisation(text, without_label(text, span));
         let near = Near::of(text, &span)?;
         let label = match span.label {
             Label::Person if self.may_be_person(&near) => Label::Person,
@@ -98,7 +100,9 @@ impl Tagger {
 
     fn may_be_person(&self, near: &Near<'_>) -> bool {
         let words = self.words(near.name);
-        if self.is_named_street(&words) || near.is_things() {
+        let foreign =
+            words.first().is_some_and(|word| FOREIGN.contains(&word.written.to_lowercase().as_str()));
+        if foreign || self.is_named_street(&words) || near.is_things() {
             return false;
         }
         let may_name = words.iter().any(|word| !word.is_initials() && self.may_name(word));
@@ -109,7 +113,7 @@ impl Tagger {
             None => {}
         }
         if near.is_asked() {
-            return true;
+            return !of_organisation(near, &words);
         }
         let mut proper = words.iter().filter(|word| !word.is_initials() && word.flags & PARTICLE == 0);
         let Some(first) = proper.next() else { return initials_alone(near, &words) };
@@ -124,7 +128,10 @@ impl Tagger {
         if words.iter().any(|word| word.listed() && !(thing && word.flags & COMMON != 0)) {
             return true;
         }
-        let rest_may_name = words.iter().skip(1).any(|word| !word.is_initials() && self.may_name(word));
+        let rest_may_name = words
+            .iter()
+            .skip(1)
+            .any(|word| word.flags & COMMON == 0 && !word.is_initials() && self.may_name(word));
         (!thing || single || rest_may_name) && self.unlisted_may_be_person(near, &words, first, single)
     }
 
@@ -325,6 +332,18 @@ impl Tagger {
             })
             .collect()
     }
+}
+
+/// `Willemijn de Vries BSN`: the name without what the number after it is. Taken for a surname, the label would be found again
+/// wherever it stands.
+fn without_label(text: &str, mut span: Span) -> Span {
+    while let Some((name, last)) =
+        text.get(span.start..span.end).and_then(|name| name.rsplit_once([' ', ',']))
+        && LABELS.contains(&last.trim_end_matches([':', '.']).to_lowercase().as_str())
+    {
+        span.end = span.start.saturating_add(name.trim_end_matches([' ', ',']).len());
+    }
+    span
 }
 
 /// `Van Duin`, `van der Beek`: such words and a surname.

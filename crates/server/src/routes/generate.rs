@@ -55,13 +55,17 @@ pub(crate) enum Reply {
     Told { voice: Voice, stream: bool },
 }
 
+/// Versions of Anthropic's API: the first, and the one of its clients since 2.14, which sends the same bodies but for sampling.
+pub(crate) const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+
 /// Anthropic's clients name the version of the API that they speak.
 pub(crate) fn version(call: &Call) -> Result<(), ApiError> {
     let given =
         call.headers.get("anthropic-version").filter(|_| Dialect::of(call.endpoint.id) == Dialect::Anthropic);
     match given {
-        Some(version) if version != "2023-06-01" => {
-            Err(ApiError::invalid("anthropic-version", "offers only 2023-06-01, or leave it out"))
+        Some(version) if !VERSIONS.iter().any(|known| version == known) => {
+            let offered = VERSIONS.join(" and ");
+            Err(ApiError::invalid("anthropic-version", format!("offers {offered}, or leave it out")))
         }
         _ => Ok(()),
     }
