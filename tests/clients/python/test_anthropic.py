@@ -26,7 +26,9 @@ client = anthropic.Anthropic(
 
 
 def message(**more):
-    return {"model": MODEL, "max_tokens": 16, "temperature": 0, "messages": QUESTION, **more}
+    # The client has no argument for it any more; the API takes it.
+    extra = {"temperature": 0}
+    return {"model": MODEL, "max_tokens": 16, "extra_body": extra, "messages": QUESTION, **more}
 
 
 def whole():

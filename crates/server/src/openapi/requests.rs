@@ -3,6 +3,7 @@
 use gateway::{DataSubjectType, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
 
+use crate::routes::generate::ANTHROPIC_VERSIONS;
 use crate::wire::set;
 
 /// The schema of a body, for endpoints that take one.
@@ -36,7 +37,7 @@ pub(super) fn parameters(row: &Endpoint) -> Vec<Value> {
             return vec![parameter("query", "lang", json!({"enum": ["nl", "en"]}), "Of the text.")];
         }
         EndpointId::Messages | EndpointId::CountTokens => {
-            vec![parameter("header", "anthropic-version", json!({"enum": ["2023-06-01"]}), "Or none.")]
+            vec![parameter("header", "anthropic-version", json!({"enum": ANTHROPIC_VERSIONS}), "Or none.")]
         }
         _ => Vec::new(),
     };
@@ -153,7 +154,7 @@ fn constraints() -> Value {
     let schema = json!({"type": "object", "description": "A JSON schema."});
     let choice = json!({"type": "array", "items": {"type": "string"}});
     let text = json!({"type": "string"});
-    let flag = json!({"type": "boolean"});
+    let (flag, yes) = (json!({"type": "boolean"}), json!({"enum": [true]}));
     let named = object(
         &["name", "schema"],
         json!({"name": name(), "schema": schema, "strict": flag, "description": {}}),
@@ -162,12 +163,18 @@ fn constraints() -> Value {
         object(&["type"], json!({"type": {"enum": ["text", "json_object"]}})),
         object(&["type", "json_schema"], json!({"type": {"enum": ["json_schema"]}, "json_schema": named})),
     ];
+    let structured =
+        [("json", &schema), ("regex", &text), ("choice", &choice), ("grammar", &text), ("json_object", &yes)];
+    let structured = structured.map(|(name, form)| {
+        let mut one = json!({
+            "disable_any_whitespace": flag, "disable_fallback": flag, "disable_additional_properties": {"enum": [false]},
+        });
+        set(&mut one, name, form.clone());
+        object(&[name], one)
+    });
     json!({
         "response_format": {"anyOf": formats, "description": "What the answer must be; a schema is enforced."},
-        "structured_outputs": object(&[], json!({
-            "json": schema, "regex": text, "choice": choice, "grammar": text, "json_object": flag,
-            "disable_any_whitespace": flag, "disable_fallback": flag, "disable_additional_properties": {"enum": [false]},
-        })),
+        "structured_outputs": {"anyOf": structured},
         "guided_json": schema, "guided_regex": text, "guided_choice": choice, "guided_grammar": text,
     })
 }
@@ -279,7 +286,8 @@ fn conversation() -> Value {
         let content = json!({"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"anyOf": blocks}}]});
         object(&["role", "content"], json!({"role": {"enum": [role]}, "content": content}))
     };
-    let turns = [message("user", [&plain, &result]), message("assistant", [&plain, &used])];
+    let instructed = object(&["role", "content"], json!({"role": {"enum": ["system"]}, "content": said}));
+    let turns = [message("user", [&plain, &result]), message("assistant", [&plain, &used]), instructed];
     let schema = json!({"type": "object", "description": "A JSON schema."});
     let tool = json!({"type": {"enum": ["custom"]}, "name": name(), "description": {"type": "string"},
         "input_schema": parameters_schema(), "strict": {"type": "boolean"}});
@@ -291,7 +299,7 @@ fn conversation() -> Value {
     let own = json!({
         "model": model(),
         "messages": {"type": "array", "minItems": 1, "maxItems": 4096, "items": {"anyOf": turns},
-            "description": "The last is the user's."},
+            "description": "The last is not the assistant's."},
         "system": said,
         "tools": {"type": "array", "maxItems": 128, "items": object(&["name", "input_schema"], with(tool, hint.clone()))},
         "tool_choice": {"anyOf": [chosen(&["auto", "any", "none"], &["type"], json!({})),

@@ -156,7 +156,6 @@ fn places(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
 const TOGETHER: &[&str] = &[
     "stream_options",
     "best_of",
-    "structured_outputs",
     "tool_choice",
     "tool_choice.type",
     "tool_choice.name",

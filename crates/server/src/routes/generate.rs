@@ -55,13 +55,16 @@ pub(crate) enum Reply {
     Told { voice: Voice, stream: bool },
 }
 
+/// Versions of Anthropic's API that are spoken here: what is offered has the same shape in all.
+pub(crate) const ANTHROPIC_VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+
 /// Anthropic's clients name the version of the API that they speak.
 pub(crate) fn version(call: &Call) -> Result<(), ApiError> {
-    let given =
-        call.headers.get("anthropic-version").filter(|_| Dialect::of(call.endpoint.id) == Dialect::Anthropic);
-    match given {
-        Some(version) if version != "2023-06-01" => {
-            Err(ApiError::invalid("anthropic-version", "offers only 2023-06-01, or leave it out"))
+    let anthropic = Dialect::of(call.endpoint.id) == Dialect::Anthropic;
+    match call.headers.get("anthropic-version").filter(|_| anthropic) {
+        Some(version) if !ANTHROPIC_VERSIONS.iter().any(|known| version == known) => {
+            let known = ANTHROPIC_VERSIONS.join(" or ");
+            Err(ApiError::invalid("anthropic-version", format!("must be {known}, or left out")))
         }
         _ => Ok(()),
     }
