@@ -53,6 +53,8 @@ fn old_epochs_go_and_the_log_says_so() {
     assert!(said.contains("the log verifies") && said.contains("contains    the history"), "{said}");
     let leaves = place.leaves();
     assert_eq!(leaves.0[0]["seq"], "512");
+    let few = place.run(&["log", "show", "--count", "2"]);
+    assert!(few.err.contains("leaves before 512 were pruned") && few.out.lines().count() == 2, "{few:?}");
     let sealed = leaves.of("log_pruned");
     assert_eq!(
         (sealed.len(), &sealed[0]["before"], &sealed[0]["minimum_waived"]),

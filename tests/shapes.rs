@@ -152,7 +152,7 @@ fn what_is_not_offered_is_refused_by_name() {
     for (name, more) in [
         ("functions", json!({"functions": [{"name": "f"}]})),
         ("temprature", json!({"temprature": 0.5})),
-        ("logprobs", json!({"logprobs": true})),
+        ("top_logprobs", json!({"top_logprobs": 2})),
         ("response_format.type", json!({"response_format": {"type": "yaml"}})),
         ("store", json!({"store": true})),
         ("temperature", json!({"temperature": 3})),

@@ -141,9 +141,15 @@ fn by(sealed: &Sealed) -> String {
 
 fn show(places: &Places, from: u64, count: u64) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
-    let mut written = Ok(());
-    let end = from.saturating_add(count);
+    let (mut written, mut end) = (Ok(()), None);
     provenance::show(&places.log(), |leaf| {
+        // What was pruned is not there to be shown.
+        let end = *end.get_or_insert_with(|| {
+            if leaf.index > from {
+                eprintln!("note: leaves before {} were pruned", leaf.index);
+            }
+            from.max(leaf.index).saturating_add(count)
+        });
         if leaf.index >= end {
             return false;
         }

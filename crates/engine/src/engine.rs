@@ -129,6 +129,12 @@ pub(crate) struct Shared {
     isa: String,
 }
 
+/// Memory for the logits of prompts that are scored, in one step.
+const READ_BYTES: usize = 64 << 20;
+
+/// Rows of them at least: enough for the weights to be read for many tokens at once.
+const READ_ROWS_MIN: usize = 32;
+
 const RUNNING: u8 = 0;
 const SHUTTING_DOWN: u8 = 1;
 const STOPPED: u8 = 2;
@@ -206,6 +212,7 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         max_batch_tokens: options.max_batch_tokens,
         max_running: options.max_running,
         prefix_sharing: options.prefix_sharing,
+        max_read_rows: (READ_BYTES / size_of::<f32>() / model.vocab_len().max(1)).max(READ_ROWS_MIN),
     };
     let scheduler = Scheduler::new(limits, BlockManager::new(total));
     let (commands, inbox) = std::sync::mpsc::channel();
@@ -233,7 +240,7 @@ impl Engine {
         self.check(&request)?;
         self.take_place()?;
         let id = self.shared.next_id.fetch_add(1, Relaxed);
-        let (sender, events) = tokio::sync::mpsc::channel(request.max_tokens as usize + 1);
+        let (sender, events) = tokio::sync::mpsc::channel(events_max(&request));
         let most = self.shared.speculation;
         let drafts = request.draft_tokens_max.map_or(most, |max| max.min(most));
         let sequence = Box::new(Sequence::new(id, request, drafts, sender));
@@ -253,7 +260,7 @@ impl Engine {
             return Err(SubmitError::EmptyPrompt);
         }
         let (max_tokens, context_tokens) = (request.max_tokens, self.shared.context_tokens);
-        if max_tokens == 0 {
+        if max_tokens == 0 && request.sampling.prompt_logprobs.is_none() {
             return Err(SubmitError::InvalidSampling { field: "max_tokens", reason: "must be at least 1" });
         }
         if prompt_tokens.saturating_add(max_tokens as usize) > context_tokens {
@@ -330,6 +337,14 @@ impl Engine {
     pub fn isa(&self) -> &str {
         &self.shared.isa
     }
+}
+
+/// Everything that the sequence can say: scores, tokens and the last word.
+fn events_max(request: &SequenceRequest) -> usize {
+    let tokens = request.max_tokens as usize;
+    let scores = request.sampling.logprobs.map_or(0, |_| tokens);
+    let prompt = request.sampling.prompt_logprobs.map_or(0, |_| request.prompt.len());
+    tokens + scores + prompt + 1
 }
 
 /// The thread. Whatever happens in a step, every stream gets its last word.

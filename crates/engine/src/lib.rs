@@ -11,6 +11,7 @@ mod error;
 mod fairness;
 mod layers;
 mod load;
+mod logprobs;
 mod mask;
 #[cfg(test)]
 mod mask_tests;
@@ -32,8 +33,9 @@ pub use engine::{Engine, EngineOptions, EngineState, EngineStats, start};
 pub use error::{Error, SubmitError};
 pub use kernels::KvType;
 pub use load::{Device, LoadOptions, LoadReport, Loaded, isa, load};
+pub use logprobs::Scored;
 pub use mask::{MaskFault, TokenMask};
 pub use model::Model;
-pub use request::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent};
+pub use request::{BusyTime, FinishReason, LOGPROBS_MAX, SamplingParams, SequenceRequest, TokenEvent};
 pub use stream::TokenStream;
 pub use weights::{PinnedFile, measure};

@@ -1,6 +1,6 @@
 //! What may be asked of the engine, and what comes back.
 
-use crate::{SubmitError, TokenMask};
+use crate::{Scored, SubmitError, TokenMask};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -13,7 +13,7 @@ pub struct SequenceRequest {
     pub prompt: Zeroizing<Vec<u32>>,
     /// How tokens are chosen.
     pub sampling: SamplingParams,
-    /// At most this many tokens are generated; at least 1.
+    /// At most this many tokens are generated; 0 only where the prompt is scored.
     pub max_tokens: u32,
     /// Any of these ids ends the sequence. The id itself is not emitted as a `Token`.
     pub stop_token_ids: Vec<u32>,
@@ -74,6 +74,9 @@ impl std::fmt::Debug for SequenceRequest {
     }
 }
 
+/// Most tokens that can be told beside each scored one.
+pub const LOGPROBS_MAX: u32 = 20;
+
 /// How the next token is chosen from the logits. `Default` is greedy.
 ///
 /// The order is fixed: logit bias, repetition, presence and frequency penalties, the request's mask, temperature, top-k, top-p, min-p, draw.
@@ -97,6 +100,10 @@ pub struct SamplingParams {
     pub seed: u64,
     /// Added to the logits of these ids before anything else. −100 to 100 each.
     pub logit_bias: Vec<(u32, f32)>,
+    /// Each token of the answer is scored, with so many of the likeliest in its place; `None` scores none. Changes no answer.
+    pub logprobs: Option<u32>,
+    /// The same for each token of the prompt but the first. Nothing of the prompt is then taken over from known pages.
+    pub prompt_logprobs: Option<u32>,
 }
 
 impl Default for SamplingParams {
@@ -111,6 +118,8 @@ impl Default for SamplingParams {
             frequency_penalty: 0.0,
             seed: 0,
             logit_bias: Vec::new(),
+            logprobs: None,
+            prompt_logprobs: None,
         }
     }
 }
@@ -135,6 +144,9 @@ impl SamplingParams {
         let two = -2.0..=2.0;
         check(two.contains(&self.presence_penalty), "presence_penalty", "must be between -2 and 2")?;
         check(two.contains(&self.frequency_penalty), "frequency_penalty", "must be between -2 and 2")?;
+        let few = |count: Option<u32>| count.is_none_or(|count| count <= LOGPROBS_MAX);
+        check(few(self.logprobs), "logprobs", "must be at most 20")?;
+        check(few(self.prompt_logprobs), "prompt_logprobs", "must be at most 20")?;
         for &(id, bias) in &self.logit_bias {
             check((id as usize) < vocab_len, "logit_bias", "a token id is outside the vocabulary")?;
             check((-100.0..=100.0).contains(&bias), "logit_bias", "a bias must be between -100 and 100")?;
@@ -149,8 +161,11 @@ impl SamplingParams {
 }
 
 /// What a stream yields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum TokenEvent {
+    /// What the model said of a token, where scores were asked for: of each of the prompt in order, before anything of the
+    /// answer, then of each of the answer, right before its `Token` or, where it is the one that stops it, its `Finished`.
+    Scored(Box<Scored>),
     /// The next token of the answer.
     Token {
         /// Its id in the vocabulary.
@@ -206,6 +221,8 @@ mod tests {
             assert_eq!(field(|p| p.presence_penalty = bad), Some("presence_penalty"));
             assert_eq!(field(|p| p.frequency_penalty = bad), Some("frequency_penalty"));
         }
+        assert_eq!(field(|p| p.logprobs = Some(21)), Some("logprobs"));
+        assert_eq!(field(|p| p.prompt_logprobs = Some(21)), Some("prompt_logprobs"));
         assert_eq!(field(|p| p.logit_bias = vec![(10, 0.0)]), Some("logit_bias"));
         assert_eq!(field(|p| p.logit_bias = vec![(9, f32::NAN)]), Some("logit_bias"));
         assert_eq!(field(|p| p.logit_bias = vec![(9, -100.0)]), None);

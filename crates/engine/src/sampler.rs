@@ -5,7 +5,8 @@
 //! their exponentials are never computed.
 
 use crate::SamplingParams;
-use crate::sequence::Sequence;
+use crate::logprobs::Scorer;
+use crate::sequence::{Drawn, Sequence};
 use std::cmp::Ordering;
 
 /// A token that may still be drawn.
@@ -37,9 +38,23 @@ pub(crate) struct Sampler {
     candidates: Vec<Candidate>,
     /// The candidates' exponentials.
     exponentials: Vec<f32>,
+    pub(crate) scorer: Scorer,
 }
 
 impl Sampler {
+    /// As [`Sampler::sample`], with the score of what was drawn where the sequence wants it.
+    pub(crate) fn draw_scored(
+        &mut self,
+        logits: &[f32],
+        sequence: &Sequence,
+        allowed: Option<&[u32]>,
+    ) -> Option<Drawn> {
+        let id = self.sample(logits, sequence, allowed)?;
+        let Some(top) = sequence.sampling.logprobs else { return Some(id.into()) };
+        let scored = self.scorer.score(logits, sequence.len(), id, top as usize)?;
+        Some(Drawn { id, scored: Some(Box::new(scored)) })
+    }
+
     /// The id for the sequence's next position; `None` when a logit is not a number or none is finite, which is a fault.
     /// Where there are `allowed` words, only ids whose bits are set in them are drawn.
     pub(crate) fn sample(
@@ -280,7 +295,7 @@ mod tests {
         let mut sequence = Sequence::new(0, request, 0, sender);
         for id in answer {
             // The receiver is gone, which does not keep the token out of the sequence.
-            let _ = sequence.push(*id);
+            let _ = sequence.push((*id).into());
         }
         sequence
     }

@@ -9,7 +9,7 @@
 use crate::FinishReason;
 use crate::block_manager::{BlockManager, PAGE_TOKENS};
 use crate::fairness::{Claim, Queue, divide};
-use crate::sequence::{Outcome, Sequence, Tenant};
+use crate::sequence::{Drawn, Outcome, Sequence, Tenant};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ pub(crate) struct Limits {
     pub(crate) max_running: usize,
     /// Whether pages with known content are shared.
     pub(crate) prefix_sharing: bool,
+    /// Rows of logits that prompts to be scored may want in one step, all together; at least 1.
+    pub(crate) max_read_rows: usize,
 }
 
 /// Rows of decoding and drafts together beyond which no draft is added: up to about here a step costs what reading the
@@ -176,14 +178,17 @@ impl Scheduler {
         // Who is being answered waits for the whole step.
         let budget = if plan.is_empty() { left } else { (left / BESIDE_ANSWERS).max(claims.len()).min(left) };
         let oldest = self.running.first().map(|sequence| sequence.id);
+        let mut rows = self.limits.max_read_rows;
         for (claim, share) in claims.iter().zip(divide(budget, &claims)) {
             if Some(claim.id) == oldest {
                 self.reserve(claim.id, share.min(1));
             }
             let Some(index) = self.find(claim.id) else { continue };
-            let len = self.cover(index, share);
+            let reads = self.running.get(index).is_some_and(Sequence::is_reading);
+            let len = self.cover(index, if reads { share.min(rows) } else { share });
             if len > 0 {
                 plan.insert(claim.id, len);
+                rows -= if reads { len } else { 0 };
             }
         }
     }
@@ -272,7 +277,7 @@ impl Scheduler {
         }
         // The hash of every full page is wanted, also by those who wait for them.
         sequence.page_hashes(sequence.len());
-        let whole = sequence.len() - 1;
+        let whole = sequence.shareable();
         let hashes = sequence.page_hashes(whole);
         let matched = self.blocks.match_prefix(hashes);
         let pages: Vec<_> = hashes.iter().take(matched).map_while(|hash| self.blocks.share(hash)).collect();
@@ -284,10 +289,10 @@ impl Scheduler {
 
     /// Notes that a slice has run, draws what can be drawn (see `Sequence::advance`), and makes the pages known that hold
     /// nothing but tokens of the sequence.
-    pub(crate) fn advance(
+    pub(crate) fn advance<D: Into<Drawn>>(
         &mut self,
         slice: Slice,
-        draw: impl FnMut(usize, &Sequence) -> Option<u32>,
+        draw: impl FnMut(usize, &Sequence) -> Option<D>,
     ) -> Outcome {
         let Some(sequence) = self.running.get_mut(slice.index) else { return Outcome::default() };
         let outcome = sequence.advance(slice.len, draw);
@@ -309,7 +314,7 @@ impl Scheduler {
 
 /// Whether one that runs is about to compute the first page that this sequence would have to compute.
 fn is_being_computed(running: &[Sequence], blocks: &BlockManager, sequence: &mut Sequence) -> bool {
-    let whole = sequence.len() - 1;
+    let whole = sequence.shareable();
     let hashes = sequence.page_hashes(whole);
     let matched = blocks.match_prefix(hashes);
     let Some(next) = hashes.get(matched) else { return false };

@@ -192,7 +192,7 @@ fn check(cases: &[Case], limits: Limits, pages_total: u32) -> Bill {
         let aborted = last == Some(TokenEvent::Finished(FinishReason::Aborted)) && case.aborted_at.is_some();
         assert!(aborted || last == Some(TokenEvent::Finished(reason)), "ended with {last:?}, not {reason:?}");
         let mut answer = answer.into_iter().map(|id| TokenEvent::Token { id });
-        assert!(events.iter().all(|event| answer.next() == Some(*event)), "another answer");
+        assert!(events.iter().all(|event| answer.next().as_ref() == Some(event)), "another answer");
         assert!(aborted || answer.next().is_none(), "the answer is too short");
     }
     bill.preemptions = scheduler.preemptions;
@@ -200,7 +200,7 @@ fn check(cases: &[Case], limits: Limits, pages_total: u32) -> Bill {
 }
 
 fn limits(max_batch_tokens: usize, max_running: usize) -> Limits {
-    Limits { max_batch_tokens, max_running, prefix_sharing: true }
+    Limits { max_batch_tokens, max_running, prefix_sharing: true, max_read_rows: 32 }
 }
 
 proptest! {
@@ -214,7 +214,7 @@ proptest! {
         more in 0..40usize,
         prefix_sharing: bool,
     ) {
-        check(&cases, Limits { max_batch_tokens: max_running + more, max_running, prefix_sharing }, pages);
+        check(&cases, Limits { max_batch_tokens: max_running + more, max_running, prefix_sharing, max_read_rows: 32 }, pages);
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::block_manager::{PAGE_TOKENS, PageId};
 use crate::draft::Drafter;
 use crate::mask::contained;
-use crate::{BusyTime, FinishReason, SamplingParams, SequenceRequest, TokenEvent, TokenMask};
+use crate::{BusyTime, FinishReason, SamplingParams, Scored, SequenceRequest, TokenEvent, TokenMask};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -15,6 +15,18 @@ pub(crate) type PageHash = [u8; 32];
 
 /// Who is served fairly beside others; opaque.
 pub(crate) type Tenant = [u8; 32];
+
+/// A token drawn, with its score where that is wanted.
+pub(crate) struct Drawn {
+    pub(crate) id: u32,
+    pub(crate) scored: Option<Box<Scored>>,
+}
+
+impl From<u32> for Drawn {
+    fn from(id: u32) -> Self {
+        Drawn { id, scored: None }
+    }
+}
 
 /// What came of a slice.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,6 +55,9 @@ pub(crate) struct Sequence {
     cache_salt: [u8; 32],
     /// Positions whose K and V are in the pages.
     pub(crate) computed: usize,
+    /// Leading positions whose logits need not be had any more: those of the prompt's last token are the answer's, and the
+    /// earlier ones are wanted once, where the prompt is scored.
+    read: usize,
     /// Pages in order of position.
     pub(crate) block_table: Vec<PageId>,
     /// Hashes of the leading full pages, as far as they were asked for.
@@ -80,9 +95,11 @@ impl Sequence {
             prompt_ids.sort_unstable();
             prompt_ids.dedup();
         }
+        let last = tokens.len().saturating_sub(1);
         Sequence {
             id,
             tenant: request.tenant,
+            read: if request.sampling.prompt_logprobs.is_some() { 0 } else { last },
             prompt_len: tokens.len(),
             tokens,
             max_tokens,
@@ -119,7 +136,45 @@ impl Sequence {
         self.len() - self.computed
     }
 
-    /// Tokens the answer may still get; at least 1 while running.
+    /// The first position whose logits are wanted.
+    pub(crate) fn first_wanted(&self) -> usize {
+        if self.is_reading() { self.read } else { self.len().saturating_sub(1) }
+    }
+
+    /// Whether tokens of the prompt are still to be scored.
+    pub(crate) fn is_reading(&self) -> bool {
+        self.read < self.prompt_len.saturating_sub(1)
+    }
+
+    /// Leading positions that may be taken over from known pages: not the last, nor those whose logits are wanted.
+    pub(crate) fn shareable(&self) -> usize {
+        self.first_wanted()
+    }
+
+    /// Of a slice of `len` positions that is about to run, the rows of logits that score the prompt; those that draw follow.
+    pub(crate) fn rows_read(&self, len: usize) -> usize {
+        (self.computed + len).min(self.prompt_len.saturating_sub(1)).saturating_sub(self.first_wanted())
+    }
+
+    /// Scores the prompt's next tokens by their rows; `Err` with the reason when that ends the sequence.
+    pub(crate) fn read_prompt(
+        &mut self,
+        rows: &[&[f32]],
+        mut score: impl FnMut(&[f32], usize, u32, usize) -> Option<Scored>,
+    ) -> Result<(), FinishReason> {
+        let top = self.sampling.prompt_logprobs.unwrap_or(0) as usize;
+        for row in rows {
+            let position = self.read + 1;
+            let id = *self.tokens.get(position).ok_or(FinishReason::Failed)?;
+            let scored = score(row, position, id, top).ok_or(FinishReason::Failed)?;
+            let event = TokenEvent::Scored(Box::new(scored));
+            self.events.try_send(event).map_err(|_| FinishReason::Aborted)?;
+            self.read = position;
+        }
+        Ok(())
+    }
+
+    /// Tokens the answer may still get; at least 1 while running, but where nothing is to follow a prompt.
     pub(crate) fn left(&self) -> usize {
         (self.prompt_len + self.max_tokens).saturating_sub(self.len())
     }
@@ -150,10 +205,10 @@ impl Sequence {
     /// If the next token can be drawn, `draw` gives it from the given row of those that wanted logits; a draft token is
     /// accepted where it is the one drawn, and the first that is not ends the draft. What was computed for rejected tokens
     /// is not counted, and is overwritten by what comes in their place.
-    pub(crate) fn advance(
+    pub(crate) fn advance<D: Into<Drawn>>(
         &mut self,
         len: usize,
-        mut draw: impl FnMut(usize, &Sequence) -> Option<u32>,
+        mut draw: impl FnMut(usize, &Sequence) -> Option<D>,
     ) -> Outcome {
         let before = self.len();
         let known = len.min(self.remaining());
@@ -163,12 +218,17 @@ impl Sequence {
         if self.remaining() > 0 {
             return outcome;
         }
+        if self.max_tokens == 0 {
+            outcome.ended = Some(FinishReason::Length);
+            return outcome;
+        }
         for row in 0..=outcome.drafted {
-            let Some(id) = draw(row, self) else {
+            let Some(drawn) = draw(row, self).map(Into::into) else {
                 outcome.ended = Some(FinishReason::Failed);
                 break;
             };
-            outcome.ended = self.push(id).unwrap_or(Some(FinishReason::Aborted));
+            let id = drawn.id;
+            outcome.ended = self.push(drawn).unwrap_or(Some(FinishReason::Aborted));
             if outcome.ended.is_some() || row == outcome.drafted || draft.get(row) != Some(&id) {
                 break;
             }
@@ -211,7 +271,12 @@ impl Sequence {
     /// Takes the token drawn for the next position; gives the reason if that ends the sequence.
     ///
     /// `Err(())` when nobody reads the stream any more.
-    pub(crate) fn push(&mut self, id: u32) -> Result<Option<FinishReason>, ()> {
+    pub(crate) fn push(&mut self, drawn: Drawn) -> Result<Option<FinishReason>, ()> {
+        let Drawn { id, scored } = drawn;
+        // The channel has room for every token, every score and the last word.
+        if let Some(scored) = scored {
+            self.events.try_send(TokenEvent::Scored(scored)).map_err(|_| ())?;
+        }
         if self.stop_token_ids.contains(&id) {
             return Ok(Some(FinishReason::StopToken(id)));
         }
@@ -226,7 +291,6 @@ impl Sequence {
         if self.sampling.penalizes() {
             *self.answer_counts.entry(id).or_insert(0) += 1;
         }
-        // The channel has room for every token of the answer and the last word.
         self.events.try_send(TokenEvent::Token { id }).map_err(|_| ())?;
         if complete {
             return Ok(Some(FinishReason::Complete));

@@ -52,11 +52,12 @@ impl Stepper {
         let batch = self.batch(&slices);
         self.clean()?;
         let vocab_len = self.model.vocab_len();
-        let work = self.masks_wanted(&slices, &batch);
+        let work = self.masks_wanted(&slices);
         let constrained = !work.is_empty();
         if constrained {
             self.masks.start(work, vocab_len)?;
         }
+        let drawn_from = slices.iter().filter(|slice| self.draws(slice)).count();
         let logits = self.model.lm.forward(&batch)?;
         let masks = if constrained { self.masks.finish()? } else { Vec::new() };
         let wanted: usize = batch.slices.iter().map(|slice| slice.logits).sum();
@@ -70,7 +71,7 @@ impl Stepper {
         for (slice, part) in slices.iter().zip(&batch.slices) {
             let own: Vec<&[f32]> = rows.by_ref().take(part.logits).collect();
             let masked = masks.next_if(|masked| masked.index == slice.index);
-            let outcome = draw(&mut self.scheduler, &mut self.sampler, *slice, &own, masked);
+            let outcome = advance(&mut self.scheduler, &mut self.sampler, *slice, &own, masked);
             total.generated += outcome.generated;
             total.drafted += outcome.drafted;
             total.accepted += outcome.accepted;
@@ -78,7 +79,6 @@ impl Stepper {
         }
         self.share_time(&slices, start.elapsed());
         // Before the last words, so that who has them finds the step counted.
-        let drawn_from = batch.slices.iter().filter(|slice| slice.logits > 0).count();
         let prefill = batch.tokens.len() - drawn_from - total.drafted;
         self.shared.steps.fetch_add(1, Relaxed);
         self.shared.prefill_tokens.fetch_add(prefill as u64, Relaxed);
@@ -94,14 +94,20 @@ impl Stepper {
     }
 
     /// Takes the grammars of the sequences that draw in this step, in the order of their slices.
-    fn masks_wanted(&mut self, slices: &[Slice], batch: &Batch) -> Vec<Masked> {
-        let drawing = slices.iter().zip(&batch.slices).filter(|(_, part)| part.logits > 0);
-        let masked = drawing.filter_map(|(slice, _)| {
+    fn masks_wanted(&mut self, slices: &[Slice]) -> Vec<Masked> {
+        let drawing: Vec<&Slice> = slices.iter().filter(|slice| self.draws(slice)).collect();
+        let masked = drawing.into_iter().filter_map(|slice| {
             let sequence = self.scheduler.running.get_mut(slice.index)?;
             let mask = sequence.mask.take()?;
             Some(Masked::new(slice.index, mask, sequence.draft().to_vec().into()))
         });
         masked.collect()
+    }
+
+    /// Whether a slice that is about to run gets its sequence to the next token.
+    fn draws(&self, slice: &Slice) -> bool {
+        let sequence = self.scheduler.running.get(slice.index);
+        sequence.is_some_and(|sequence| sequence.remaining() <= slice.len)
     }
 
     /// Gives each sequence its part of the step's time, by rows.
@@ -124,7 +130,7 @@ impl Stepper {
     }
 
     /// The tokens of the slices, drafts included, with their pages. Logits are wanted after the last token that is known
-    /// and after every draft token.
+    /// and after every draft token, and after every token of a prompt that is scored.
     fn batch(&self, slices: &[Slice]) -> Batch {
         let mut batch = Batch::default();
         batch.tokens.reserve_exact(slices.iter().map(|slice| slice.len).sum());
@@ -136,7 +142,7 @@ impl Stepper {
                 start,
                 len,
                 block_table: sequence.block_table.clone(),
-                logits: (start + len).saturating_sub(sequence.len() - 1).min(len),
+                logits: (start + len).saturating_sub(sequence.first_wanted()).min(len),
             });
         }
         batch
@@ -159,6 +165,26 @@ impl Stepper {
     }
 }
 
+/// Notes that a slice has run: scores the prompt where that is wanted, then draws.
+fn advance(
+    scheduler: &mut Scheduler,
+    sampler: &mut Sampler,
+    slice: Slice,
+    logits: &[&[f32]],
+    masked: Option<Masked>,
+) -> Outcome {
+    let Some(sequence) = scheduler.running.get_mut(slice.index) else { return Outcome::default() };
+    let rows = sequence.rows_read(slice.len).min(logits.len());
+    let (prompt, drawing) = logits.split_at_checked(rows).unwrap_or_default();
+    let scorer = &mut sampler.scorer;
+    let read = sequence.read_prompt(prompt, |row, position, id, top| scorer.score(row, position, id, top));
+    let mut outcome = draw(scheduler, sampler, slice, drawing, masked);
+    if let Err(reason) = read {
+        outcome.ended = Some(reason);
+    }
+    outcome
+}
+
 /// Draws from the logits of a slice, within its masks where it has any; gives the grammar back to its sequence.
 fn draw(
     scheduler: &mut Scheduler,
@@ -168,7 +194,8 @@ fn draw(
     masked: Option<Masked>,
 ) -> Outcome {
     let Some(Masked { state, rows, .. }) = masked else {
-        return scheduler.advance(slice, |row, sequence| sampler.sample(logits.get(row)?, sequence, None));
+        return scheduler
+            .advance(slice, |row, sequence| sampler.draw_scored(logits.get(row)?, sequence, None));
     };
     if let Some(sequence) = scheduler.running.get_mut(slice.index) {
         sequence.mask = Some(state);
@@ -179,7 +206,7 @@ fn draw(
             gave_up = true;
             return None;
         };
-        sampler.sample(logits.get(row)?, sequence, Some(allowed))
+        sampler.draw_scored(logits.get(row)?, sequence, Some(allowed))
     });
     if gave_up {
         outcome.ended = Some(FinishReason::MaskFailed);

@@ -54,7 +54,7 @@ fn speed(engine: &engine::Engine, requests: Vec<SequenceRequest>) -> Result<f64,
         while let Some(event) = stream.blocking_next() {
             match event {
                 TokenEvent::Token { .. } => tokens += 1.0,
-                TokenEvent::Finished(engine::FinishReason::Length) => {}
+                TokenEvent::Finished(engine::FinishReason::Length) | TokenEvent::Scored(_) => {}
                 TokenEvent::Finished(reason) => return Err(format!("ended by {reason:?}").into()),
             }
         }

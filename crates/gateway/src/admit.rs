@@ -17,6 +17,7 @@ use crate::gateway::Gateway;
 use crate::record;
 use crate::refusal::Refusal;
 use crate::serving::Serving;
+use crate::thoughts::{Budget, Thinking};
 use crate::tools::Tools;
 
 /// A request that the log knows of. Whatever happens now, the guard seals an outcome.
@@ -28,8 +29,17 @@ pub(crate) struct Admitted {
     pub(crate) sampling: engine::SamplingParams,
     /// What every choice is held to.
     pub(crate) held: Option<Held>,
+    /// Choices made for each prompt, and of those told.
     pub(crate) choices_each: usize,
+    pub(crate) told_each: usize,
     pub(crate) ignore_eos: bool,
+    /// The prompt is shown before each answer.
+    pub(crate) echo: bool,
+    /// The caller is told the scores of tokens.
+    pub(crate) tells_scores: bool,
+    /// How the answer of a model that thinks begins, and how long it may think.
+    pub(crate) thinking: Option<Thinking>,
+    pub(crate) budget: Option<Budget>,
     pub(crate) stop: Vec<Zeroizing<String>>,
     pub(crate) restore: bool,
     pub(crate) visible_mark: Option<String>,
@@ -53,11 +63,12 @@ struct Durable;
 pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Admitted, Refusal> {
     let record = cleared.entered().record.clone();
     let held = constraint::compile(gateway, &mut cleared).await?;
-    let prompts = match encode(cleared) {
+    let prompts = match encode(cleared, held.is_some()) {
         Ok(prompts) => prompts,
         Err(refusal) => return Err(bounded(gateway, record, "request-does-not-fit", refusal).await),
     };
-    let choices = prompts.token_ids.len().saturating_mul(prompts.cleared.entered().request.params.n as usize);
+    let choices =
+        prompts.token_ids.len().saturating_mul(prompts.cleared.entered().request.params.made() as usize);
     if choices == 0 {
         let nothing = Refusal::Invalid { field: "n".to_owned(), reason: "must be at least 1".to_owned() };
         return Err(bounded(gateway, record, "no-choices", nothing).await);
@@ -71,7 +82,7 @@ pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Adm
     };
     let tokens_reserved = tokens(&prompts);
     let mut allowance = reserve(gateway, prompts.cleared.entered(), tokens_reserved).await?;
-    let Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, .. } = prompts;
+    let Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, thinking, budget, .. } = prompts;
     let (entered, vault) = cleared.into_parts();
     let (mut facts, key, request) = (entered.record, entered.key, entered.request);
     let stops: Vec<&str> = request.stop.iter().map(|stop| stop.as_str()).collect();
@@ -97,8 +108,13 @@ pub(crate) async fn admit(gateway: &Gateway, mut cleared: Cleared) -> Result<Adm
         max_tokens,
         sampling,
         held,
-        choices_each: request.params.n as usize,
+        choices_each: request.params.made() as usize,
+        told_each: request.params.n as usize,
         ignore_eos: request.params.ignore_eos,
+        echo: request.params.echo,
+        thinking,
+        budget,
+        tells_scores: request.params.logprobs.is_some(),
         tools: request.tools.as_ref().and_then(Tools::callable),
         stop: request.stop,
         restore: entered.use_case.restore_placeholders,
@@ -149,7 +165,7 @@ pub(crate) async fn bounded(
 
 /// What the request can take at most.
 fn tokens(prompts: &Prompts) -> u64 {
-    let each = prompts.cleared.entered().request.params.n;
+    let each = prompts.cleared.entered().request.params.made();
     prompts.token_ids.iter().zip(&prompts.max_tokens).fold(0_u64, |sum, (ids, &max)| {
         sum.saturating_add(ids.len() as u64).saturating_add(u64::from(max).saturating_mul(each.into()))
     })

@@ -15,10 +15,50 @@ pub enum Finish {
     ToolCalls,
 }
 
+/// What the model said of one token, and what the caller sees of it. All texts of a choice together are its text, but for a mark
+/// that stands under it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TokenScore {
+    /// What is shown in the token's place. Alone it may be part of a character; nothing where the token before it has what
+    /// is shown for both.
+    pub text: Vec<u8>,
+    /// Natural logarithm of its probability, in the model's own distribution: no temperature, bias, penalty or grammar. `None`
+    /// for the first token of a prompt, of which nothing can be said.
+    pub logprob: Option<f64>,
+    /// Where `text` begins in the text of the choice, in characters.
+    pub offset: usize,
+    /// The likeliest tokens in this place, the likeliest first; none where the token's own text is not shown.
+    pub top: Vec<Alternative>,
+}
+
+/// A token that might have stood in a place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// Its text, a control token's name, or ⟦…⟧ for what may not be seen.
+    pub text: Vec<u8>,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+}
+
 /// One thing that happens while an answer is made.
 pub enum AnswerEvent {
+    /// Scores of tokens of one choice, where they were asked for: of those of which the next [`AnswerEvent::Delta`] shows the
+    /// last part, or at the end of those of which nothing is shown.
+    Scores {
+        /// Which choice, from 0.
+        choice: usize,
+        /// In the order of the tokens; never empty.
+        scores: Vec<TokenScore>,
+    },
     /// Text of one choice, screened and whole characters only.
     Delta {
+        /// Which choice, from 0.
+        choice: usize,
+        /// The text; never empty.
+        text: String,
+    },
+    /// What the model thinks before it answers, screened as text is.
+    Thought {
         /// Which choice, from 0.
         choice: usize,
         /// The text; never empty.
@@ -65,11 +105,27 @@ pub enum AnswerEvent {
     },
 }
 
+impl AnswerEvent {
+    /// The same, of another choice.
+    pub(crate) fn of_choice(mut self, number: usize) -> Self {
+        match &mut self {
+            Self::Scores { choice, .. }
+            | Self::Delta { choice, .. }
+            | Self::Thought { choice, .. }
+            | Self::ToolCall { choice, .. }
+            | Self::Arguments { choice, .. }
+            | Self::Finished { choice, .. } => *choice = number,
+            Self::Sealed { .. } | Self::Failed { .. } => {}
+        }
+        self
+    }
+}
+
 /// Tokens of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of all prompts.
     pub prompt_tokens: u32,
-    /// Tokens of all choices, end-of-turn tokens included.
+    /// Tokens of all choices, end-of-turn tokens included, also of those that were made and not told.
     pub completion_tokens: u32,
 }

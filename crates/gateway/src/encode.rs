@@ -5,10 +5,12 @@ use tokenizer::ChatMessage;
 use zeroize::Zeroizing;
 
 use crate::clear::Cleared;
+use crate::endpoint::EndpointId;
 use crate::notice;
 use crate::refusal::{Bound, Refusal};
 use crate::request::{Input, Params, Role};
 use crate::serving::Serving;
+use crate::thoughts::{Budget, Thinking};
 use crate::tools::{ToolFormat, Tools, section};
 
 /// Token ids of every prompt, and how many choices each gets. Batches and `n` are one type.
@@ -20,6 +22,9 @@ pub(crate) struct Prompts {
     pub(crate) max_tokens: Vec<u32>,
     /// The clock the template was given.
     pub(crate) rendered_at_ms: Option<i64>,
+    /// How the answer of a model that thinks begins, and how long it may think.
+    pub(crate) thinking: Option<Thinking>,
+    pub(crate) budget: Option<Budget>,
     _encoded: Encoded,
 }
 
@@ -30,17 +35,33 @@ type TokenIds = Zeroizing<Vec<u32>>;
 struct Encoded;
 
 /// Renders and encodes. A request that does not fit the context is refused with both numbers, never cut.
-pub(crate) fn encode(mut cleared: Cleared) -> Result<Prompts, Refusal> {
+/// An answer that is `held` to a form has no room for thoughts.
+pub(crate) fn encode(mut cleared: Cleared, held: bool) -> Result<Prompts, Refusal> {
     let (token_ids, rendered_at_ms) = token_ids(&mut cleared, true)?;
-    let context_tokens = cleared.entered().serving.generator.context_tokens();
+    let serving = cleared.entered().serving.clone();
     let params = &cleared.entered().request.params;
+    // The other conversations have no place for a thought: there it is text.
+    let chat = cleared.entered().request.endpoint == EndpointId::ChatCompletions && !held;
+    let thinking = token_ids.first().filter(|_| chat).and_then(|prompt| serving.thinking(prompt));
+    let budget =
+        params.thinking_tokens.map(|tokens| budget(&serving, thinking, tokens)).transpose()?.flatten();
     let sampling = sampling(params)?;
     let limit = cleared.entered().use_case.limits.tokens_per_request;
+    let context_tokens = serving.generator.context_tokens();
     let max_tokens = token_ids
         .iter()
         .map(|ids| max_tokens(ids.len(), params.max_tokens, context_tokens, limit))
         .collect::<Result<_, _>>()?;
-    Ok(Prompts { cleared, token_ids, sampling, max_tokens, rendered_at_ms, _encoded: Encoded })
+    Ok(Prompts {
+        cleared,
+        token_ids,
+        sampling,
+        max_tokens,
+        rendered_at_ms,
+        thinking,
+        budget,
+        _encoded: Encoded,
+    })
 }
 
 /// Token ids of every prompt, and the clock that the chat template was given. A plain prompt begins with the model's opening
@@ -66,6 +87,23 @@ pub(crate) fn token_ids(
         }
         Input::Tokens(prompts) => (prompts, None),
     })
+}
+
+/// What ends a thought in time. Where there will be none, none is also what it may take at most; any other number would mislead.
+fn budget(serving: &Serving, thinking: Option<Thinking>, tokens: u32) -> Result<Option<Budget>, Refusal> {
+    let refuse = |reason: &str| Refusal::Invalid {
+        field: "thinking_token_budget".to_owned(),
+        reason: reason.to_owned(),
+    };
+    match thinking {
+        None if tokens == 0 => Ok(None),
+        None => Err(refuse(
+            "is for chats with a model that thinks, whose answer is held to no form; leave it out",
+        )),
+        Some(thinking) => Budget::new(&serving.tokenizer, thinking, tokens)
+            .map(Some)
+            .ok_or_else(|| refuse("needs a model with a token for the end of a thought; leave it out")),
+    }
 }
 
 /// Renders a conversation, with a word on placeholders where it holds any, and on tools where the template has none.
@@ -143,6 +181,13 @@ fn sampling(params: &Params) -> Result<SamplingParams, Refusal> {
         frequency_penalty: milli(params.frequency_penalty.unwrap_or(0.0)),
         seed,
         logit_bias: params.logit_bias.clone(),
+        // What the best are chosen by.
+        logprobs: params.logprobs.or((params.made() > params.n).then_some(0)),
+        // An engine that is to generate nothing scores the prompt.
+        prompt_logprobs: match params.echo {
+            true => params.logprobs.or((params.max_tokens == Some(0)).then_some(0)),
+            false => None,
+        },
     })
 }
 

@@ -9,25 +9,31 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use engine::{BusyTime, FinishReason, SequenceRequest, TokenEvent};
+use engine::{BusyTime, FinishReason, SequenceRequest, TokenEvent, TokenMask};
 use provenance::{EndReason, OpenRequest, OutcomeFacts, RequestKey, ScreenFacts, Status};
 use redact::RestorePolicy;
 use tokenizer::Detokenizer;
 use tokio::sync::OwnedSemaphorePermit;
+use zeroize::Zeroizing;
 
 use crate::admit::Admitted;
 use crate::allowance::Allowance;
 use crate::answer::{AnswerEvent, Usage};
-use crate::choice::{Choice, Ending, Fault, Progress, Shown};
-use crate::constraint::Held;
+use crate::best::Best;
+use crate::choice::{Choice, Fault, Mind, Progress, Shown, Shows};
+use crate::echo::Echo;
 use crate::encode::choice_seed;
 use crate::energy::{Meter, Reading};
 use crate::gateway::Gateway;
 use crate::generate::Tokens;
+use crate::lane::Lane;
+use crate::likely::Likely;
 use crate::metrics::Watched;
 use crate::record;
 use crate::refusal::{Bound, Refusal};
-use crate::tools::{CallReader, Called};
+use crate::scores::Scores;
+use crate::thoughts::Thoughts;
+use crate::tools::{CallReader, Called, ToolOutput};
 
 /// An answer being made. See [`Answer::next`].
 pub struct Answer {
@@ -41,6 +47,8 @@ pub struct Answer {
     /// Which stream is asked first, so that no choice starves.
     turn: usize,
     ready: VecDeque<AnswerEvent>,
+    /// What is told waits here where only the best choices are.
+    best: Option<Best>,
     prompt_tokens: u32,
     key: RequestKey,
     /// Present until the outcome is sealed.
@@ -59,7 +67,6 @@ pub struct Answer {
 
 /// Hands the prompts to the generator. If it takes one not, those before it are stopped and the outcome is sealed.
 pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answer, Refusal> {
-    let redactor = Arc::clone(&admitted.redactor);
     let policy = if admitted.restore { RestorePolicy::all() } else { RestorePolicy::none() };
     // All choices of the request together.
     let (busy, meter_at_start) = (BusyTime::default(), gateway.meter().read());
@@ -78,7 +85,7 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                 cache_salt: gateway.cache_salt(&admitted.use_case),
                 tenant: gateway.tenant(&admitted.use_case),
                 draft_tokens_max: None,
-                mask: admitted.held.as_ref().map(Held::mask),
+                mask: mask(&admitted),
                 busy: busy.clone(),
             };
             match admitted.serving.generator.submit(request) {
@@ -88,14 +95,8 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
                     break 'submit;
                 }
             }
-            choices.push(Choice::new(
-                detokenizer(&admitted, prompt),
-                redactor.screen(&admitted.vault),
-                admitted.vault.restorer(&policy),
-                admitted.stop.clone(),
-                ending(&admitted),
-                reader.as_ref().map(|reader| reader.choice(choices.len())),
-            ));
+            let reader = reader.as_ref().map(|reader| reader.choice(choices.len()));
+            choices.push(choice(&admitted, prompt, &policy, reader));
         }
     }
     if let Some(error) = refused {
@@ -112,6 +113,8 @@ pub(crate) async fn submit(gateway: &Gateway, admitted: Admitted) -> Result<Answ
         demo: admitted.demo,
         created_s: gateway.now_ms().div_euclid(1000),
         streams,
+        best: (admitted.choices_each > admitted.told_each)
+            .then(|| Best::new(admitted.told_each, admitted.choices_each, choices.len())),
         choices,
         turn: 0,
         ready: VecDeque::new(),
@@ -143,6 +146,14 @@ fn reader(admitted: &Admitted, policy: &RestorePolicy) -> Option<CallReader> {
     })
 }
 
+/// What holds a choice's tokens: the answer to its constraint, or a thought to its length.
+fn mask(admitted: &Admitted) -> Option<Box<dyn TokenMask>> {
+    match &admitted.held {
+        Some(held) => Some(held.mask()),
+        None => admitted.budget.as_ref().map(TokenMask::fork),
+    }
+}
+
 /// Whatever follows a prompt goes on where it ended: the tokenizer knows whether its last token wants a space after it.
 fn detokenizer(admitted: &Admitted, prompt: &[u32]) -> Detokenizer {
     let tokenizer = admitted.serving.tokenizer.clone();
@@ -154,13 +165,42 @@ fn detokenizer(admitted: &Admitted, prompt: &[u32]) -> Detokenizer {
     }
 }
 
-/// What a choice's text ends with. An answer that a program reads has no room for a mark; the response has its own.
-fn ending(admitted: &Admitted) -> Ending {
-    match &admitted.held {
-        None => Ending::Text(admitted.visible_mark.clone()),
-        Some(held) if held.json => Ending::Json,
-        Some(_) => Ending::Text(None),
-    }
+/// The stages behind one sequence. An answer that a program reads has no room for a mark; the response has its own.
+fn choice(
+    admitted: &Admitted,
+    prompt: &Zeroizing<Vec<u32>>,
+    policy: &RestorePolicy,
+    reader: Option<ToolOutput>,
+) -> Choice {
+    let tokenizer = &admitted.serving.tokenizer;
+    let likely = || Likely::new(Arc::clone(&admitted.redactor), Arc::clone(&admitted.vault));
+    let scored = admitted.tells_scores.then_some(());
+    let prompt_shown = admitted.echo.then(|| Shows {
+        tokenizer: Arc::clone(tokenizer),
+        echo: Echo::new(tokenizer, prompt.clone()),
+        likely: scored.map(|()| likely()),
+    });
+    let chars = prompt_shown.as_ref().map_or(0, |shows| shows.echo.chars());
+    let scores = scored.map(|()| Scores::new(Arc::clone(tokenizer), likely(), chars));
+    let lane = Lane::new(
+        admitted.redactor.screen(&admitted.vault),
+        admitted.vault.restorer(policy),
+        admitted.held.as_ref().is_some_and(|held| held.json),
+        admitted.stop.clone(),
+        scores,
+    );
+    let mind = admitted.thinking.map(|thinking| Mind {
+        thoughts: Thoughts::new(thinking),
+        lane: Lane::new(
+            admitted.redactor.screen(&admitted.vault),
+            admitted.vault.restorer(policy),
+            false,
+            admitted.stop.clone(),
+            None,
+        ),
+    });
+    let mark = admitted.visible_mark.clone().filter(|_| admitted.held.is_none());
+    Choice::new(detokenizer(admitted, prompt), prompt_shown, mind, lane, mark, reader)
 }
 
 fn stop_tokens(admitted: &Admitted) -> Vec<u32> {
@@ -220,10 +260,10 @@ impl Answer {
         self.prompt_tokens
     }
 
-    /// How many choices there are.
+    /// How many choices are told.
     #[must_use]
     pub fn choices(&self) -> usize {
-        self.choices.len()
+        self.best.as_ref().map_or(self.choices.len(), Best::told)
     }
 
     /// The next event. After `Sealed` or `Failed` there is none. Cancel-safe: a call that is dropped loses nothing.
@@ -237,6 +277,7 @@ impl Answer {
             }
             match self.next_token().await {
                 Some((choice, event)) => self.take(choice, event),
+                None if self.best.is_some() => self.choose(),
                 None => {
                     let event = self.seal().await;
                     self.ended = true;
@@ -284,27 +325,31 @@ impl Answer {
             self.first_token_ms.get_or_insert_with(|| ms_since(self.started));
         }
         match progress {
-            Progress::More(shown) => self.show(at, shown),
+            Progress::More(shown) => self.tell(at, told(at, shown)),
             Progress::End(shown, reason) => {
-                self.show(at, shown);
-                self.ready.push_back(AnswerEvent::Finished { choice: at, reason });
+                self.tell(at, told(at, shown).chain([AnswerEvent::Finished { choice: at, reason }]));
                 self.close(at);
             }
             Progress::Fail(fault) => self.fail(fault),
         }
     }
 
-    fn show(&mut self, choice: usize, shown: Vec<Shown>) {
-        for shown in shown {
-            match shown {
-                Shown::Text(text) => self.ready.push_back(AnswerEvent::Delta { choice, text }),
-                Shown::Call(Called { index, id, name, arguments }) => {
-                    self.ready.push_back(AnswerEvent::ToolCall { choice, index, id, name });
-                    let text = arguments.as_str().to_owned();
-                    self.ready.push_back(AnswerEvent::Arguments { choice, index, text });
-                }
-            }
+    fn tell(&mut self, choice: usize, events: impl Iterator<Item = AnswerEvent>) {
+        match &mut self.best {
+            Some(best) => best.hold(choice, events),
+            None => self.ready.extend(events),
         }
+    }
+
+    /// All choices have ended: the best are told, and stand first in the record.
+    fn choose(&mut self) {
+        let Some(best) = self.best.take() else { return };
+        let likelihood: Vec<f64> = self.choices.iter().map(Choice::likelihood).collect();
+        let (order, events) = best.choose(&likelihood);
+        let mut made: Vec<Option<Choice>> = self.choices.drain(..).map(Some).collect();
+        let chosen = order.into_iter().filter_map(|at| made.get_mut(at).and_then(Option::take));
+        self.choices = chosen.collect();
+        self.ready.extend(events);
     }
 
     /// Stops a choice's sequence: its place in the batch comes free within one step.
@@ -383,6 +428,22 @@ impl Answer {
             energy_source: energy.map(|(_, source)| source),
         }
     }
+}
+
+/// What is shown of a choice, as it is told.
+fn told(choice: usize, shown: Vec<Shown>) -> impl Iterator<Item = AnswerEvent> {
+    shown.into_iter().flat_map(move |shown| match shown {
+        Shown::Scores(scores) => vec![AnswerEvent::Scores { choice, scores }],
+        Shown::Text(text) => vec![AnswerEvent::Delta { choice, text }],
+        Shown::Thought(text) => vec![AnswerEvent::Thought { choice, text }],
+        Shown::Call(Called { index, id, name, arguments }) => {
+            let text = arguments.as_str().to_owned();
+            vec![
+                AnswerEvent::ToolCall { choice, index, id, name },
+                AnswerEvent::Arguments { choice, index, text },
+            ]
+        }
+    })
 }
 
 impl Drop for Answer {

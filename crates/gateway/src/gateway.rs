@@ -17,7 +17,6 @@ use crate::active::{ActivePolicy, PolicySource};
 use crate::admit::admit;
 use crate::caller::{self, Caller, Credentials};
 use crate::clear::clear;
-use crate::controls::{self, Seen};
 use crate::deny;
 use crate::embed::{self, Embedded};
 use crate::encoders::{Classifier, Embedding};
@@ -26,12 +25,11 @@ use crate::energy::Meter;
 use crate::enter::{Inbound, enter};
 use crate::flow::{self, Answer};
 use crate::generate::Gauge;
-use crate::informed;
 use crate::metrics::Metrics;
 use crate::record;
 use crate::refusal::Refusal;
-use crate::request::{EmbeddingRequest, GenerationRequest, Origin, Trace};
-use crate::serving::{ModelCard, Serves as _, Serving, name};
+use crate::request::{EmbeddingRequest, GenerationRequest, Origin};
+use crate::serving::{Serving, name};
 use crate::strip::strip;
 use crate::subjects;
 use crate::watch::{Jumped, Watch};
@@ -225,57 +223,6 @@ impl Gateway {
         set.map_err(|_| Refusal::closed("a model of embeddings is served already"))
     }
 
-    /// The models that the caller's use case may use, judged by the policy.
-    ///
-    /// # Errors
-    /// A denial, sealed, or a closed gate.
-    pub async fn models(&self, caller: &Caller) -> Result<Vec<ModelCard>, Refusal> {
-        let (policy, serving, now_ms) = (self.policy(), self.serving()?, self.now_ms());
-        let counted = self.counts(caller.principal.use_case.clone(), now_ms).await;
-        let known = match informed::known(self, &caller.principal) {
-            Ok(known) => known,
-            Err(closed) => {
-                let (facts, _) =
-                    record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-                let rule = informed::STORE_FAILED;
-                return Err(deny::seal_refusal(self, facts, provenance::Stage::Enter, rule, closed).await);
-            }
-        };
-        let seen = Seen {
-            policy: &policy,
-            principal: &caller.principal,
-            loopback: caller.origin.loopback,
-            use_case: policy.use_case(&caller.principal.use_case),
-            model: Some(&serving.facts),
-            informed: &known,
-            now_ms,
-            counted,
-        };
-        let live = controls::live(self, &seen);
-        let entry = policy::EntryRequest {
-            principal: caller.principal.clone(),
-            action: policy::Action::ListModels,
-            model: None,
-            now_ms,
-            loopback: caller.origin.loopback,
-            quota: policy::QuotaFacts::default(),
-            live,
-            informed: policy::Informed::Known(known),
-        };
-        if let policy::Decision::Deny(denial) = policy.enter(&entry) {
-            let (mut facts, _) =
-                record::begin(self, &policy, caller, EndpointId::Models, &Trace::NONE, now_ms)?;
-            facts.determining =
-                record::names(denial.reasons.iter().map(|reason| reason.rule.clone()).collect());
-            let verdict = deny::Verdict::of(provenance::Stage::Enter, &denial);
-            return Err(deny::seal(self, facts, verdict).await);
-        }
-        let use_case = policy.use_case(&caller.principal.use_case);
-        let cards = [Some(serving.card()), self.embedding.get().map(|embedding| embedding.card())];
-        let allowed = |card: &ModelCard| use_case.is_some_and(|record| record.models.contains(&card.id));
-        Ok(cards.into_iter().flatten().filter(allowed).collect())
-    }
-
     /// Whether requests are served.
     ///
     /// # Errors
@@ -370,6 +317,10 @@ impl Gateway {
 
 /// What the stages use.
 impl Gateway {
+    pub(crate) fn embedding(&self) -> Option<&Arc<Embedding>> {
+        self.embedding.get()
+    }
+
     pub(crate) fn ring(&self) -> &Arc<KeyRing> {
         &self.ring
     }

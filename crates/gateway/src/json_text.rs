@@ -40,6 +40,11 @@ impl JsonText {
         out
     }
 
+    /// Bytes held back, where all of them are as the model wrote them.
+    pub(crate) fn held_as_written(&self) -> Option<usize> {
+        (!self.bare.contains(OPEN)).then_some(self.bare.len())
+    }
+
     /// What was held back.
     pub(crate) fn finish(&mut self) -> String {
         let bare = std::mem::take(&mut self.bare);

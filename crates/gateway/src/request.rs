@@ -92,6 +92,8 @@ pub struct Params {
     pub max_tokens: Option<u32>,
     /// Choices a prompt.
     pub n: u32,
+    /// Choices made for each prompt, of which the `n` likeliest are told when all have ended. At least `n`.
+    pub best_of: Option<u32>,
     /// Softmax temperature; 0 is greedy.
     pub temperature: Option<f32>,
     /// Keep the `k` likeliest tokens; 0 keeps all.
@@ -112,6 +114,19 @@ pub struct Params {
     pub logit_bias: Vec<(u32, f32)>,
     /// Generate on after an end-of-turn token, until the length limit.
     pub ignore_eos: bool,
+    /// Score each token of the answer, with so many of the likeliest in its place.
+    pub logprobs: Option<u32>,
+    /// Tokens that a model may think for before it answers, at most; chats with models that think only.
+    pub thinking_tokens: Option<u32>,
+    /// Show the prompt, as the model reads it, before the answer; completions only. Where answers are scored, so is the prompt.
+    pub echo: bool,
+}
+
+impl Params {
+    /// Choices made for each prompt.
+    pub(crate) fn made(&self) -> u32 {
+        self.best_of.unwrap_or(self.n).max(self.n)
+    }
 }
 
 /// What the text of an answer must be, from its first character to its last.

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::generate::Generate;
 use crate::refusal::Refusal;
+use crate::thoughts::Thinking;
 use crate::tools::ToolFormat;
 
 /// A model as loaded and verified, ready to serve.
@@ -111,6 +112,11 @@ impl Serving {
     /// How the model is told of tools and calls them.
     pub(crate) fn tool_format(&self) -> ToolFormat {
         ToolFormat::of(self.template.as_ref().map_or("", ChatTemplate::source))
+    }
+
+    /// How the answer to a rendered conversation begins, where the model thinks first.
+    pub(crate) fn thinking(&self, prompt: &[u32]) -> Option<Thinking> {
+        Thinking::of(self.template.as_ref().map_or("", ChatTemplate::source), &self.tokenizer, prompt)
     }
 
     /// A conversation as token ids, opening the assistant's turn; `tools` is for templates that know of them.

@@ -1,7 +1,9 @@
 //! Leaves that leave: exports are sealed, the journal is closed file by file as epochs end, and whole files of it are pruned.
 //!
 //! Pruning removes leaves and entry bundles, never hashes (C2SP `tlog-tiles`, "Pruning"): roots, proofs and receipts
-//! of before verify as they did.
+//! of before verify as they did. In this order, each step durable before the next: the leaf `log_pruned`, the checkpoint
+//! over it, the files, oldest first, the bundles. Whoever starts with such a leaf does the rest. At most 255 leaves of an
+//! epoch stay longer than it, and so does a log with fewer leaves than a bundle.
 
 use serde::{Deserialize, Serialize};
 

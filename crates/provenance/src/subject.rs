@@ -1,4 +1,8 @@
 //! The person a request is about. Who it is stays in memory: the log has a pseudonym under a key of that person alone.
+//!
+//! The key is drawn at random for this person and epoch, and lies in `subject-keys.d/EPOCH/NAME`, where NAME is a keyed hash of
+//! type and identifier under the epoch's look-up key; so finding somebody opens one file an epoch. Keep `subject-keys.*` out of
+//! backups that outlive an erasure.
 
 use std::ops::RangeInclusive;
 

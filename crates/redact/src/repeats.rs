@@ -49,6 +49,7 @@ const fn is_value(kind: Kind) -> bool {
         Kind::Person
             | Kind::Place
             | Kind::Organisation
+            | Kind::BirthDate
             | Kind::Age
             | Kind::Health
             | Kind::Religion

@@ -115,6 +115,13 @@ impl Screen {
         self.undecided_bytes().saturating_add(self.sentences.as_ref().map_or(0, Sentences::held_bytes))
     }
 
+    /// Bytes at the end of what was pushed for which nothing was returned yet; `None` while a mask is among what is held back,
+    /// so that it cannot be told.
+    pub fn held_as_written(&self) -> Option<usize> {
+        let sentences = self.sentences.as_ref().map_or(Some(0), Sentences::held_as_written)?;
+        Some(self.undecided_bytes().saturating_add(sentences))
+    }
+
     fn undecided_bytes(&self) -> usize {
         self.text.len().saturating_sub(self.passed)
     }

@@ -49,6 +49,12 @@ impl Sentences {
         self.text.len().saturating_sub(self.passed)
     }
 
+    /// The same, where no mask can be among them.
+    pub(crate) fn held_as_written(&self) -> Option<usize> {
+        let held = self.text.get(self.passed..).unwrap_or_default();
+        (!held.contains(OPEN)).then_some(held.len())
+    }
+
     /// Takes the next piece and returns the sentences that are over, `masked` being told of each finding.
     pub(crate) fn push(
         &mut self,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use gateway::{EndpointId, GenerationRequest, Origin, Receipt, Trace, endpoint};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -22,8 +22,8 @@ const CALLS_MAX: u64 = 1024;
 pub struct Kept {
     /// Its receipt.
     pub receipt: Receipt,
-    /// By choice, the bytes that the receipt commits to: the text, or of a choice that called tools the canonical JSON (RFC 8785)
-    /// of `content` and `tool_calls` of its message. Empty where nothing but the receipt was kept.
+    /// By choice, the bytes that the receipt commits to: the text, or of a choice that called tools or thought first the canonical
+    /// JSON (RFC 8785) of `content`, `reasoning_content` and `tool_calls` of its message, as far as it has them. Empty where nothing but the receipt was kept.
     pub choices: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -170,6 +170,7 @@ fn receipt(value: &Value) -> Result<Receipt, KeptError> {
 #[derive(Default)]
 struct Choice {
     text: Zeroizing<String>,
+    thought: Zeroizing<String>,
     calls: BTreeMap<u64, Call>,
 }
 
@@ -236,6 +237,8 @@ impl Choice {
         let said = item.get("message").or_else(|| item.get("delta")).unwrap_or(item);
         let text = said.get("content").or_else(|| said.get("text")).and_then(Value::as_str);
         self.text.push_str(text.unwrap_or_default());
+        let thought = said.get("reasoning_content").and_then(Value::as_str);
+        self.thought.push_str(thought.unwrap_or_default());
         let calls = said.get("tool_calls").and_then(Value::as_array);
         for (at, item) in calls.into_iter().flatten().enumerate() {
             // A whole message numbers its calls by their order.
@@ -253,7 +256,7 @@ impl Choice {
     }
 
     fn committed(self) -> Result<Zeroizing<Vec<u8>>, KeptError> {
-        if self.calls.is_empty() {
+        if self.calls.is_empty() && self.thought.is_empty() {
             return Ok(Zeroizing::new(self.text.as_bytes().to_vec()));
         }
         let calls: Vec<Value> = self
@@ -265,7 +268,14 @@ impl Choice {
             })
             .collect();
         let content = Some(self.text.as_str()).filter(|text| !text.is_empty());
-        serde_json_canonicalizer::to_vec(&json!({"content": content, "tool_calls": calls}))
+        let mut message = Map::from_iter([("content".to_owned(), json!(content))]);
+        if !self.thought.is_empty() {
+            message.insert("reasoning_content".to_owned(), json!(self.thought.as_str()));
+        }
+        if !calls.is_empty() {
+            message.insert("tool_calls".to_owned(), json!(calls));
+        }
+        serde_json_canonicalizer::to_vec(&message)
             .map(Zeroizing::new)
             .map_err(|_| KeptError::Shape { what: "a call of a tool that is no JSON" })
     }

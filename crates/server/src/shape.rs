@@ -1,9 +1,10 @@
 //! The two JSON shapes of an answer, chat and text, whole or in chunks.
 
-use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, Usage};
+use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, TokenScore, Usage};
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::wire::logprobs::{ChatLogprobs, TextLogprobs};
 use crate::wire::tools::WireCall;
 use crate::wire::{Marks, WireUsage, chat, completion, finish_reason};
 
@@ -25,7 +26,8 @@ pub(crate) struct Head {
 /// One step of a stream.
 pub(crate) enum Piece<'a> {
     Start { choice: usize },
-    Text { choice: usize, text: &'a str },
+    Text { choice: usize, text: &'a str, scores: &'a [TokenScore] },
+    Thought { choice: usize, text: &'a str },
     Call { choice: usize, index: usize, id: &'a str, name: &'a str },
     Arguments { choice: usize, index: usize, text: &'a str },
     Finish { choice: usize, reason: Finish, receipt: Option<&'a Receipt> },
@@ -36,7 +38,9 @@ pub(crate) enum Piece<'a> {
 #[derive(Default)]
 struct Whole {
     text: String,
+    thought: String,
     calls: Vec<WireCall>,
+    scores: Vec<TokenScore>,
     end: Option<Finish>,
 }
 
@@ -59,6 +63,7 @@ impl Head {
         match piece {
             Piece::Start { .. } => Some(Marks::new(self.demo, None)),
             Piece::Text { .. }
+            | Piece::Thought { .. }
             | Piece::Call { .. }
             | Piece::Arguments { .. }
             | Piece::Finish { receipt: None, .. } => None,
@@ -105,9 +110,19 @@ impl Shape {
         let mut choices: Vec<Whole> = (0..answer.choices()).map(|_| Whole::default()).collect();
         loop {
             match answer.next().await {
+                Some(AnswerEvent::Scores { choice, scores }) => {
+                    if let Some(whole) = choices.get_mut(choice) {
+                        whole.scores.extend(scores);
+                    }
+                }
                 Some(AnswerEvent::Delta { choice, text }) => {
                     if let Some(whole) = choices.get_mut(choice) {
                         whole.text.push_str(&text);
+                    }
+                }
+                Some(AnswerEvent::Thought { choice, text }) => {
+                    if let Some(whole) = choices.get_mut(choice) {
+                        whole.thought.push_str(&text);
                     }
                 }
                 Some(AnswerEvent::ToolCall { choice, id, name, .. }) => {
@@ -145,8 +160,10 @@ impl Shape {
                 choices: choices
                     .into_iter()
                     .enumerate()
-                    .map(|(index, Whole { text, calls, end })| {
-                        chat::Choice::new(index, text, calls, end.unwrap_or(Finish::Stop))
+                    .map(|(index, Whole { text, thought, calls, scores, end })| {
+                        let logprobs = ChatLogprobs::of(&scores);
+                        let end = end.unwrap_or(Finish::Stop);
+                        chat::Choice::new(index, text, thought, calls, logprobs, end)
                     })
                     .collect(),
                 usage: usage.into(),
@@ -161,7 +178,13 @@ impl Shape {
                     .iter()
                     .enumerate()
                     .map(|(index, whole)| {
-                        completion::Choice::new(index, &whole.text, Some(whole.end.unwrap_or(Finish::Stop)))
+                        let (logprobs, end) = (TextLogprobs::of(&whole.scores), whole.end);
+                        completion::Choice::new(
+                            index,
+                            &whole.text,
+                            logprobs,
+                            Some(end.unwrap_or(Finish::Stop)),
+                        )
                     })
                     .collect(),
                 usage: Some(usage.into()),
@@ -172,12 +195,21 @@ impl Shape {
 }
 
 fn chat_delta<'a>(piece: &Piece<'a>) -> Option<chat::DeltaChoice<'a>> {
+    let logprobs = match piece {
+        Piece::Text { scores, .. } => ChatLogprobs::of(scores),
+        _ => None,
+    };
     let (index, delta, end) = match piece {
-        Piece::Start { choice } => {
-            (*choice, chat::Delta { role: Some("assistant"), content: Some(""), tool_calls: None }, None)
-        }
-        Piece::Text { choice, text } => {
+        Piece::Start { choice } => (
+            *choice,
+            chat::Delta { role: Some("assistant"), content: Some(""), ..chat::Delta::default() },
+            None,
+        ),
+        Piece::Text { choice, text, .. } => {
             (*choice, chat::Delta { content: Some(text), ..chat::Delta::default() }, None)
+        }
+        Piece::Thought { choice, text } => {
+            (*choice, chat::Delta { reasoning_content: Some(text), ..chat::Delta::default() }, None)
         }
         Piece::Call { choice, index, id, name } => {
             (*choice, called(WireCall::begun(id, name).at(*index)), None)
@@ -188,7 +220,7 @@ fn chat_delta<'a>(piece: &Piece<'a>) -> Option<chat::DeltaChoice<'a>> {
         }
         Piece::Usage { .. } => return None,
     };
-    Some(chat::DeltaChoice { index, delta, logprobs: None, finish_reason: end })
+    Some(chat::DeltaChoice { index, delta, logprobs, finish_reason: end })
 }
 
 fn called(call: WireCall) -> chat::Delta<'static> {
@@ -197,11 +229,15 @@ fn called(call: WireCall) -> chat::Delta<'static> {
 
 fn text_delta<'a>(piece: &Piece<'a>) -> Option<completion::Choice<'a>> {
     match piece {
-        Piece::Start { choice } => Some(completion::Choice::new(*choice, "", None)),
-        Piece::Text { choice, text } => Some(completion::Choice::new(*choice, text, None)),
-        Piece::Finish { choice, reason, .. } => Some(completion::Choice::new(*choice, "", Some(*reason))),
-        // Tools are offered by chats alone.
-        Piece::Call { .. } | Piece::Arguments { .. } | Piece::Usage { .. } => None,
+        Piece::Start { choice } => Some(completion::Choice::new(*choice, "", None, None)),
+        Piece::Text { choice, text, scores } => {
+            Some(completion::Choice::new(*choice, text, TextLogprobs::of(scores), None))
+        }
+        Piece::Finish { choice, reason, .. } => {
+            Some(completion::Choice::new(*choice, "", None, Some(*reason)))
+        }
+        // Tools are offered by chats alone, and thoughts told apart.
+        Piece::Thought { .. } | Piece::Call { .. } | Piece::Arguments { .. } | Piece::Usage { .. } => None,
     }
 }
 

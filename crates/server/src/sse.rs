@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, Usage};
+use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, TokenScore, Usage};
 
 use crate::error::{ApiError, Dialect};
 use crate::shape::{Head, Piece, Shape};
@@ -27,6 +27,8 @@ struct Stream {
     unfinished: usize,
     /// The finish of the last choice, held until the outcome is sealed.
     last: Option<(usize, Finish)>,
+    /// Scores that go with the next text, by choice.
+    scores: Vec<Vec<TokenScore>>,
     ready: VecDeque<String>,
     ended: bool,
 }
@@ -39,8 +41,18 @@ pub(crate) fn respond(answer: Answer, shape: Shape, include_usage: bool) -> Resp
     if matches!(shape, Shape::Chat) {
         ready.extend((0..choices).map(|choice| shape.chunk(&head, &Piece::Start { choice })));
     }
-    let state =
-        Stream { answer, shape, head, include_usage, unfinished: choices, last: None, ready, ended: false };
+    let scores = vec![Vec::new(); choices];
+    let state = Stream {
+        answer,
+        shape,
+        head,
+        include_usage,
+        unfinished: choices,
+        last: None,
+        scores,
+        ready,
+        ended: false,
+    };
     let events = stream::unfold(state, |mut state| async move {
         let data = state.next().await?;
         Some((Ok::<_, Infallible>(Event::default().data(data)), state))
@@ -66,7 +78,13 @@ impl Stream {
 
     fn take(&mut self, event: AnswerEvent) {
         match event {
-            AnswerEvent::Delta { choice, text } => self.push(&Piece::Text { choice, text: &text }),
+            AnswerEvent::Scores { choice, scores } => {
+                if let Some(waiting) = self.scores.get_mut(choice) {
+                    waiting.extend(scores);
+                }
+            }
+            AnswerEvent::Delta { choice, text } => self.text(choice, &text),
+            AnswerEvent::Thought { choice, text } => self.push(&Piece::Thought { choice, text: &text }),
             AnswerEvent::ToolCall { choice, index, id, name } => {
                 self.push(&Piece::Call { choice, index, id: &id, name: &name });
             }
@@ -74,6 +92,9 @@ impl Stream {
                 self.push(&Piece::Arguments { choice, index, text: &text });
             }
             AnswerEvent::Finished { choice, reason } => {
+                if self.scores.get(choice).is_some_and(|scores| !scores.is_empty()) {
+                    self.text(choice, "");
+                }
                 self.unfinished = self.unfinished.saturating_sub(1);
                 if self.unfinished == 0 {
                     self.last = Some((choice, reason));
@@ -84,6 +105,11 @@ impl Stream {
             AnswerEvent::Sealed { receipt, usage } => self.seal(&receipt, usage),
             AnswerEvent::Failed { why } => self.fail(&why),
         }
+    }
+
+    fn text(&mut self, choice: usize, text: &str) {
+        let scores = self.scores.get_mut(choice).map(std::mem::take).unwrap_or_default();
+        self.push(&Piece::Text { choice, text, scores: &scores });
     }
 
     fn seal(&mut self, receipt: &Receipt, usage: Usage) {

@@ -74,6 +74,33 @@ def completions():
     assert "".join(chunk.choices[0].text for chunk in stream) == answer.choices[0].text
 
 
+def scores():
+    """Every token with its score, whole and streamed, and a prompt read back."""
+    asked = dict(model=MODEL, messages=QUESTION, max_tokens=12, temperature=0, logprobs=True, top_logprobs=3)
+    answer = client.chat.completions.create(**asked).choices[0]
+    told = answer.logprobs.content
+    assert bytes(byte for token in told for byte in token.bytes).decode() == answer.message.content
+    for token in told:
+        assert len(token.top_logprobs) == 3 and token.logprob <= 0
+        assert token.logprob == token.top_logprobs[0].logprob, "greedy is the likeliest"
+    chunks = [chunk.choices[0] for chunk in client.chat.completions.create(**asked, stream=True)]
+    streamed = [token for chunk in chunks if chunk.logprobs for token in chunk.logprobs.content]
+    assert streamed == told
+
+    text = client.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, temperature=0, logprobs=1)
+    said = text.choices[0]
+    assert "".join(said.logprobs.tokens) == said.text
+    back = client.completions.create(
+        model=MODEL, prompt="A tulip is" + said.text, max_tokens=0, temperature=0, logprobs=1, echo=True
+    ).choices[0]
+    assert back.text == "A tulip is" + said.text and back.logprobs.token_logprobs[0] is None
+    count = len(said.logprobs.tokens)
+    assert back.logprobs.tokens[-count:] == said.logprobs.tokens
+    assert back.logprobs.token_logprobs[-count:] == said.logprobs.token_logprobs, "the same to the last bit"
+    best = client.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, n=1, best_of=3, seed=2)
+    assert len(best.choices) == 1 and best.usage.completion_tokens > 8
+
+
 PARAMETERS = {
     "type": "object",
     "properties": {
@@ -168,7 +195,8 @@ chat_streamed(answer)
 chat_with_the_streaming_helper(answer)
 a_conversation_goes_on(answer)
 completions()
+scores()
 tools()
 models()
 errors()
-print(f"openai {openai.__version__} for Python: chat, streams, completions, tools, models, errors")
+print(f"openai {openai.__version__} for Python: chat, streams, completions, scores, tools, models, errors")

@@ -146,6 +146,10 @@ impl Checked {
                 Some(choices.iter().position(|choice| choice.client_commit == key.commit(&text)).ok_or(()))
             }
         };
+        // Of several answers to a prompt only the best may have been told; those come first in the record.
+        let each = request.sampling.as_ref().map_or(usize::MAX, |sampling| sampling.n as usize);
+        let prompts = request.input.as_ref().map_or(1, |input| input.prompts as usize);
+        let told = choices.len().min(each.saturating_mul(prompts));
         let shown = |at: usize| kept.choices.get(at).map(|bytes| bytes.as_slice());
         let choices: Vec<Opens> = choices
             .iter()
@@ -154,7 +158,7 @@ impl Checked {
             .collect();
         Ok(Self {
             input: Opens::of(wanted, &key, body.as_ref().map(|body| body.as_slice())),
-            count_differs: !kept.choices.is_empty() && kept.choices.len() != choices.len(),
+            count_differs: !kept.choices.is_empty() && kept.choices.len() != told,
             choices,
             answer,
         })

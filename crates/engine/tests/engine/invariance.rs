@@ -83,8 +83,8 @@ fn case(vocab: u32) -> impl Strategy<Value = Case> {
 
 /// Everything that may change how answers are computed and must not change what they are.
 #[derive(Debug, Clone, Copy)]
-struct Company {
-    threads: usize,
+pub(crate) struct Company {
+    pub(crate) threads: usize,
     max_running: usize,
     more_tokens: usize,
     pages: usize,
@@ -93,7 +93,7 @@ struct Company {
 }
 
 impl Company {
-    fn options(&self, page_bytes: usize) -> EngineOptions {
+    pub(crate) fn options(&self, page_bytes: usize) -> EngineOptions {
         EngineOptions {
             kv_bytes: self.pages * page_bytes,
             max_batch_tokens: self.max_running + self.more_tokens,
@@ -105,7 +105,7 @@ impl Company {
     }
 }
 
-fn company() -> impl Strategy<Value = Company> {
+pub(crate) fn company() -> impl Strategy<Value = Company> {
     (1..5usize, 2..6usize, 0..60usize, 9..20usize, any::<bool>(), 0..8usize).prop_map(
         |(threads, max_running, more_tokens, pages, prefix_sharing, speculation)| Company {
             threads,
@@ -118,7 +118,7 @@ fn company() -> impl Strategy<Value = Company> {
     )
 }
 
-fn engine(file: &[u8], threads: usize, options: EngineOptions) -> Engine {
+pub(crate) fn engine(file: &[u8], threads: usize, options: EngineOptions) -> Engine {
     start(load_bytes(file, Device::Cpu, threads).unwrap().model, options).unwrap()
 }
 

@@ -15,6 +15,7 @@ mod families;
 mod golden;
 mod invariance;
 mod loading;
+mod logprobs;
 mod recall;
 
 use engine::{Device, FinishReason, LoadOptions, Loaded, TokenEvent, TokenStream};
@@ -52,6 +53,7 @@ fn collect(mut stream: TokenStream) -> (Vec<u32>, FinishReason) {
     loop {
         match stream.blocking_next().expect("a stream ends with its last word") {
             TokenEvent::Token { id } => ids.push(id),
+            TokenEvent::Scored(_) => panic!("nobody asked for scores"),
             TokenEvent::Finished(reason) => return (ids, reason),
         }
     }

@@ -83,7 +83,8 @@ impl Tools {
     }
 
     /// Whether the model may call one.
-    pub(crate) fn offered(&self) -> bool {
+    #[must_use]
+    pub fn offered(&self) -> bool {
         self.choice != ToolChoice::None
     }
 

@@ -139,9 +139,9 @@ impl ToolOutput {
     }
 }
 
-/// The bytes that a receipt commits to for a choice with calls: its message as canonical JSON (RFC 8785), with the two fields
-/// that hold what was generated.
-pub(crate) fn commitment(content: &str, calls: &[Called]) -> Zeroizing<Vec<u8>> {
+/// The bytes that a receipt commits to for a choice with calls or a thought: its message as canonical JSON (RFC 8785), with the
+/// fields that hold what was generated: `content`, and of the others those that are not empty.
+pub(crate) fn commitment(content: &str, thought: &str, calls: &[Called]) -> Zeroizing<Vec<u8>> {
     // In the order of their names, as RFC 8785 has it; serde_json writes strings as it asks.
     #[derive(Serialize)]
     struct Function<'a> {
@@ -157,6 +157,9 @@ pub(crate) fn commitment(content: &str, calls: &[Called]) -> Zeroizing<Vec<u8>> 
     #[derive(Serialize)]
     struct Message<'a> {
         content: Option<&'a str>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        reasoning_content: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<Call<'a>>,
     }
     let tool_calls = calls
@@ -167,6 +170,7 @@ pub(crate) fn commitment(content: &str, calls: &[Called]) -> Zeroizing<Vec<u8>> 
             r#type: "function",
         })
         .collect();
-    let message = Message { content: Some(content).filter(|text| !text.is_empty()), tool_calls };
+    let content = Some(content).filter(|text| !text.is_empty());
+    let message = Message { content, reasoning_content: thought, tool_calls };
     Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default())
 }

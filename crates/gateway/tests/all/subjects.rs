@@ -101,10 +101,10 @@ fn sealed_erasures(house: &House) -> usize {
 async fn every_endpoint_that_generates_names_the_person_and_never_the_number() {
     let house = House::builder().saying("Goedendag.").embeddings().start().await;
     let person = bsn(BSN);
-    receipt(&house, about(chat("Dag."), &[person.clone()])).await;
-    receipt(&house, about(complete(&["Dag."]), &[person.clone()])).await;
+    receipt(&house, about(chat("Dag."), std::slice::from_ref(&person))).await;
+    receipt(&house, about(complete(&["Dag."]), std::slice::from_ref(&person))).await;
     let caller = house.caller("pilot").await;
-    let embedded = house.gateway.embed(caller, vectors(&[person.clone()])).await.unwrap();
+    let embedded = house.gateway.embed(caller, vectors(std::slice::from_ref(&person))).await.unwrap();
     embedded.receipt.verify(&house.verifier).unwrap();
     let intents = house.intents();
     let named: BTreeSet<_> =
@@ -138,14 +138,15 @@ async fn a_denial_names_the_person_whatever_stage_denied() {
         .start()
         .await;
     let person = bsn(BSN);
-    let mut unknown = about(chat("Dag."), &[person.clone()]);
+    let mut unknown = about(chat("Dag."), std::slice::from_ref(&person));
     unknown.model = "huge".to_owned();
     assert_eq!(denied(ask(&house, unknown).await).rule, "model-not-allowed");
     let caller = house.caller("ended").await;
-    let refused = house.gateway.generate(caller, about(complete(&["Dag."]), &[person.clone()])).await;
+    let refused =
+        house.gateway.generate(caller, about(complete(&["Dag."]), std::slice::from_ref(&person))).await;
     assert_eq!(denied(refused).rule, "window-ended");
     let caller = house.caller("pilot").await;
-    let refused = house.gateway.embed(caller, vectors(&[person.clone()])).await;
+    let refused = house.gateway.embed(caller, vectors(std::slice::from_ref(&person))).await;
     assert!(matches!(refused, Err(Refusal::UnknownModel { .. })), "no model of embeddings is served");
     let caller = house.caller("unsure").await;
     let refused =

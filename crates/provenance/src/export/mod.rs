@@ -1,4 +1,14 @@
 //! The log in the formats of others, a row at a time: what a leaf does not hold is left out, and nothing is content.
+//!
+//! | format | what a row is | what is not in it |
+//! |---|---|---|
+//! | LDV | a processing that ended, let in or refused after a look into the text; one for each data subject, as the standard says | users (the standard says so); a data subject that no caller named |
+//! | ADL | a decision, at whatever gate; `Error` only where rules could not be evaluated | remedies; what was asked is counts and hashes |
+//! | OTLP/JSON | a span for each request that ended, `gen_ai.*` | content; the caller |
+//! | CSV, PROV-JSON | a request that ended; PROV has a bundle each, so that it can stream | texts: commitments stand for them |
+//! | JSON lines | every leaf as it was hashed | nothing |
+//!
+//! `start` is the moment of the intent: what came before has no time in the record. No Parquet: CSV and JSON lines load anywhere.
 
 mod adl;
 mod csv;

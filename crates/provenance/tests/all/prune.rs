@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -229,12 +230,21 @@ fn one_flipped_byte_of_a_pruned_log_is_named() {
 #[test]
 fn an_independent_program_accepts_what_was_pruned_and_nothing_more() {
     let dir = folder();
-    let _ = pruned(dir.path());
+    let (_, kept) = pruned(dir.path());
     let public = dir.path().join("public");
+    // The one for clients, on a receipt whose leaves are gone, with Python's own library alone.
+    let receipt = dir.path().join("receipt.json");
+    fs::write(&receipt, serde_json::to_string(&kept.receipts[0]).unwrap()).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/clients/python/check_receipt.py");
+    let client =
+        || Command::new("python3").arg(script).arg(key().to_string()).args([&public, &receipt]).output();
+    let Ok(said) = client() else { return };
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.status.success() && text.contains("the receipt hold"), "{text}{said:?}");
     let Some(said) = independent_check(&key(), &public) else { return };
     assert_eq!(said, (true, "pruned before 768\n".to_owned()));
     fs::remove_file(public.join("tile/entries/003")).unwrap();
-    assert!(!independent_check(&key(), &public).unwrap().0);
+    assert!(!independent_check(&key(), &public).unwrap().0 && !client().unwrap().status.success());
 }
 
 /// A hash of a pruned leaf that was changed stops the start, too; and what is missing without a sealed pruning is named.

@@ -4,7 +4,9 @@
 
 use super::gazetteer::{COMMON, GIVEN, PARTICLE, PLACE, SURNAME, TITLE, hash_lower};
 use super::near::Near;
-use super::things::{COMPANIES, COUNTRIES, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS};
+use super::things::{
+    COMPANIES, COUNTRIES, FOREIGN, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
+};
 use super::tokens::{self, Shape};
 use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger, called};
 use crate::recognizers::is_street_word;
@@ -98,7 +100,9 @@ impl Tagger {
 
     fn may_be_person(&self, near: &Near<'_>) -> bool {
         let words = self.words(near.name);
-        if self.is_named_street(&words) || near.is_things() {
+        let foreign =
+            words.first().is_some_and(|word| FOREIGN.contains(&word.written.to_lowercase().as_str()));
+        if foreign || self.is_named_street(&words) || near.is_things() {
             return false;
         }
         let may_name = words.iter().any(|word| !word.is_initials() && self.may_name(word));
@@ -109,7 +113,7 @@ impl Tagger {
             None => {}
         }
         if near.is_asked() {
-            return true;
+            return !of_organisation(near, &words);
         }
         let mut proper = words.iter().filter(|word| !word.is_initials() && word.flags & PARTICLE == 0);
         let Some(first) = proper.next() else { return initials_alone(near, &words) };
@@ -124,7 +128,10 @@ impl Tagger {
         if words.iter().any(|word| word.listed() && !(thing && word.flags & COMMON != 0)) {
             return true;
         }
-        let rest_may_name = words.iter().skip(1).any(|word| !word.is_initials() && self.may_name(word));
+        let rest_may_name = words
+            .iter()
+            .skip(1)
+            .any(|word| word.flags & COMMON == 0 && !word.is_initials() && self.may_name(word));
         (!thing || single || rest_may_name) && self.unlisted_may_be_person(near, &words, first, single)
     }
 

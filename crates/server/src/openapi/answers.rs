@@ -97,15 +97,27 @@ fn generated() -> Value {
         "ChatCompletion": {
             "id": "string", "object": "=chat.completion", "created": "integer", "model": "string",
             "choices": [{
-                "index": "integer", "logprobs": "null", "finish_reason": "stop|length|tool_calls",
-                "message": {"role": "=assistant", "content": "string?", "refusal": "null", "tool_calls?": ["#ToolCall"]},
+                "index": "integer", "logprobs": "#ChatLogprobs?", "finish_reason": "stop|length|tool_calls",
+                "message": {
+                    "role": "=assistant", "content": "string?", "refusal": "null", "reasoning_content?": "string", "tool_calls?": ["#ToolCall"],
+                },
             }],
             "usage": "#Usage", "proeftuin": "#Marks",
+        },
+        "ChatLogprobs": {
+            "content": [{
+                "token": "string", "logprob": "number", "bytes": ["integer"],
+                "top_logprobs": [{"token": "string", "logprob": "number", "bytes": ["integer"]}],
+            }],
+            "refusal": "null",
+        },
+        "TextLogprobs": {
+            "tokens": ["string"], "token_logprobs": ["number?"], "top_logprobs": ["object?"], "text_offset": ["integer"],
         },
         "ToolCall": {"id": "string", "type": "=function", "function": {"name": "string", "arguments": "string"}},
         "Completion": {
             "id": "string", "object": "=text_completion", "created": "integer", "model": "string",
-            "choices": [{"index": "integer", "text": "string", "logprobs": "null", "finish_reason": "stop|length"}],
+            "choices": [{"index": "integer", "text": "string", "logprobs": "#TextLogprobs?", "finish_reason": "stop|length"}],
             "usage": "#Usage", "proeftuin": "#Marks",
         },
         "Usage": {"prompt_tokens": "integer", "completion_tokens": "integer", "total_tokens": "integer"},

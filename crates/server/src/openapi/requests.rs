@@ -3,7 +3,7 @@
 use gateway::{DataSubjectType, Endpoint, EndpointId, Method};
 use serde_json::{Map, Value, json};
 
-use crate::routes::generate::ANTHROPIC_VERSIONS;
+use crate::routes::generate::VERSIONS;
 use crate::wire::set;
 
 /// The schema of a body, for endpoints that take one.
@@ -37,7 +37,7 @@ pub(super) fn parameters(row: &Endpoint) -> Vec<Value> {
             return vec![parameter("query", "lang", json!({"enum": ["nl", "en"]}), "Of the text.")];
         }
         EndpointId::Messages | EndpointId::CountTokens => {
-            vec![parameter("header", "anthropic-version", json!({"enum": ANTHROPIC_VERSIONS}), "Or none.")]
+            vec![parameter("header", "anthropic-version", json!({"enum": VERSIONS}), "Or none.")]
         }
         _ => Vec::new(),
     };
@@ -140,8 +140,6 @@ fn generation() -> Value {
         "stream_options": object(&[], json!({"include_usage": {"type": "boolean"}, "include_obfuscation": {"enum": [false]}})),
         "functions": {"type": "array", "maxItems": 0, "description": "Now called tools."},
         "function_call": {"enum": ["none", "auto"], "description": "Now called tool_choice."},
-        "logprobs": {"enum": [false]},
-        "top_logprobs": {"enum": [0]},
         "modalities": {"enum": [["text"]]},
         "store": {"enum": [false], "description": "Nothing is kept."},
         "service_tier": {"enum": ["auto", "default"]},
@@ -201,7 +199,8 @@ fn texts(kinds: &[&str], more: Value) -> Value {
 /// `messages` of a chat.
 fn chat_messages() -> Value {
     let content = texts(&["text"], json!({}));
-    let ignored = json!({"refusal": {"enum": [""]}, "annotations": {}, "audio": {}, "ai_generated": {}});
+    let unread = json!({"enum": [""]});
+    let ignored = json!({"refusal": unread, "reasoning_content": unread, "annotations": {}, "audio": {}, "ai_generated": {}});
     let none = json!({"tool_calls": {"type": "array", "maxItems": 0}});
     let function = object(&["name", "arguments"], json!({"name": name(), "arguments": {"type": "string"}}));
     let call = object(
@@ -247,7 +246,13 @@ fn chat_tools() -> Value {
 
 fn chat() -> Value {
     let own = with(json!({"messages": chat_messages()}), chat_tools());
-    object(&["model", "messages"], with(generation(), own))
+    let scores = json!({
+        "logprobs": {"type": "boolean", "description": "Score each token of the answer; not beside tools."},
+        "top_logprobs": {"type": "integer", "minimum": 0, "maximum": 20, "description": "So many of the likeliest in each place; needs logprobs."},
+        "thinking_token_budget": {"type": "integer", "minimum": 0, "maximum": 1 << 24, "description": "Longest thought, for models that think."},
+        "reasoning_effort": {"enum": ["none"], "description": "No thought."},
+    });
+    object(&["model", "messages"], with(generation(), with(own, scores)))
 }
 
 fn completion() -> Value {
@@ -259,9 +264,12 @@ fn completion() -> Value {
     ]});
     let own = json!({
         "prompt": prompt,
-        "echo": {"enum": [false]},
+        "logprobs": {"type": "integer", "minimum": 0, "maximum": 20, "description": "Score each token, with so many of the likeliest in its place."},
+        "top_logprobs": {"enum": [0], "description": "For chats."},
+        "echo": {"type": "boolean", "description": "Show the prompt first, as the model reads it, scored where the answer is."},
         "suffix": {"enum": [""]},
-        "best_of": {"type": "integer", "minimum": 1, "maximum": 16, "description": "Must equal n."},
+        "best_of": {"type": "integer", "minimum": 1, "maximum": 16, "description": "Make so many and tell the n with the highest mean logprob; not streamed."},
+        "max_tokens": {"type": "integer", "minimum": 0, "maximum": 1 << 24, "description": "Longest answer, 16 where it is left out; 0 only with echo."},
         "tools": {"type": "array", "maxItems": 0},
         "tool_choice": {"enum": ["none", "auto"]},
     });

@@ -156,6 +156,7 @@ fn places(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
 const TOGETHER: &[&str] = &[
     "stream_options",
     "best_of",
+    "max_tokens",
     "tool_choice",
     "tool_choice.type",
     "tool_choice.name",

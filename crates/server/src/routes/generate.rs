@@ -55,16 +55,17 @@ pub(crate) enum Reply {
     Told { voice: Voice, stream: bool },
 }
 
-/// Versions of Anthropic's API that are spoken here: what is offered has the same shape in all.
-pub(crate) const ANTHROPIC_VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
+/// Versions of Anthropic's API: the first, and the one of its clients since 2.14, which sends the same bodies but for sampling.
+pub(crate) const VERSIONS: [&str; 2] = ["2023-06-01", "2026-10-21"];
 
 /// Anthropic's clients name the version of the API that they speak.
 pub(crate) fn version(call: &Call) -> Result<(), ApiError> {
-    let anthropic = Dialect::of(call.endpoint.id) == Dialect::Anthropic;
-    match call.headers.get("anthropic-version").filter(|_| anthropic) {
-        Some(version) if !ANTHROPIC_VERSIONS.iter().any(|known| version == known) => {
-            let known = ANTHROPIC_VERSIONS.join(" or ");
-            Err(ApiError::invalid("anthropic-version", format!("must be {known}, or left out")))
+    let given =
+        call.headers.get("anthropic-version").filter(|_| Dialect::of(call.endpoint.id) == Dialect::Anthropic);
+    match given {
+        Some(version) if !VERSIONS.iter().any(|known| version == known) => {
+            let offered = VERSIONS.join(" and ");
+            Err(ApiError::invalid("anthropic-version", format!("offers {offered}, or leave it out")))
         }
         _ => Ok(()),
     }

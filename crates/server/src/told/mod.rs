@@ -161,6 +161,8 @@ impl Parts {
                 self.close(&mut changes);
                 self.call(&mut changes);
             }
+            // Neither is asked for in these shapes.
+            AnswerEvent::Scores { .. } | AnswerEvent::Thought { .. } => {}
             AnswerEvent::Sealed { .. } | AnswerEvent::Failed { .. } => {}
         }
         changes

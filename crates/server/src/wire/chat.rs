@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::constraint::constraint;
 use super::fields::Fields;
-use super::params::{Delivery, delivery, params, refuse_unoffered, stop};
+use super::logprobs::ChatLogprobs;
+use super::params::{Delivery, chat_logprobs, delivery, params, refuse_unoffered, stop, thinking_tokens};
 use super::tools::{Calls, WireCall, tools};
 use super::{Marks, WireUsage, finish_reason};
 use crate::error::ApiError;
@@ -29,13 +30,17 @@ pub(crate) struct Parsed {
 pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let mut fields = Fields::new(body, "")?;
     let model = model(&mut fields)?;
+    let messages = messages(&mut fields)?;
+    let tools = tools(&mut fields)?;
+    let thinking_tokens = thinking_tokens(&mut fields)?;
+    let logprobs = chat_logprobs(&mut fields, tools.as_ref())?;
     let parsed = Parsed {
         model,
-        input: Input::Chat(messages(&mut fields)?),
-        tools: tools(&mut fields)?,
+        input: Input::Chat(messages),
+        tools,
         constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
-        params: params(&mut fields)?,
+        params: Params { logprobs, thinking_tokens, ..params(&mut fields)? },
         delivery: delivery(&mut fields)?,
     };
     refuse_unoffered(&mut fields)?;
@@ -92,6 +97,11 @@ fn message(index: usize, item: Value, made: &mut Calls) -> Result<Message, ApiEr
     fields.only("tool_calls", &[serde_json::json!([])], "is for assistant messages")?;
     fields.only("function_call", &[], "is what tool_calls was called once; send tool_calls")?;
     fields.only("refusal", &[serde_json::json!("")], "cannot be carried on; leave it out")?;
+    fields.only(
+        "reasoning_content",
+        &[serde_json::json!("")],
+        "is not given to the model again; leave it out",
+    )?;
     fields.only("name", &[], "does not reach the model here; leave it out")?;
     fields.skip(&["annotations", "audio", "ai_generated"]);
     fields.finish()?;
@@ -141,7 +151,7 @@ pub(crate) struct Completion<'a> {
 pub(crate) struct Choice {
     index: usize,
     message: Answer,
-    logprobs: Option<()>,
+    logprobs: Option<ChatLogprobs>,
     finish_reason: &'static str,
 }
 
@@ -150,16 +160,25 @@ struct Answer {
     role: &'static str,
     content: Option<String>,
     refusal: Option<()>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    reasoning_content: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WireCall>,
 }
 
 impl Choice {
-    pub(crate) fn new(index: usize, content: String, tool_calls: Vec<WireCall>, reason: Finish) -> Self {
+    pub(crate) fn new(
+        index: usize,
+        content: String,
+        reasoning_content: String,
+        tool_calls: Vec<WireCall>,
+        logprobs: Option<ChatLogprobs>,
+        reason: Finish,
+    ) -> Self {
         // Without words there is null beside calls, as OpenAI has it.
         let content = Some(content).filter(|text| !text.is_empty() || tool_calls.is_empty());
-        let message = Answer { role: "assistant", content, refusal: None, tool_calls };
-        Self { index, message, logprobs: None, finish_reason: finish_reason(reason) }
+        let message = Answer { role: "assistant", content, refusal: None, reasoning_content, tool_calls };
+        Self { index, message, logprobs, finish_reason: finish_reason(reason) }
     }
 }
 
@@ -182,7 +201,7 @@ pub(crate) struct Chunk<'a> {
 pub(crate) struct DeltaChoice<'a> {
     pub(crate) index: usize,
     pub(crate) delta: Delta<'a>,
-    pub(crate) logprobs: Option<()>,
+    pub(crate) logprobs: Option<ChatLogprobs>,
     pub(crate) finish_reason: Option<&'static str>,
 }
 
@@ -193,6 +212,8 @@ pub(crate) struct Delta<'a> {
     pub(crate) role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning_content: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) tool_calls: Option<[WireCall; 1]>,
 }

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use super::chat::{Parsed, model};
 use super::constraint::constraint;
 use super::fields::Fields;
-use super::params::{delivery, params, refuse_unoffered, stop};
+use super::logprobs::TextLogprobs;
+use super::params::{CHOICES_MAX, delivery, params_from, refuse_unoffered, stop, text_logprobs};
 use super::{Marks, WireUsage, finish_reason};
 use crate::error::ApiError;
 
@@ -20,27 +21,47 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     let model = model(&mut fields)?;
     let prompt = fields.required("prompt")?;
     let input = prompts(&fields, prompt)?;
-    fields.only("echo", &[json!(false)], "is not offered by this server yet; leave it out")?;
+    let (echo, logprobs) = (fields.boolean("echo")?, text_logprobs(&mut fields)?);
     fields.only("tools", &[json!([])], "is offered by /v1/chat/completions only")?;
     fields.only("tool_choice", &[json!("none"), json!("auto")], "is offered by /v1/chat/completions only")?;
-    fields.only("suffix", &[json!("")], "is not offered; leave it out")?;
-    let n = fields.count("n", 1, 16)?.unwrap_or(1);
-    fields.only("best_of", &[json!(n)], "must equal n")?;
+    let why = "asks for text before a given end, which the models here are not trained for; leave it out and say in the prompt what is to be filled in";
+    fields.only("suffix", &[json!("")], why)?;
+    let n = fields.count("n", 1, CHOICES_MAX)?.unwrap_or(1);
+    let best_of = best_of(&mut fields, n)?;
     let mut parsed = Parsed {
         model,
         input,
         tools: None,
         constraint: constraint(&mut fields)?,
         stop: stop(&mut fields)?,
-        params: params(&mut fields)?,
+        params: params_from(&mut fields, u32::from(!echo))?,
         delivery: delivery(&mut fields)?,
     };
+    if best_of.is_some() && parsed.delivery.stream {
+        return Err(fields.error("best_of", "cannot be streamed: which is the best is known at the end"));
+    }
     parsed.params.n = n;
+    parsed.params.best_of = best_of;
+    parsed.params.logprobs = logprobs;
+    parsed.params.echo = echo;
+    if echo && parsed.constraint.is_some() {
+        let why =
+            "shows the prompt in the text of an answer that is to be held to a form; leave one of them out";
+        return Err(fields.error("echo", why));
+    }
     // The completions API has always had a default of its own here.
     parsed.params.max_tokens = parsed.params.max_tokens.or(Some(16));
     refuse_unoffered(&mut fields)?;
     fields.finish()?;
     Ok(parsed)
+}
+
+/// How many are made of which `n` are told; `None` where all are.
+fn best_of(fields: &mut Fields, n: u32) -> Result<Option<u32>, ApiError> {
+    match fields.count("best_of", 1, CHOICES_MAX)? {
+        Some(best_of) if best_of < n => Err(fields.error("best_of", "must be at least n")),
+        best_of => Ok(best_of.filter(|best_of| *best_of > n)),
+    }
 }
 
 fn prompts(fields: &Fields, prompt: Value) -> Result<Input, ApiError> {
@@ -100,12 +121,17 @@ pub(crate) struct Completion<'a> {
 pub(crate) struct Choice<'a> {
     index: usize,
     text: &'a str,
-    logprobs: Option<()>,
+    logprobs: Option<TextLogprobs>,
     finish_reason: Option<&'static str>,
 }
 
 impl<'a> Choice<'a> {
-    pub(crate) fn new(index: usize, text: &'a str, reason: Option<Finish>) -> Self {
-        Self { index, text, logprobs: None, finish_reason: reason.map(finish_reason) }
+    pub(crate) fn new(
+        index: usize,
+        text: &'a str,
+        logprobs: Option<TextLogprobs>,
+        reason: Option<Finish>,
+    ) -> Self {
+        Self { index, text, logprobs, finish_reason: reason.map(finish_reason) }
     }
 }

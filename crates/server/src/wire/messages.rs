@@ -1,4 +1,4 @@
-//! `/v1/messages` and `/v1/messages/count_tokens`: Anthropic's Messages API, as of 2026-10-21.
+//! `/v1/messages` and `/v1/messages/count_tokens`: Anthropic's Messages API, as of `anthropic-version: 2023-06-01` and `2026-10-21`.
 
 use gateway::{Constrained, Input, Message, Role, ToolCall, ToolChoice, Tools};
 use serde_json::{Value, json};

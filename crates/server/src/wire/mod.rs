@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod constraint;
 pub(crate) mod embeddings;
 pub(crate) mod fields;
+pub(crate) mod logprobs;
 pub(crate) mod messages;
 pub(crate) mod model;
 pub(crate) mod params;

@@ -1,14 +1,16 @@
 //! Sampling and length fields, which chat and completions share.
 
-use gateway::Params;
+use gateway::{Params, Tools};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::fields::Fields;
 use crate::error::ApiError;
 
+/// Most alternatives told with a token: OpenAI's bound for chats, and for completions, which had 5 there, as others have it.
+const LOGPROBS_MAX: u32 = 20;
 /// Most choices a prompt.
-const CHOICES_MAX: u32 = 16;
+pub(crate) const CHOICES_MAX: u32 = 16;
 /// Most stop strings: OpenAI allows 4, other servers more.
 const STOPS_MAX: usize = 16;
 /// Longest stop string, in bytes: it bounds what a stream holds back.
@@ -41,7 +43,12 @@ pub(crate) fn delivery(fields: &mut Fields) -> Result<Delivery, ApiError> {
 }
 
 pub(crate) fn params(fields: &mut Fields) -> Result<Params, ApiError> {
-    let max_tokens = fields.count("max_tokens", 1, TOKENS_MAX)?;
+    params_from(fields, 1)
+}
+
+/// The same, where at least `tokens_min` are to be generated.
+pub(crate) fn params_from(fields: &mut Fields, tokens_min: u32) -> Result<Params, ApiError> {
+    let max_tokens = fields.count("max_tokens", tokens_min, TOKENS_MAX)?;
     let max_completion_tokens = fields.count("max_completion_tokens", 1, TOKENS_MAX)?;
     if max_tokens.is_some() && max_completion_tokens.is_some() && max_tokens != max_completion_tokens {
         return Err(fields.error("max_tokens", "and max_completion_tokens differ; send one of them"));
@@ -59,7 +66,56 @@ pub(crate) fn params(fields: &mut Fields) -> Result<Params, ApiError> {
         seed: seed(fields)?,
         logit_bias: logit_bias(fields)?,
         ignore_eos: fields.boolean("ignore_eos")?,
+        // The two endpoints spell these differently.
+        best_of: None,
+        thinking_tokens: None,
+        logprobs: None,
+        echo: false,
     })
+}
+
+/// Of a chat: `logprobs` says whether tokens are scored, `top_logprobs` how many alternatives are told with each.
+pub(crate) fn chat_logprobs(fields: &mut Fields, tools: Option<&Tools>) -> Result<Option<u32>, ApiError> {
+    let scored = fields.boolean("logprobs")?;
+    let top = fields.count("top_logprobs", 0, LOGPROBS_MAX)?;
+    if !scored {
+        return match top {
+            None | Some(0) => Ok(None),
+            Some(_) => Err(fields.error("top_logprobs", "needs logprobs: true beside it")),
+        };
+    }
+    if tools.is_some_and(Tools::offered) {
+        let why = "cannot be given beside tools, whose calls are taken out of the text; leave one of them out, or send tool_choice \"none\"";
+        return Err(fields.error("logprobs", why));
+    }
+    Ok(Some(top.unwrap_or(0)))
+}
+
+/// Of a chat: how many tokens a model may think for. Degrees of effort are what a model was trained for, and those here were not.
+pub(crate) fn thinking_tokens(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
+    let budget = fields.count("thinking_token_budget", 0, TOKENS_MAX)?;
+    match fields.text("reasoning_effort")? {
+        None => Ok(budget),
+        Some(effort) if effort.as_str() == "none" && budget.is_none_or(|budget| budget == 0) => Ok(Some(0)),
+        Some(_) => Err(fields.error(
+            "reasoning_effort",
+            "offers only \"none\": the models here know no degrees of effort; send thinking_token_budget",
+        )),
+    }
+}
+
+/// Of a completion: `logprobs` is how many alternatives are told with each token, and 0 scores the tokens alone.
+pub(crate) fn text_logprobs(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
+    fields.only("top_logprobs", &[json!(0)], "is for chats; a completion's logprobs is the number")?;
+    match fields.take("logprobs") {
+        // Some clients send what chats send.
+        None | Some(Value::Bool(false)) => Ok(None),
+        Some(value) => {
+            let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+            let number = number.filter(|number| *number <= LOGPROBS_MAX).map(Some);
+            number.ok_or_else(|| fields.error("logprobs", "must be an integer from 0 to 20"))
+        }
+    }
 }
 
 /// Any 64-bit integer is a seed; a negative one is taken by its bits, as OpenAI's clients may send it.
@@ -114,8 +170,6 @@ pub(crate) fn refuse_unoffered(fields: &mut Fields) -> Result<(), ApiError> {
     fields.only("functions", &[json!([])], "is what tools was called once; send tools")?;
     let old = "is what tool_choice was called once; send tool_choice";
     fields.only("function_call", &[json!("none"), json!("auto")], old)?;
-    fields.only("logprobs", &[json!(false)], "is not offered by this server yet; leave it out")?;
-    fields.only("top_logprobs", &[json!(0)], "is not offered by this server yet; leave it out")?;
     fields.only("modalities", &[json!(["text"])], "offers only [\"text\"]")?;
     fields.only("store", &[json!(false)], "must be false: this server keeps no conversations")?;
     fields.only("service_tier", &[json!("auto"), json!("default")], "offers only \"auto\"")?;

@@ -210,9 +210,9 @@ async fn fields_within_fields_are_named_by_their_path() {
     }
     for (field, value) in [
         ("prompt", json!([[1, 2]])),
-        ("echo", json!(true)),
+        ("echo", json!("geheim")),
         ("suffix", json!("geheim")),
-        ("best_of", json!(4)),
+        ("best_of", json!("geheim")),
     ] {
         let mut body = json!({"model": "tiny", "prompt": "a"});
         body[field] = value;

@@ -14,6 +14,7 @@ mod errors;
 mod guidance;
 mod http;
 mod kept;
+mod logprobs;
 mod messages;
 mod metrics;
 mod openapi;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway::{
     Answer, AnswerEvent, EndpointId, Finish, GenerationRequest, Input, Message, Origin, Params, Receipt,
-    Role, Trace, Usage,
+    Role, TokenScore, Trace, Usage,
 };
 use zeroize::Zeroizing;
 
@@ -53,6 +53,10 @@ pub struct Collected {
     pub texts: Vec<String>,
     /// The calls of each choice: id, name, arguments.
     pub calls: Vec<Vec<(String, String, String)>>,
+    /// What was thought before each choice.
+    pub thoughts: Vec<String>,
+    /// The scores of the tokens of each choice, where they were asked for.
+    pub scores: Vec<Vec<TokenScore>>,
     /// The pieces in which text came, over all choices.
     pub pieces: Vec<String>,
     /// Why each choice ended, if it did.
@@ -71,11 +75,15 @@ pub async fn collect(mut answer: Answer) -> Collected {
     let mut all = Collected {
         texts: vec![String::new(); choices],
         calls: vec![Vec::new(); choices],
+        thoughts: vec![String::new(); choices],
+        scores: vec![Vec::new(); choices],
         finishes: vec![None; choices],
         ..Collected::default()
     };
     while let Some(event) = within(answer.next()).await {
         match event {
+            AnswerEvent::Thought { choice, text } => all.thoughts[choice].push_str(&text),
+            AnswerEvent::Scores { choice, scores } => all.scores[choice].extend(scores),
             AnswerEvent::Delta { choice, text } => {
                 all.texts[choice].push_str(&text);
                 all.pieces.push(text);

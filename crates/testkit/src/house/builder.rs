@@ -16,7 +16,7 @@ use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name, SubjectF
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
 use sha2::{Digest as _, Sha256};
-use tokenizer::Tokenizer;
+use tokenizer::{ChatTemplate, Tokenizer};
 
 use super::failing_store::{FailingStore, FailingSubjects, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
@@ -44,6 +44,7 @@ pub fn house_signers() -> Signers {
 
 type ChangeFolder = Box<dyn FnOnce(&Signers, &mut Folder)>;
 type MakeEmbedding = Box<dyn FnOnce(&Registry, &Path) -> Embedding>;
+type MakeTemplate = Box<dyn FnOnce(&str) -> String>;
 type MakeGenerator = Box<dyn FnOnce(&Arc<Tokenizer>) -> Arc<dyn Generate>>;
 
 /// What a [`House`] is to be.
@@ -58,6 +59,7 @@ pub struct HouseBuilder {
     embedding: Option<MakeEmbedding>,
     facts: Box<dyn FnOnce(&mut ModelFacts)>,
     generator: Option<MakeGenerator>,
+    template: Option<MakeTemplate>,
     serve: bool,
     quota_store: QuotaStore,
     informed: bool,
@@ -80,6 +82,7 @@ impl Default for HouseBuilder {
             embedding: None,
             facts: Box::new(|_| {}),
             generator: None,
+            template: None,
             serve: true,
             quota_store: QuotaStore::Sqlite,
             informed: true,
@@ -167,6 +170,12 @@ impl HouseBuilder {
         self
     }
 
+    /// Another chat template, made of the tiny model's.
+    pub fn template(mut self, make: impl FnOnce(&str) -> String + 'static) -> Self {
+        self.template = Some(Box::new(make));
+        self
+    }
+
     /// A script that says `text` to everybody, a byte a token where no merge applies.
     pub fn saying(self, text: &str) -> Self {
         let text = text.to_owned();
@@ -241,6 +250,7 @@ impl HouseBuilder {
             gateway.serve_embeddings(embedding).await.expect("an open log");
         }
         let tokenizer = Arc::clone(&serving.tokenizer);
+        retemplate(&mut serving, self.template.take());
         let inner = match self.generator {
             Some(make) => make(&tokenizer),
             None => Arc::clone(&serving.generator),
@@ -281,6 +291,14 @@ fn open_log(dir: &Path, clock: &TestClock, disk: &StoreFault) -> Log {
 fn open_ring(dir: &Path, fault: &StoreFault) -> KeyRing {
     let files = FailingSubjects::new(SubjectFolder::new(dir.join("subject-keys.d")), fault.clone());
     KeyRing::open_with(&dir.join("subject-keys.json"), Box::new(files)).expect("a new ring")
+}
+
+/// Gives the model another chat template, made of its own.
+fn retemplate(serving: &mut Serving, make: Option<MakeTemplate>) {
+    if let Some(make) = make {
+        let source = make(serving.template.as_ref().map_or("", ChatTemplate::source));
+        serving.template = Some(ChatTemplate::new(&source, &serving.tokenizer).expect("a template"));
+    }
 }
 
 fn issue_keys(ledger: &Ledger, house: &HouseBuilder) -> Vec<(String, String)> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
-use engine::{FinishReason, SequenceRequest, SubmitError, TokenEvent};
+use engine::{FinishReason, Scored, SequenceRequest, SubmitError, TokenEvent};
 use futures_util::Stream;
 use gateway::{Gauge, Generate, Tokens};
 use tokio::sync::Semaphore;
@@ -148,18 +148,82 @@ pub struct ScriptedGenerate {
     script: Box<Script>,
     refusal: Mutex<Option<SubmitError>>,
     fault: Mutex<Option<String>>,
+    alternatives: Vec<u32>,
+}
+
+/// A script that is being played.
+struct Play {
+    due: VecDeque<TokenEvent>,
+    acts: VecDeque<Act>,
+    left: u32,
+    position: usize,
+    end: FinishReason,
+    scores: Scores,
+}
+
+/// What a script says of tokens where it is asked: each is half as likely as the one before it in the list.
+struct Scores {
+    answer: Option<u32>,
+    alternatives: Vec<u32>,
+}
+
+impl Scores {
+    fn of(&self, position: usize, id: u32, top: u32) -> TokenEvent {
+        let others = self.alternatives.iter().copied().filter(|other| *other != id);
+        let ids = std::iter::once(id).chain(others).take(top as usize);
+        let logprob = |rank: usize| -(rank as f64 + 1.0) * std::f64::consts::LN_2;
+        let top = ids.enumerate().map(|(rank, id)| (id, logprob(rank))).collect();
+        TokenEvent::Scored(Box::new(Scored { position, id, logprob: logprob(0), rank: 1, top }))
+    }
+}
+
+impl Play {
+    async fn next(&mut self) -> Option<TokenEvent> {
+        if let Some(event) = self.due.pop_front() {
+            return Some(event);
+        }
+        if self.left == 0 {
+            return Some(TokenEvent::Finished(FinishReason::Length));
+        }
+        loop {
+            match self.acts.pop_front() {
+                Some(Act::Token(id)) => {
+                    self.left -= 1;
+                    self.due.extend(self.scores.answer.map(|top| self.scores.of(self.position, id, top)));
+                    self.due.push_back(TokenEvent::Token { id });
+                    self.position += 1;
+                    return self.due.pop_front();
+                }
+                // A closed semaphore is an open gate.
+                Some(Act::Wait(gate)) => drop(gate.0.acquire().await),
+                Some(Act::See(look)) => look(),
+                Some(Act::End(reason)) => return Some(TokenEvent::Finished(reason)),
+                Some(Act::Vanish) => return None,
+                Some(Act::Panic) => panic!("the script says so"),
+                None => return Some(TokenEvent::Finished(self.end)),
+            }
+        }
+    }
 }
 
 impl ScriptedGenerate {
     /// With a script made anew for every request.
     pub fn new(script: impl Fn(&SequenceRequest) -> Vec<Act> + Send + Sync + 'static) -> Self {
-        Self { script: Box::new(script), refusal: Mutex::default(), fault: Mutex::default() }
+        let (refusal, fault, alternatives) = (Mutex::default(), Mutex::default(), Vec::new());
+        Self { script: Box::new(script), refusal, fault, alternatives }
     }
 
     /// One that gives `ids` to everybody.
     pub fn tokens(ids: &[u32]) -> Self {
         let ids = ids.to_vec();
         Self::new(move |_| ids.iter().copied().map(Act::Token).collect())
+    }
+
+    /// Tells these ids as less likely than whatever it says, where it is asked for scores.
+    #[must_use]
+    pub fn beside(mut self, ids: &[u32]) -> Self {
+        self.alternatives = ids.to_vec();
+        self
     }
 
     /// Refuses the next submission with this.
@@ -181,26 +245,17 @@ impl Generate for ScriptedGenerate {
         let acts: VecDeque<Act> = (self.script)(&request).into();
         let end =
             request.stop_token_ids.first().map_or(FinishReason::Length, |&id| FinishReason::StopToken(id));
-        let state = Some((acts, request.max_tokens, end));
-        Ok(Box::pin(futures_util::stream::unfold(state, |state| async move {
-            let (mut acts, left, end) = state?;
-            if left == 0 {
-                return Some((TokenEvent::Finished(FinishReason::Length), None));
-            }
-            loop {
-                match acts.pop_front() {
-                    Some(Act::Token(id)) => {
-                        return Some((TokenEvent::Token { id }, Some((acts, left - 1, end))));
-                    }
-                    // A closed semaphore is an open gate.
-                    Some(Act::Wait(gate)) => drop(gate.0.acquire().await),
-                    Some(Act::See(look)) => look(),
-                    Some(Act::End(reason)) => return Some((TokenEvent::Finished(reason), None)),
-                    Some(Act::Vanish) => return None,
-                    Some(Act::Panic) => panic!("the script says so"),
-                    None => return Some((TokenEvent::Finished(end), None)),
-                }
-            }
+        let scores = Scores { answer: request.sampling.logprobs, alternatives: self.alternatives.clone() };
+        let prompt = request.prompt.iter().enumerate().skip(1);
+        let due = request.sampling.prompt_logprobs.map_or_else(VecDeque::new, |top| {
+            prompt.map(|(position, id)| scores.of(position, *id, top)).collect()
+        });
+        let play = Play { due, acts, left: request.max_tokens, position: request.prompt.len(), end, scores };
+        Ok(Box::pin(futures_util::stream::unfold(Some(play), |play| async move {
+            let mut play = play?;
+            let event = play.next().await?;
+            let over = matches!(event, TokenEvent::Finished(_));
+            Some((event, (!over).then_some(play)))
         })))
     }
 
