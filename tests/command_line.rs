@@ -92,6 +92,7 @@ const COMMANDS: &[&[&str]] = &[
     &["eval", "sign"],
     &["eval", "verify"],
     &["eval", "schema"],
+    &["version"],
     &["completions"],
     &["man"],
 ];

@@ -1,7 +1,7 @@
 //! What a running server is kept from, and that nothing of a prompt stays in its memory.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::process::{Command, Stdio};
 
 use memchr::memmem;
@@ -48,6 +48,25 @@ fn every_thread_of_a_running_server_is_confined() {
     let said = server.errors();
     assert!(said.contains("hardening: held"), "{said}");
     server.stop();
+}
+
+/// The terminal and the server it started are one process, and it is kept from what any server is kept from.
+#[test]
+fn a_chat_with_a_server_of_its_own_is_confined_with_it() {
+    if standing(&doctor(&[]), "system-calls") != "held" {
+        println!("skipped: this machine takes no filter");
+        return;
+    }
+    let Some(place) = Place::new() else { return };
+    let mut command = place.command(&["chat", "--max-tokens", "6", "--threads", "2", "--kv-mib", "256"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let status = std::path::PathBuf::from(format!("/proc/{}/status", child.id()));
+    until("a confined chat", || (status_of(&status, "Seccomp") == "2").then_some(()));
+    assert_eq!(status_of(&status, "NoNewPrivs"), "1");
+    child.stdin.take().unwrap().write_all(b"Hello\n").unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert!(!ran.ok().trim().is_empty(), "it still answers");
 }
 
 #[test]

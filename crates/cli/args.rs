@@ -14,6 +14,7 @@ mod reach;
 mod receipt;
 mod redact;
 mod subject;
+mod version;
 
 use std::path::PathBuf;
 
@@ -30,10 +31,11 @@ pub use guidance::{Acknowledge, Guidance, Holder};
 pub use identity::{Identity, Who};
 pub use log::{LogCosign, LogExport, LogFormat, LogPrune, LogReport, LogWitness};
 pub use policy::{Lang, Policy, Telling};
-pub use reach::{ReachArgs, private};
+pub use reach::ReachArgs;
 pub use receipt::{ReceiptCommand, ReceiptOutput, Replay};
 pub use redact::{InputFormat, Redact, RedactCommand, RedactOutput, Switch};
 pub use subject::{Person, Subject};
+pub use version::{Version, VersionOutput};
 
 /// A self-hosted inference runtime for controlled pilots.
 ///
@@ -135,6 +137,8 @@ pub enum Command {
         /// The only places to connect to.
         destinations: Vec<String>,
     },
+    /// Say what this build is: commit, digest, and every crate in it
+    Version(Version),
     /// Print shell completions
     Completions {
         /// The shell to complete for.

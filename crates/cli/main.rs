@@ -68,6 +68,7 @@ fn run(arguments: Arguments, hardened: &hardening::Report) -> anyhow::Result<Exi
         Command::Replay(replay) => commands::replay::run(&places, &replay),
         Command::Bench(bench) => commands::bench::run(&places, &bench),
         Command::Eval(eval) => commands::eval::run(&places, &eval),
+        Command::Version(version) => commands::version::run(&version),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man => commands::shell::man(),
     }

@@ -7,12 +7,14 @@ pub mod policy;
 mod program;
 mod shared;
 mod store;
+mod tiny;
 
 pub use http::{Events, Reply, get, post, request, stream};
 pub use log::Leaves;
 pub use place::{Place, Server};
 pub use program::{Ran, finish, proeftuin, run, which};
 pub use shared::{Shared, shared};
+pub use tiny::VECTORS;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

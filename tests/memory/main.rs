@@ -9,6 +9,8 @@
     reason = "a test that meets the unexpected has failed"
 )]
 
+mod endings;
+
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::SocketAddr;
@@ -28,8 +30,10 @@ static ALLOCATOR: hardening::WipingAllocator = hardening::WipingAllocator;
 const CANARY: &str = "kwikstaartjesnestkastje7f3a";
 const BSN: &str = "123456782";
 
-/// Where `needle` lies in memory that can be written.
-fn in_memory(needle: &str) -> Vec<String> {
+/// Where `needle` lies in memory that can be written, other than where the caller keeps it.
+fn in_memory(needle: impl AsRef<[u8]>) -> Vec<String> {
+    let needle = needle.as_ref();
+    let kept = needle.as_ptr() as u64;
     let finder = memmem::Finder::new(needle);
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let mut memory = File::open("/proc/self/mem").unwrap();
@@ -49,7 +53,7 @@ fn in_memory(needle: &str) -> Vec<String> {
                 break;
             }
             let places = finder.find_iter(&chunk[..size]).map(|at| (from + at as u64, at));
-            let others: Vec<_> = places.filter(|(place, _)| !own.contains(place)).collect();
+            let others: Vec<_> = places.filter(|(place, _)| !own.contains(place) && *place != kept).collect();
             found.extend(others.iter().map(|(place, _)| format!("{place:#x} in {row}")));
             if from + size as u64 == to || size <= needle.len() {
                 break;
@@ -98,20 +102,43 @@ async fn ask(address: SocketAddr, bearer: &str, path: &str, body: &Value) -> usi
     reply.len()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_of_a_prompt_stays_in_memory() {
-    let planted = format!("planted {CANARY} here");
-    assert!(!in_memory(CANARY).is_empty(), "the search finds what is there");
-    drop(planted);
-    assert_eq!(in_memory(CANARY), Vec::<String>::new(), "and nothing once it is freed");
-
-    let house = House::new().await;
+/// Serves a house on a port of its own.
+async fn serve(house: &House) -> SocketAddr {
     let listener = "127.0.0.1:0".parse::<Address>().unwrap().bind().unwrap();
     let Address::Port(address) = listener.address().unwrap() else { panic!("a port was asked for") };
     let gateway = Arc::clone(&house.gateway);
     tokio::spawn(async move {
         server::serve(Reach::on(listener), gateway, std::future::pending()).await.unwrap()
     });
+    address
+}
+
+/// Waits until `needle` is nowhere, as a connection's own task ends a moment after its last byte; fails if it stays.
+async fn vanishes(needle: impl AsRef<[u8]>, what: &str) {
+    let needle = needle.as_ref();
+    for _ in 0..100 {
+        if in_memory(needle).is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let left = in_memory(needle);
+    assert!(left.is_empty(), "{what} is still there:\n{}", left.join("\n"));
+}
+
+/// One test at a time looks at memory: what one of them is reading is a copy of what another has planted.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_a_prompt_stays_in_memory() {
+    let _alone = ALONE.lock().await;
+    let planted = format!("planted {CANARY} here");
+    assert!(!in_memory(CANARY).is_empty(), "the search finds what is there");
+    drop(planted);
+    assert_eq!(in_memory(CANARY), Vec::<String>::new(), "and nothing once it is freed");
+
+    let house = House::new().await;
+    let address = serve(&house).await;
     let key = house.key("pilot").to_owned();
     for (path, body) in bodies() {
         assert!(ask(address, &key, path, &body).await > 100);
@@ -128,15 +155,7 @@ async fn nothing_of_a_prompt_stays_in_memory() {
     assert_eq!(house.generator.requests().len(), 4, "chat, stream, and two prompts");
     for needle in [CANARY, BSN] {
         until(|| house.generator.live() == 0).await;
-        // The connection's own task ends a moment after its last byte.
-        for _ in 0..100 {
-            if in_memory(needle).is_empty() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        let left = in_memory(needle);
-        assert!(left.is_empty(), "{needle} is still there:\n{}", left.join("\n"));
+        vanishes(needle, needle).await;
     }
     house.stop_and_verify().await;
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use server::{Address, Limits, Listener, Reach, Tls, Trusted, WebOrigin};
 
@@ -110,13 +109,4 @@ fn bind(address: &Address) -> anyhow::Result<Listener> {
         }
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
     })
-}
-
-/// One on a free port of the loopback interface, for this process itself.
-///
-/// # Errors
-/// When the system has no port.
-pub fn private() -> anyhow::Result<Reach> {
-    let any = Address::Port((std::net::Ipv4Addr::LOCALHOST, 0).into());
-    Ok(Reach::on(any.bind().context("no port of the loopback interface is free")?))
 }

@@ -1,18 +1,26 @@
 //! `chat`: a conversation in the terminal, through the same API and the same gate as every client.
 
-use std::io::{BufRead, BufReader, IsTerminal, Write};
-use std::net::IpAddr;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use gateway::AdminOutcome;
+use ledger::Connect as _;
 use rustyline::error::ReadlineError;
 use serde_json::{Value, json};
+use server::{Address, Reach};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
 
-use crate::args::{Chat, private};
-use crate::commands::serve::{Running, Signals};
+use crate::args::Chat;
+use crate::broker::Broker;
+use crate::commands::serve::{self, Running, Signals};
 use crate::places::Places;
+use crate::process;
 
 const HELP: &str = "\
 /help            this help
@@ -27,25 +35,34 @@ pub(crate) fn run(places: &Places, args: &Chat, hardened: &hardening::Report) ->
         if !is_local(url) {
             bail!("--url must be http:// on this machine: elsewhere the key would travel unprotected");
         }
-        return converse(Session::new(args, url, key)?);
+        return converse(Session::new(args, agent(), url, key)?);
     }
-    // No server given: a private one, on a free port of the loopback interface, for as long as the chat lasts.
+    // No server given: a private one, on a free port of the loopback interface, for as long as the chat lasts. It is confined as
+    // any server is, and with it this terminal, so a broker connects the one to the other.
+    let any = Address::Port((Ipv4Addr::LOCALHOST, 0).into());
+    let listener = any.bind().context("no port of the loopback interface is free")?;
+    let Address::Port(port) = listener.address()? else { bail!("the private server has no port") };
+    let fetching = serve::prepare(places, &args.engine, None)?;
+    let broker = Broker::start(&[port.to_string()])?;
+    let places = &places.with_broker()?;
+    let hardened = hardened.clone().with(process::confine(places, args.engine.device)?);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let (running, key) = runtime.block_on(async {
         let mut running =
-            Running::start(places, private()?, &args.engine, 4, hardened.clone()).await.context(
+            Running::start(places, Reach::on(listener), &args.engine, 4, hardened).await.context(
                 "a private server could not be started; if one runs already, name it with --url and --key",
             )?;
-        running.load(places, &args.engine, 4, None).await?;
+        running.load(places, &args.engine, 4, Some(fetching)).await?;
         let Some(AdminOutcome::Issued { secret, .. }) = running.gateway.mint_demo_key().await? else {
             bail!("the policy has no demonstration use case; start a server and use --url and --key")
         };
         Ok((running, secret))
     })?;
+    let agent = ureq::Agent::with_parts(config(), ThroughBroker(broker), DefaultResolver::default());
     let outcome = running
         .url()
         .context("the private server has no port")
-        .and_then(|url| Session::new(args, &url, &key))
+        .and_then(|url| Session::new(args, agent, &url, &key))
         .and_then(converse);
     runtime.block_on(async { running.stop("chat", Duration::from_secs(1), &mut Signals::new()?).await })?;
     outcome
@@ -60,6 +77,72 @@ pub(crate) fn is_local(url: &str) -> bool {
         .and_then(|v6| v6.split(']').next())
         .unwrap_or_else(|| authority.rsplit_once(':').map_or(authority, |(host, _)| host));
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn config() -> ureq::config::Config {
+    ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build()
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::new_with_config(config())
+}
+
+/// Connections to the private server, from a process that may open none.
+struct ThroughBroker(Broker);
+
+impl std::fmt::Debug for ThroughBroker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ThroughBroker")
+    }
+}
+
+impl Connector<()> for ThroughBroker {
+    type Out = Connected;
+
+    /// To the one destination that the broker has, whatever the address says.
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Connected>, ureq::Error> {
+        let (config, stream) = (details.config, TcpStream::from(self.0.connect(0)?));
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Connected { stream, buffers }))
+    }
+}
+
+/// A connection for one request. An answer takes as long as it takes, so nothing times out here.
+struct Connected {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+}
+
+impl std::fmt::Debug for Connected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connected")
+    }
+}
+
+impl Transport for Connected {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        let output = self.buffers.output();
+        Ok(self.stream.write_all(output.get(..amount).unwrap_or_default())?)
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        let count = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    /// It is not kept for another request.
+    fn is_open(&mut self) -> bool {
+        false
+    }
 }
 
 struct Session {
@@ -77,10 +160,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(args: &Chat, url: &str, key: &str) -> anyhow::Result<Self> {
-        let agent = ureq::Agent::new_with_config(
-            ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build(),
-        );
+    fn new(args: &Chat, agent: ureq::Agent, url: &str, key: &str) -> anyhow::Result<Self> {
         let url = url.trim_end_matches('/').to_owned();
         let mut session = Self {
             agent,

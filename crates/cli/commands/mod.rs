@@ -22,3 +22,4 @@ pub(crate) mod shell;
 pub(crate) mod subject;
 pub(crate) mod use_case;
 pub(crate) mod use_case_new;
+pub(crate) mod version;

@@ -37,7 +37,7 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
             "listening beyond this machine without TLS; give --tls-cert and --tls-key, or put a proxy with TLS in front of it"
         );
     }
-    let fetching = prepare(places, serve)?;
+    let fetching = prepare(places, &serve.engine, serve.embeddings.as_deref())?;
     let places = &places.with_broker()?;
     // From here on there is no network, no other program and no file to write but the state's.
     let report = confine(places, serve, hardened)?;
@@ -61,9 +61,13 @@ pub(crate) fn run(places: &Places, serve: &Serve, hardened: &Report) -> anyhow::
 }
 
 /// Makes what must exist before the process is confined, and starts to fetch models that are not here.
-fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Fetching> {
+pub(crate) fn prepare(
+    places: &Places,
+    engine: &EngineArgs,
+    embeddings: Option<&str>,
+) -> anyhow::Result<Fetching> {
     let registry = places.registry()?;
-    let model = model(&registry, &serve.engine)?;
+    let model = model(&registry, engine)?;
     if !places.state.is_dir() {
         // A policy that cannot be used leaves nothing behind.
         places.policy()?;
@@ -75,10 +79,10 @@ fn prepare(places: &Places, serve: &Serve) -> anyhow::Result<Fetching> {
         registry.entry(&id)?.approved_as(Role::TokenClassifier)?;
         Fetching::start(places, vec![id])?.finish()?;
     }
-    if let Some(id) = &serve.embeddings {
+    if let Some(id) = embeddings {
         registry.entry(id)?.approved_as(Role::Embeddings)?;
     }
-    let later = [Some(model), serve.embeddings.clone()].into_iter().flatten().filter(missing);
+    let later = [Some(model), embeddings.map(str::to_owned)].into_iter().flatten().filter(missing);
     Fetching::start(places, later.collect())
 }
 

@@ -1,13 +1,14 @@
 //! Who owns which page of the KV cache. Only page numbers travel; the pages themselves belong to the model runner.
 //!
-//! A page is free, owned (by one sequence, or by several that share a prefix) or cached (owned by none, kept because its
-//! content is known by hash). Free + owned + cached = total, always.
+//! A page is free, owned (by one sequence, or by several that share a prefix) or cached (owned by none, kept for a while because
+//! its content is known by hash). Free + owned + cached = total, always.
 //!
 //! A page is shared whole or not at all. To copy one and go on in its middle would save a request 15 positions on average,
 //! once, and let who measures first tokens guess a colleague's prompt one token at a time (`decisions/0005`).
 
 use crate::sequence::PageHash;
 use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 /// Positions in a page.
 pub(crate) const PAGE_TOKENS: usize = 32;
@@ -21,8 +22,10 @@ struct Page {
     owners: u32,
     /// Set when the page is full and its content is known.
     hash: Option<PageHash>,
-    /// When it was last released; the key in `cached`.
+    /// Its turn among the released; the key in `cached`.
     released_at: u64,
+    /// When that was.
+    released: Option<Instant>,
 }
 
 /// Pages by number, and what is known of them.
@@ -35,11 +38,13 @@ pub(crate) struct BlockManager {
     /// Pages whose content nobody may see again; the runner wipes them before the next step.
     to_wipe: Vec<PageId>,
     clock: u64,
+    /// How long a cached page is kept.
+    lifetime: Duration,
 }
 
 impl BlockManager {
-    /// All `total` pages free.
-    pub(crate) fn new(total: u32) -> Self {
+    /// All `total` pages free. What is cached is kept for `lifetime`.
+    pub(crate) fn new(total: u32, lifetime: Duration) -> Self {
         BlockManager {
             pages: (0..total).map(|_| Page::default()).collect(),
             free: (0..total).rev().collect(),
@@ -47,6 +52,7 @@ impl BlockManager {
             by_hash: HashMap::new(),
             to_wipe: Vec::new(),
             clock: 0,
+            lifetime,
         }
     }
 
@@ -127,11 +133,30 @@ impl BlockManager {
             if page.hash.is_some() {
                 self.clock += 1;
                 page.released_at = self.clock;
+                page.released = Some(Instant::now());
                 self.cached.insert(self.clock, id);
             } else {
                 self.free.push(id);
                 self.to_wipe.push(id);
             }
+        }
+    }
+
+    /// When the page that has been cached longest has had its time; `None` when none is cached.
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        let (_, id) = self.cached.first_key_value()?;
+        self.pages.get(*id as usize)?.released?.checked_add(self.lifetime)
+    }
+
+    /// Frees the cached pages that have had their time at `now`.
+    pub(crate) fn expire(&mut self, now: Instant) {
+        while self.expires_at().is_some_and(|at| at <= now) {
+            let Some((_, id)) = self.cached.pop_first() else { return };
+            if let Some(hash) = self.pages.get_mut(id as usize).and_then(|page| page.hash.take()) {
+                self.by_hash.remove(&hash);
+            }
+            self.free.push(id);
+            self.to_wipe.push(id);
         }
     }
 
@@ -266,7 +291,7 @@ mod tests {
         /// Against the naive model, after every operation.
         #[test]
         fn pages_are_conserved(total in 1..9u32, ops in prop::collection::vec(op(), 0..80)) {
-            let mut manager = BlockManager::new(total);
+            let mut manager = BlockManager::new(total, Duration::MAX);
             let mut naive = Naive::default();
             for op in &ops {
                 apply(op, &mut manager, &mut naive);
@@ -283,9 +308,32 @@ mod tests {
     }
 
     #[test]
+    fn a_cached_page_has_its_time_and_is_wiped() {
+        let lifetime = Duration::from_secs(60);
+        let mut manager = BlockManager::new(3, lifetime);
+        let (first, second) = (manager.allocate().unwrap(), manager.allocate().unwrap());
+        manager.publish(first, hash(1));
+        manager.publish(second, hash(2));
+        assert_eq!(manager.expires_at(), None, "what is owned does not expire");
+        manager.release(&mut vec![first]);
+        manager.release(&mut vec![second]);
+        let at = manager.expires_at().unwrap();
+        assert_eq!(manager.share(&hash(2)), Some(second));
+        manager.expire(at - Duration::from_millis(1));
+        assert_eq!((manager.cached(), manager.take_wipes()), (1, Vec::new()));
+        manager.expire(at);
+        assert_eq!((manager.cached(), manager.take_wipes()), (0, vec![first]));
+        assert_eq!(manager.match_prefix(&[hash(1)]), 0, "nobody finds it any more");
+        assert_eq!(manager.match_prefix(&[hash(2)]), 1, "what somebody uses stays");
+        manager.assert_conserved();
+        manager.release(&mut vec![second]);
+        manager.assert_idle();
+    }
+
+    #[test]
     #[should_panic(expected = "released without an owner")]
     fn a_page_released_twice_is_a_fault() {
-        let mut manager = BlockManager::new(2);
+        let mut manager = BlockManager::new(2, Duration::MAX);
         let id = manager.allocate().unwrap();
         manager.release(&mut vec![id, id]);
     }

@@ -12,7 +12,8 @@ use crate::{Error, FinishReason, SequenceRequest, SubmitError, TokenStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
 
 /// How much an engine takes on.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct EngineOptions {
     pub max_queued: usize,
     /// Share pages between requests with the same prefix and the same cache salt.
     pub prefix_sharing: bool,
+    /// How long a page that nobody uses is kept for who comes with the same prefix; then it is wiped.
+    pub cache_lifetime: Duration,
     /// Touches all pages at the start, so that no step waits until the system has cleared memory for it.
     pub resident: bool,
 }
@@ -46,6 +49,7 @@ impl Default for EngineOptions {
             max_running: 32,
             max_queued: 128,
             prefix_sharing: true,
+            cache_lifetime: Duration::from_secs(600),
             resident: false,
         }
     }
@@ -214,7 +218,7 @@ pub fn start(mut model: Model, options: EngineOptions) -> Result<Engine, Error> 
         prefix_sharing: options.prefix_sharing,
         max_read_rows: (READ_BYTES / size_of::<f32>() / model.vocab_len().max(1)).max(READ_ROWS_MIN),
     };
-    let scheduler = Scheduler::new(limits, BlockManager::new(total));
+    let scheduler = Scheduler::new(limits, BlockManager::new(total, options.cache_lifetime));
     let (commands, inbox) = std::sync::mpsc::channel();
     let thread_shared = Arc::clone(&shared);
     std::thread::Builder::new()
@@ -370,8 +374,16 @@ fn serve(stepper: &mut Stepper, inbox: &Receiver<EngineCommand>) -> Result<(), E
         if stepper.scheduler.is_idle() {
             stepper.scheduler.blocks.assert_idle();
             if !stopping {
-                let Ok(command) = inbox.recv() else { return Ok(()) };
-                stopping = stepper.obey(command)?;
+                // Where nothing happens, what is cached still has its time.
+                let command = match stepper.scheduler.blocks.expires_at() {
+                    None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+                };
+                match command {
+                    Ok(command) => stopping = stepper.obey(command)?,
+                    Err(RecvTimeoutError::Timeout) => stepper.expire()?,
+                    Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                }
             }
         }
         loop {

@@ -2,6 +2,7 @@
 
 use crate::model::{Batch, CausalLm, Model};
 use crate::*;
+use sha2::Digest as _;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 pub(crate) const VOCAB: usize = 16;
@@ -38,6 +39,9 @@ impl CausalLm for ScriptedLm {
     }
     fn wipe(&mut self, _pages: &[u32]) -> Result<(), Error> {
         Ok(())
+    }
+    fn forget(&mut self) {
+        self.logits.fill(0.0);
     }
     fn forward(&mut self, batch: &Batch) -> Result<&[f32], Error> {
         let _ = self.batches.send(batch.slices.iter().map(|slice| slice.len).collect());
@@ -127,6 +131,23 @@ fn a_stream_has_its_tokens_then_one_last_word() {
     let stop = SequenceRequest { stop_token_ids: vec![6], ..request(3, 9) };
     let stream = rig.engine.submit(stop).unwrap();
     assert_eq!(events(stream), [token(4), token(5), finished(FinishReason::StopToken(6))]);
+}
+
+/// An idle engine wakes to wipe what it kept for nobody.
+#[test]
+fn cached_pages_go_when_their_time_is_over() {
+    for (lifetime, kept) in [(std::time::Duration::ZERO, false), (std::time::Duration::MAX, true)] {
+        let rig = rig(false, |options| options.cache_lifetime = lifetime);
+        let long = SequenceRequest { prompt: vec![3; 80].into(), ..request(0, 1) };
+        events(rig.engine.submit(long.clone()).unwrap());
+        if kept {
+            wait_until(|| rig.engine.stats().pages_cached == 2);
+        } else {
+            wait_until(|| rig.engine.stats().pages_free == rig.engine.stats().pages_total);
+        }
+        events(rig.engine.submit(long).unwrap());
+        assert_eq!(rig.engine.stats().shared_tokens_total > 0, kept);
+    }
 }
 
 #[test]
@@ -267,4 +288,56 @@ fn the_thread_ends_when_nobody_can_reach_it() {
     drop(stream);
     // The model is dropped with the thread, and with it the sending end.
     assert_eq!(rig.batches.iter().count(), 5);
+}
+
+/// What it takes to overwrite what a sequence leaves between the layers: `cargo test -p engine --lib -- --ignored
+/// --nocapture overwriting`, optimised as tests are, on the real model.
+#[test]
+#[ignore = "measures, and judges nothing"]
+fn overwriting_is_timed() {
+    use crate::model::BatchSlice;
+    let Some(path) = testkit::model_path() else { return };
+    let bytes = std::fs::read(&path).unwrap();
+    let sha256 = sha2::Sha256::digest(&bytes).into();
+    let pinned = weights::PinnedFile { path, sha256, size_bytes: bytes.len() as u64 };
+    let options = LoadOptions { threads: 2, ..LoadOptions::default() };
+    let mut model = load(&[pinned], &options, &mut |_, _| ()).unwrap().model;
+    model.lm.allocate_pages(64).unwrap();
+    for (what, rows, slices) in
+        [("a prompt", 256_usize, 1_usize), ("an answer of 1", 1, 1), ("32 answers", 32, 32)]
+    {
+        let slice = |index: usize| BatchSlice {
+            start: 0,
+            len: rows / slices,
+            block_table: (0..8).map(|page| (page + index * 8) as u32 % 64).collect(),
+            logits: 1,
+        };
+        let batch = Batch { tokens: vec![7; rows].into(), slices: (0..slices).map(slice).collect() };
+        let (mut steps, mut overwriting) = (Vec::new(), Vec::new());
+        for _ in 0..9 {
+            let start = std::time::Instant::now();
+            model.lm.forward(&batch).unwrap();
+            steps.push(start.elapsed());
+            let start = std::time::Instant::now();
+            model.lm.forget();
+            overwriting.push(start.elapsed());
+        }
+        let median = |times: &mut Vec<std::time::Duration>| {
+            times.sort();
+            times[times.len() / 2]
+        };
+        eprintln!(
+            "{what}: {:?} overwriting after a step of {:?}",
+            median(&mut overwriting),
+            median(&mut steps)
+        );
+    }
+    let mut wiping = Vec::new();
+    for page in 0..64 {
+        let start = std::time::Instant::now();
+        model.lm.wipe(&[page]).unwrap();
+        wiping.push(start.elapsed());
+    }
+    wiping.sort();
+    eprintln!("a page of 32 positions: {:?}", wiping[32]);
 }

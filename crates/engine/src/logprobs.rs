@@ -30,6 +30,11 @@ pub(crate) struct Scorer {
 }
 
 impl Scorer {
+    /// Overwrites what earlier scores left, and keeps the memory.
+    pub(crate) fn forget(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.exponentials);
+    }
+
     /// Scores `id` at `position` by a row of logits, with the `top` likeliest; `None` when a logit is not a number, none is
     /// finite, or the id has none: a fault.
     pub(crate) fn score(&mut self, logits: &[f32], position: usize, id: u32, top: usize) -> Option<Scored> {

@@ -70,6 +70,8 @@ pub(crate) trait CausalLm: Send {
     fn allocate_pages(&mut self, pages: usize) -> Result<(), Error>;
     /// Overwrites these pages.
     fn wipe(&mut self, pages: &[u32]) -> Result<(), Error>;
+    /// Overwrites what the last batches left in buffers other than pages: activations and logits.
+    fn forget(&mut self);
     /// Runs the batch; the logits that are wanted, `[rows_wanting_logits, vocab_len]`, in the order of those rows.
     fn forward(&mut self, batch: &Batch) -> Result<&[f32], Error>;
 }

@@ -53,6 +53,10 @@ impl<B: Backend> CausalLm for ModelRunner<B> {
         Ok(())
     }
 
+    fn forget(&mut self) {
+        self.model.forget(&mut self.backend);
+    }
+
     fn forward(&mut self, batch: &Batch) -> Result<&[f32], Error> {
         self.model.forward(&mut self.backend, batch)
     }

@@ -8,9 +8,10 @@ use crate::SamplingParams;
 use crate::logprobs::Scorer;
 use crate::sequence::{Drawn, Sequence};
 use std::cmp::Ordering;
+use zeroize::Zeroize;
 
 /// A token that may still be drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Zeroize)]
 struct Candidate {
     id: u32,
     /// Logit below the largest, over the temperature; at most 0.
@@ -42,6 +43,15 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
+    /// Overwrites what earlier draws left in the buffers, and keeps their memory.
+    pub(crate) fn forget(&mut self) {
+        self.changed.zeroize();
+        self.maxima.zeroize();
+        self.candidates.zeroize();
+        self.exponentials.zeroize();
+        self.scorer.forget();
+    }
+
     /// As [`Sampler::sample`], with the score of what was drawn where the sequence wants it.
     pub(crate) fn draw_scored(
         &mut self,

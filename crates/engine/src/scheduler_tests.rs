@@ -6,6 +6,7 @@ use crate::sequence::Sequence;
 use crate::{FinishReason, SamplingParams, SequenceRequest, TokenEvent};
 use proptest::prelude::*;
 use std::collections::HashMap;
+use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
 
 #[derive(Debug, Clone)]
@@ -154,7 +155,7 @@ struct Bill {
 }
 
 fn check(cases: &[Case], limits: Limits, pages_total: u32) -> Bill {
-    let mut scheduler = Scheduler::new(limits, BlockManager::new(pages_total));
+    let mut scheduler = Scheduler::new(limits, BlockManager::new(pages_total, Duration::MAX));
     let mut pages = Pages::new();
     let mut streams: Vec<Option<Receiver<TokenEvent>>> = cases.iter().map(|_| None).collect();
     let mut bill = Bill { first_token_at: vec![usize::MAX; cases.len()], ..Bill::default() };
@@ -325,7 +326,7 @@ fn the_tenant_with_most_pages_gives_up_those_of_its_latest() {
     // 4 + 6 + 6 + 3 pages are set aside at first; the second and third together have most when they run out.
     let cases = [case(0, 40, 1), case(1, 100, 2), case(1, 100, 3), case(0, 10, 4)];
     let limits = limits(256, 4);
-    let mut scheduler = Scheduler::new(limits, BlockManager::new(19));
+    let mut scheduler = Scheduler::new(limits, BlockManager::new(19, Duration::MAX));
     let streams: Vec<_> = (0..).zip(&cases).map(|(id, case)| submit(&mut scheduler, id, case)).collect();
     let mut pages = Pages::new();
     while scheduler.preemptions == 0 {

@@ -35,6 +35,7 @@ impl Stepper {
             EngineCommand::Submit(sequence) => self.scheduler.submit(*sequence),
             EngineCommand::Abort { id } => {
                 self.scheduler.abort(id);
+                self.forget();
                 self.clean()?;
             }
             EngineCommand::Shutdown => return Ok(true),
@@ -48,6 +49,7 @@ impl Stepper {
     /// A device fault; the caller ends every stream.
     pub(crate) fn step(&mut self) -> Result<(), Error> {
         let start = Instant::now();
+        self.scheduler.blocks.expire(start);
         let slices = self.scheduler.schedule();
         let batch = self.batch(&slices);
         self.clean()?;
@@ -85,6 +87,9 @@ impl Stepper {
         self.shared.generated_tokens.fetch_add(total.generated as u64, Relaxed);
         self.shared.drafted_tokens.fetch_add(total.drafted as u64, Relaxed);
         self.shared.accepted_tokens.fetch_add(total.accepted as u64, Relaxed);
+        if !ended.is_empty() {
+            self.forget();
+        }
         ended.sort_unstable_by_key(|(index, _)| std::cmp::Reverse(*index));
         for (index, reason) in ended {
             self.note_duration(index);
@@ -146,6 +151,22 @@ impl Stepper {
             });
         }
         batch
+    }
+
+    /// Overwrites what the steps so far left of a sequence outside its pages: between the layers, and where it was drawn. What
+    /// runs on computes all of it anew.
+    fn forget(&mut self) {
+        self.model.lm.forget();
+        self.sampler.forget();
+    }
+
+    /// Wipes pages that nobody may share any more, as `EngineOptions::cache_lifetime` has it.
+    ///
+    /// # Errors
+    /// A device fault.
+    pub(crate) fn expire(&mut self) -> Result<(), Error> {
+        self.scheduler.blocks.expire(Instant::now());
+        self.clean()
     }
 
     /// Wipes pages that came free and publishes the gauges.

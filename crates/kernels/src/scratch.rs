@@ -35,4 +35,14 @@ impl Scratch {
     pub fn new() -> Scratch {
         Scratch::default()
     }
+
+    /// Overwrites all that earlier calls left in the buffers, and keeps the memory.
+    pub fn wipe(&mut self) {
+        self.floats.fill(0.0);
+        // A smaller call made this one shorter, and left the rest where it was.
+        let blocks = self.activations.len();
+        self.activations.resize(self.activations.capacity(), ActivationBlock::ZERO);
+        self.activations.fill(ActivationBlock::ZERO);
+        self.activations.truncate(blocks);
+    }
 }

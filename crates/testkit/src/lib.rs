@@ -33,7 +33,7 @@ pub use gguf::Gguf;
 #[cfg(feature = "gateway")]
 pub use house::{
     Act, Collected, FailingStore, Gate, House, HouseBuilder, NOW_MS, RecordingGenerate, ScriptedGenerate,
-    StoreFault, TestClock, chat, collect, complete, house_signers, until, within,
+    StoreFault, TestClock, chat, collect, complete, house_signers, tiny_in_store, until, within,
 };
 pub use paths::{gemma_path, model_path, shared_dir};
 #[cfg(feature = "postgres")]

@@ -1,5 +1,6 @@
 //! `eval run`: from a suite to a report.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -57,6 +58,18 @@ fn evaluated_model(entry: &Model) -> EvaluatedModel {
     }
 }
 
+/// From here on there is no network, no other program and no file to write but the report. What is read is public, so a system
+/// that lacks some of it is no reason to stop.
+fn confine(out: &Path) -> anyhow::Result<()> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let grants = hardening::Grants { write: vec![folder.to_owned()], inet: false };
+    for line in hardening::confine_server(&grants) {
+        tracing::debug!("hardening: {line}");
+    }
+    Ok(())
+}
+
 fn directly(
     places: &Places,
     args: &EvalRun,
@@ -69,6 +82,7 @@ fn directly(
         None => EMBEDDED_TEXT.to_owned(),
     };
     let files = registry.to_evaluate(&entry.id, &places.store)?;
+    confine(&args.out)?;
     let defaults = eval::LoadOptions::default();
     let options =
         eval::LoadOptions { threads: args.threads.map_or(defaults.threads, usize::from), ..defaults };

@@ -44,6 +44,14 @@ impl<B: Backend> Default for AttentionState<B> {
     }
 }
 
+impl<B: Backend> AttentionState<B> {
+    /// Overwrites all of it.
+    pub(crate) fn forget(&mut self, backend: &mut B) {
+        let AttentionState { q, k, v, heads, spare } = self;
+        [q, k, v, heads, spare].into_iter().for_each(|x| backend.forget(x));
+    }
+}
+
 impl<B: Backend> Attention<B> {
     /// `x` is `[tokens, hidden]`. K and V are stored first and read back from the pages, also for a token's own
     /// position, so that prefill and decode have the same arithmetic.

@@ -2,6 +2,8 @@
 //!
 //! On candle's CPU device this is the reference for the kernels; it makes no promise about bits.
 
+use zeroize::Zeroize as _;
+
 use super::{AttentionShape, Backend, Input, Product};
 use crate::Error;
 use crate::block_manager::PAGE_TOKENS;
@@ -172,6 +174,14 @@ impl Backend for Candle {
         }
         Ok(())
     }
+
+    /// The device's memory goes back to its allocator as it is: candle has no way to overwrite it in place.
+    fn forget(&mut self, x: &mut Activations) {
+        x.tensor = None;
+        x.host.zeroize();
+    }
+
+    fn forget_scratch(&mut self) {}
 
     fn embed(&mut self, table: &Tensor, tokens: &[u32], out: &mut Activations) -> Result<(), Error> {
         let ids = Tensor::new(tokens, &self.device)?;

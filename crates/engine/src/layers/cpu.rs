@@ -36,12 +36,15 @@ impl Cpu {
 pub(crate) struct Rows {
     values: Vec<f32>,
     cols: usize,
+    /// Most numbers since they were last overwritten; a batch of fewer rows leaves what is behind it.
+    reached: usize,
 }
 
 impl Rows {
     fn resize(&mut self, rows: usize, cols: usize) {
         self.cols = cols;
         self.values.resize(rows * cols, 0.0);
+        self.reached = self.reached.max(rows * cols);
     }
 
     fn rows(&self) -> usize {
@@ -112,6 +115,18 @@ impl Backend for Cpu {
             cache.get_mut(start..start + elements).ok_or_else(out_of_pages)?.fill(0);
         }
         Ok(())
+    }
+
+    fn forget(&mut self, x: &mut Rows) {
+        let len = x.values.len();
+        x.values.resize(x.reached, 0.0);
+        x.values.fill(0.0);
+        x.values.truncate(len);
+        x.reached = 0;
+    }
+
+    fn forget_scratch(&mut self) {
+        self.scratch.wipe();
     }
 
     fn embed(&mut self, table: &Matrix, tokens: &[u32], out: &mut Rows) -> Result<(), Error> {

@@ -63,6 +63,13 @@ impl<B: Backend> Default for ResidualState<B> {
     }
 }
 
+impl<B: Backend> ResidualState<B> {
+    /// Overwrites all of it.
+    pub(crate) fn forget(&mut self, backend: &mut B) {
+        [&mut self.delta, &mut self.spare].into_iter().for_each(|x| backend.forget(x));
+    }
+}
+
 impl<B: Backend> Residual<B> {
     /// `x += norm(linear(input))`, `[tokens, hidden]`.
     pub(crate) fn forward(
@@ -96,6 +103,11 @@ impl<B: Backend> LmHead<B> {
     /// `weight` is `[vocab, hidden]`: the file's output matrix, or the embedding table where the two are tied.
     pub(crate) fn new(norm: RmsNorm<B>, weight: Arc<B::Matrix>) -> Self {
         LmHead { norm, weight, selected: B::Activations::default(), logits: B::Activations::default() }
+    }
+
+    /// Overwrites the last logits, and what they were computed from.
+    pub(crate) fn forget(&mut self, backend: &mut B) {
+        [&mut self.selected, &mut self.logits].into_iter().for_each(|x| backend.forget(x));
     }
 
     /// Logits of these rows of `x`, `[rows.len(), vocab]`, in host memory.

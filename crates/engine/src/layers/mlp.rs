@@ -31,6 +31,13 @@ impl<B: Backend> Default for MlpState<B> {
     }
 }
 
+impl<B: Backend> MlpState<B> {
+    /// Overwrites all of it.
+    pub(crate) fn forget(&mut self, backend: &mut B) {
+        [&mut self.gate, &mut self.up].into_iter().for_each(|x| backend.forget(x));
+    }
+}
+
 impl<B: Backend> Mlp<B> {
     /// `x` is `[tokens, hidden]`.
     pub(crate) fn forward(

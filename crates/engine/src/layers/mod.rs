@@ -99,6 +99,10 @@ pub(crate) trait Backend: Send + 'static {
     fn cache(&mut self, shape: &AttentionShape, pages: usize) -> Result<Self::Cache, Error>;
     /// Zeroes these pages.
     fn wipe(&mut self, shape: &AttentionShape, cache: &mut Self::Cache, pages: &[u32]) -> Result<(), Error>;
+    /// Overwrites what these activations hold and held, and keeps their memory.
+    fn forget(&mut self, x: &mut Self::Activations);
+    /// The same for what the operations keep for themselves.
+    fn forget_scratch(&mut self);
 
     /// `out[t] = table[tokens[t]]`.
     fn embed(

@@ -78,6 +78,16 @@ impl<B: Backend> Decoder<B> {
         self.blocks.iter_mut().map(|block| &mut block.attention.cache)
     }
 
+    /// Overwrites what the last batches left between the layers. The pages are wiped one by one.
+    pub(crate) fn forget(&mut self, backend: &mut B) {
+        backend.forget(&mut self.x);
+        self.attention.forget(backend);
+        self.mlp.forget(backend);
+        self.residual.forget(backend);
+        self.head.forget(backend);
+        backend.forget_scratch();
+    }
+
     /// Logits of the batch's last positions that want them, `[slices that want logits, vocab]`.
     pub(crate) fn forward(&mut self, backend: &mut B, batch: &Batch) -> Result<&[f32], Error> {
         let Decoder { x, residual, .. } = self;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gateway::GenerationRequest;
+use gateway::{Generate as _, GenerationRequest};
 use testkit::{Collected, House, collect, complete, within};
 
 fn drawn(prompt: &str, seed: u64) -> GenerationRequest {
@@ -103,4 +103,28 @@ async fn use_cases_share_neither_the_cache_nor_a_line() {
     assert_eq!(tenants[0], tenants[2]);
     assert_ne!(tenants[0], tenants[1]);
     assert_ne!(tenants[0], salts[0], "the salt is told to nobody");
+}
+
+/// What the engine is told is what it does: pages are taken over from a colleague's request, and from nobody else's.
+#[tokio::test]
+async fn pages_are_taken_over_within_a_use_case_alone() {
+    let house = House::builder().pilot("other", &[]).start().await;
+    let prompt = "de kat zit op de mat en kijkt naar de vogels in de tuin ".repeat(4);
+    let mut shared = Vec::new();
+    for use_case in ["pilot", "other", "pilot", "other"] {
+        let caller = house.caller(use_case).await;
+        let before = taken_over(&house);
+        collect(house.gateway.generate(caller, complete(&[&prompt])).await.unwrap()).await;
+        shared.push(taken_over(&house) - before);
+    }
+    // Whole pages of 32 tokens, but for the last position, which is always computed.
+    let tokens = house.generator.requests()[0].prompt.len() as u64;
+    let whole = (tokens - 1) / 32 * 32;
+    assert!(whole > 64, "{tokens} tokens");
+    assert_eq!(shared, [0, 0, whole, whole]);
+}
+
+fn taken_over(house: &House) -> u64 {
+    let gauges = house.generator.gauges();
+    gauges.iter().find(|gauge| gauge.name == "shared_tokens_total").unwrap().value
 }

@@ -20,7 +20,8 @@ pub(crate) struct ActivationBlock {
 }
 
 impl ActivationBlock {
-    const ZERO: ActivationBlock =
+    /// Nothing.
+    pub(crate) const ZERO: ActivationBlock =
         ActivationBlock { quants: [0; BLOCK], scale: 0.0, scaled_sum: 0.0, sums: [0; 2] };
 }
 

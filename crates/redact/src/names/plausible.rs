@@ -5,7 +5,7 @@
 use super::gazetteer::{COMMON, GIVEN, PARTICLE, PLACE, SURNAME, TITLE, hash_lower};
 use super::near::Near;
 use super::things::{
-    COMPANIES, COUNTRIES, FOREIGN, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
+    COMPANIES, COUNTRIES, FOREIGN, LABELS, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
 };
 use super::tokens::{self, Shape};
 use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger, called};
@@ -42,7 +42,7 @@ impl Tagger {
     /// What the model found, if it may well be that, seeing how it is written and what stands around it; a town that it took
     /// for a person is one, and a given name that it took for a town is somebody's.
     pub(super) fn plausible(&self, text: &str, span: Span) -> Option<Span> {
-        let span = self.without_organisation(text, span);
+        let span = self.without_organisation(text, without_label(text, span));
         let near = Near::of(text, &span)?;
         let label = match span.label {
             Label::Person if self.may_be_person(&near) => Label::Person,
@@ -332,6 +332,18 @@ impl Tagger {
             })
             .collect()
     }
+}
+
+/// `Willemijn de Vries BSN`: the name without what the number after it is. Taken for a surname, the label would be found again
+/// wherever it stands.
+fn without_label(text: &str, mut span: Span) -> Span {
+    while let Some((name, last)) =
+        text.get(span.start..span.end).and_then(|name| name.rsplit_once([' ', ',']))
+        && LABELS.contains(&last.trim_end_matches([':', '.']).to_lowercase().as_str())
+    {
+        span.end = span.start.saturating_add(name.trim_end_matches([' ', ',']).len());
+    }
+    span
 }
 
 /// `Van Duin`, `van der Beek`: such words and a surname.

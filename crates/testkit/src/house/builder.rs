@@ -15,14 +15,12 @@ use provenance::store::FolderStore;
 use provenance::{Configuration, Digest, KeyRing, Log, LogOptions, Name, SubjectFolder};
 use redact::{Finder, Profile, Redactor};
 use registry::Registry;
-use sha2::{Digest as _, Sha256};
 use tokenizer::{ChatTemplate, Tokenizer};
 
 use super::failing_store::{FailingStore, FailingSubjects, StoreFault};
 use super::generators::{RecordingGenerate, ScriptedGenerate};
-use super::records::{models_toml, pilot};
+use super::records::{models_toml, pilot, tiny_in_store};
 use super::{House, NOW_MS, TestClock};
-use crate::TinyModel;
 use crate::signers::{Folder, Signers, files};
 
 const ORIGIN: &str = "proeftuin.invalid/log/test";
@@ -402,12 +400,8 @@ fn vectors(folder: &Path) -> Registry {
 
 /// Through the same door as any model: pinned, hashed, packed.
 fn load(folder: &Path) -> Serving {
-    let bytes = TinyModel { context: 4096, ..TinyModel::default() }.build();
     let store = folder.join("models");
-    std::fs::create_dir_all(store.join("tiny")).expect("a temporary folder");
-    std::fs::write(store.join("tiny").join("tiny.gguf"), &bytes).expect("a temporary folder");
-    let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
-    let models = models_toml(&hash(&bytes), bytes.len(), &hash(crate::tiny::CHATML.as_bytes()));
+    let models = tiny_in_store(&store);
     let registry = Registry::parse(&models, "models.toml").unwrap_or_else(|error| panic!("{error}"));
     let settings = EngineSettings {
         threads: Some(1),

@@ -20,6 +20,7 @@ pub use ask::{Collected, chat, collect, complete, until, within};
 pub use builder::{HouseBuilder, house_signers};
 pub use failing_store::{FailingStore, StoreFault};
 pub use generators::{Act, Gate, RecordingGenerate, ScriptedGenerate};
+pub use records::tiny_in_store;
 
 /// The moment at which every house stands: 1 June 2026, 10:00 UTC.
 pub const NOW_MS: i64 = 1_780_308_000_000;

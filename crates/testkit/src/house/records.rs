@@ -1,5 +1,10 @@
 //! Policy records of the test houses.
 
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::TinyModel;
 use crate::signers::ACCOUNTABILITY;
 
 /// A pilot with its assessments, under the id `pilot`. The house writes the tiny model's hash where it says PINNED, that of
@@ -38,6 +43,15 @@ tiny = "DOSSIER"
 /// The pilot's record, with its questions answered.
 pub(super) fn pilot() -> String {
     format!("{PILOT}{ACCOUNTABILITY}")
+}
+
+/// Puts the tiny model into a store, as `tiny`, and gives a `models.toml` that approves it and nothing else.
+pub fn tiny_in_store(store: &Path) -> String {
+    let bytes = TinyModel { context: 4096, ..TinyModel::default() }.build();
+    std::fs::create_dir_all(store.join("tiny")).expect("a folder of a test");
+    std::fs::write(store.join("tiny").join("tiny.gguf"), &bytes).expect("a folder of a test");
+    let hash = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+    models_toml(&hash(&bytes), bytes.len(), &hash(crate::tiny::CHATML.as_bytes()))
 }
 
 /// An approved `models.toml` with the tiny model alone.
