@@ -33,7 +33,7 @@ fn old_log(place: &Place, start_ms: i64) {
 #[test]
 fn old_epochs_go_and_the_log_says_so() {
     let place = Place::without_model();
-    // From 2025-01-01: the file of the third month ends in the fourth, so two may go, and 512 leaves with them.
+    // From 2025-01-01: the file of the third month ends in the fourth, so two files may go, and 768 leaves with them.
     old_log(&place, 1_735_689_600_000);
     let older = place.root().join("older");
     fs::copy(place.log().join("public/checkpoint"), &older).unwrap();
@@ -47,23 +47,23 @@ fn old_epochs_go_and_the_log_says_so() {
     assert!(nothing.contains("nothing to prune: the oldest epoch has leaves until 2025-02-"), "{nothing}");
 
     let said = place.run(&["log", "prune", "--before", "2025-04-01"]).ok();
-    assert!(said.contains("leaves 0 to 511, of 2025-01-01 00:00Z to 2025-03-04"), "{said}");
+    assert!(said.contains("leaves 0 to 767, of 2025-01-01 00:00Z to 2025-03-04"), "{said}");
     let said = place.run(&["log", "verify", "--against", older.to_str().unwrap()]).ok();
-    assert!(said.contains("pruned      leaves 0 to 511, of 2025-01-01 to 2025-03-04"), "{said}");
+    assert!(said.contains("pruned      leaves 0 to 767, of 2025-01-01 to 2025-03-04"), "{said}");
     assert!(said.contains("the log verifies") && said.contains("contains    the history"), "{said}");
     let leaves = place.leaves();
-    assert_eq!(leaves.0[0]["seq"], "512");
+    assert_eq!(leaves.0[0]["seq"], "768");
     let few = place.run(&["log", "show", "--count", "2"]);
-    assert!(few.err.contains("leaves before 512 were pruned") && few.out.lines().count() == 2, "{few:?}");
+    assert!(few.err.contains("leaves before 768 were pruned") && few.out.lines().count() == 2, "{few:?}");
     let sealed = leaves.of("log_pruned");
     assert_eq!(
         (sealed.len(), &sealed[0]["before"], &sealed[0]["minimum_waived"]),
-        (1, &"512".into(), &false.into())
+        (1, &"768".into(), &false.into())
     );
-    assert!(!place.log().join("public/tile/entries/001").exists());
+    assert!(!place.log().join("public/tile/entries/002").exists());
 
     let export = place.run(&["log", "export", "--format", "csv"]);
-    assert!(export.err.contains("pruned, and so not in it: leaves 0 to 511"), "{}", export.err);
+    assert!(export.err.contains("pruned, and so not in it: leaves 0 to 767"), "{}", export.err);
     let page = place.run(&["log", "report", "--month", "2025-02", "--language", "en"]).ok();
     assert!(page.contains("Leaves of this month were pruned") && !page.contains("no requests in this month"));
     let page = place.run(&["log", "report", "--month", "2025-04", "--language", "en"]).ok();
@@ -86,16 +86,15 @@ fn a_second_organisation_cosigns_and_whoever_asks_for_it_is_answered() {
     place.key("pilot-test");
     let log_key = place.run(&["log", "key"]).ok();
     fs::write(file("log.vkey"), &log_key).unwrap();
-    let (key, state, request) = (file("witness.key"), file("state"), file("request"));
+    let (key, last, request) = (file("witness.key"), file("last"), file("request"));
     let witness = |request: &str, more: &[&str]| {
         let with =
-            ["log", "witness", request, "--log-key", &file("log.vkey"), "--key", &key, "--state", &state];
+            ["log", "witness", request, "--log-key", &file("log.vkey"), "--key", &key, "--last", &last];
         run(&[&with[..], more].concat())
     };
 
-    // A key that is not there is not made by accident; the first request is for nobody's key yet, so it starts at 0.
-    let anybody = provenance::Witness::generate("auditdienst.example/w").unwrap().public().to_string();
-    let asked = place.run(&["log", "cosign", "request", "--witness", &anybody]).ok();
+    // A key that is not there is not made by accident.
+    let asked = place.run(&["log", "cosign", "request", "--since", "0"]).ok();
     assert!(asked.starts_with("old 0\n\n"), "{asked}");
     fs::write(&request, &asked).unwrap();
     assert!(witness(&request, &[]).refused().contains("--name makes a key"));

@@ -120,11 +120,11 @@ pub struct LogPrune {
 pub enum LogCosign {
     /// Print the request to a witness: the published checkpoint, and the proof that it extends the one cosigned before
     Request {
-        /// The witness's key, or a file with it
+        /// The witness's key, or a file with it: since the newest checkpoint that it cosigned
         #[arg(long, value_name = "KEY")]
-        witness: String,
-        /// Leaves of the checkpoint it cosigned last [default: of the newest one that is published]
-        #[arg(long, value_name = "LEAVES")]
+        witness: Option<String>,
+        /// Leaves of the checkpoint it cosigned last; 0 for the first
+        #[arg(long, value_name = "LEAVES", required_unless_present = "witness", conflicts_with = "witness")]
         since: Option<u64>,
     },
     /// Publish what the witness gave back
@@ -141,7 +141,7 @@ pub enum LogCosign {
 #[derive(Debug, Args)]
 #[command(
     after_help = "REQUEST is the body of add-checkpoint in C2SP tlog-witness; what is printed is the checkpoint with a cosignature/v1 \
-                  (C2SP tlog-cosignature, Ed25519). The state file is written first. A log that shrank, or that is another than \
+                  (C2SP tlog-cosignature, Ed25519). The file of --last is written first. A log that shrank, or that is another than \
                   before, is refused with the sizes: that is the proof of a rewritten history, so keep the request.\n\
                   Exit codes: 0 cosigned, 1 refused, 2 wrong usage."
 )]
@@ -156,7 +156,7 @@ pub struct LogWitness {
     pub key: PathBuf,
     /// What was cosigned last, of this one log; made with the first
     #[arg(long, value_name = "FILE")]
-    pub state: PathBuf,
+    pub last: PathBuf,
     /// Name of a new key: an address without scheme, by custom, such as auditdienst.example/witness
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,

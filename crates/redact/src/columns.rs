@@ -256,16 +256,17 @@ impl Columns {
         found
     }
 
-    /// The cues of the head over the bytes `start..end`; `None` outside every table, and for what is not within one cell.
+    /// The cues of the head over the bytes `start..end`; `None` outside every table, and for what goes over lines. What
+    /// began in the cell before is judged by the last: `Kerkstraat 6;1234 AB`.
     pub(crate) fn head(&self, text: &str, start: usize, end: usize) -> Option<&[Hit]> {
         let table = self.table(start)?;
         let body = text.get(table.start..table.end)?;
-        let at = start.saturating_sub(table.start);
         let value = text.as_bytes().get(start..end)?;
-        let parts = |b: u8| b == b'\n' || matches!(table.parting, Parting::Sign(sign) if b == sign);
-        if outside(value).any(parts) {
+        if value.contains(&b'\n') {
             return None;
         }
+        let parts = |b: u8| matches!(table.parting, Parting::Sign(sign) if b == sign);
+        let at = if outside(value).any(parts) { end } else { start }.saturating_sub(table.start);
         let before = body.as_bytes().get(..at)?.iter().rev().take(ROW_BYTES_MAX);
         let line = at.saturating_sub(before.take_while(|b| **b != b'\n').count());
         let column = match table.parting {
@@ -458,7 +459,17 @@ mod tests {
         assert_eq!(
             found(Kind::Postcode, letter),
             vec!["Kerkstraat 12-3, 1234 AB"],
-            "over two cells there is no head"
+            "the last cell has no head"
+        );
+    }
+
+    #[test]
+    fn over_two_cells_the_last_head_speaks() {
+        let text = "ordernummer;postcode\nLinnaeuslaan 6A;2015 CC\n";
+        assert!(
+            found(Kind::Postcode, text).iter().any(|part| part.ends_with("2015 CC")),
+            "{:?}",
+            all_found(text)
         );
     }
 

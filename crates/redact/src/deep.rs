@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::recognizers::Scan;
 use crate::spelled::numerals;
 use crate::view::{Edit, fold_into};
-use crate::{apart, disguised};
+use crate::{apart, disguised, parts};
 
 /// Longest thing between brackets that may stand for a sign.
 const SIGN_BYTES_MAX: usize = 16;
@@ -24,6 +24,7 @@ pub(crate) fn edits(scan: &Scan<'_>) -> Vec<Edit> {
     disguised::digits(scan, &mut edits);
     disguised::short_numbers(scan, &mut edits);
     disguised::words(scan, &mut edits);
+    parts::joined(scan, &mut edits);
     broken_lines(scan, &mut edits);
     // Of changes that begin together the longest says most.
     edits.sort_by_key(|edit| (edit.start, std::cmp::Reverse(edit.end)));

@@ -30,6 +30,7 @@ mod marks;
 pub mod names;
 mod number_words;
 mod pairs;
+mod parts;
 mod phrases;
 mod placeholder;
 #[cfg(test)]

@@ -19,10 +19,13 @@ use crate::places::Places;
 pub(super) fn cosign(places: &Places, command: &LogCosign) -> anyhow::Result<ExitCode> {
     match command {
         LogCosign::Request { witness, since } => {
-            let (witness, key) = (parse_witness(witness)?, super::own_key(places)?);
-            let since = match since {
-                Some(since) => *since,
-                None => provenance::cosigned_size(&places.log(), &key, &witness)?,
+            let key = super::own_key(places)?;
+            let since = match (witness, since) {
+                (Some(witness), _) => {
+                    provenance::cosigned_size(&places.log(), &key, &parse_witness(witness)?)?
+                }
+                (None, Some(since)) => *since,
+                (None, None) => bail!("say since when: --witness KEY, or --since LEAVES"),
             };
             let request = provenance::cosign_request(&places.log(), &key, since)?;
             std::io::stdout().write_all(request.to_text().as_bytes())?;
@@ -55,14 +58,14 @@ pub(super) fn witness(command: &LogWitness) -> anyhow::Result<ExitCode> {
     let (witness, held) = own_key(command)?;
     // Two at once could each extend the same old checkpoint.
     held.lock().with_context(|| command.key.display().to_string())?;
-    let last = match fs::read_to_string(&command.state) {
+    let last = match fs::read_to_string(&command.last) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error).with_context(|| command.state.display().to_string()),
+        Err(error) => return Err(error).with_context(|| command.last.display().to_string()),
     };
     let time_s = u64::try_from(now_ms() / 1000).context("the clock stands before 1970")?;
     let note = witness.cosign(&request, &log_key, last.as_deref(), time_s)?;
-    keep(&command.state, &note).with_context(|| command.state.display().to_string())?;
+    keep(&command.last, &note).with_context(|| command.last.display().to_string())?;
     std::io::stdout().write_all(note.as_bytes())?;
     eprintln!("cosigned by {}", witness.public());
     Ok(ExitCode::SUCCESS)
@@ -76,10 +79,10 @@ fn own_key(command: &LogWitness) -> anyhow::Result<(Witness, File)> {
             .name
             .as_deref()
             .with_context(|| format!("{} is not there; --name makes a key", path()))?;
-        if command.state.exists() {
+        if command.last.exists() {
             bail!(
                 "{} was cosigned with another key than a new one; restore that key",
-                command.state.display()
+                command.last.display()
             );
         }
         let secret = Zeroizing::new(format!("{}\n", Witness::generate(name)?.to_secret_text().as_str()));
@@ -105,16 +108,16 @@ fn own_key(command: &LogWitness) -> anyhow::Result<(Witness, File)> {
     Ok((witness, file))
 }
 
-/// Makes the state durable before the cosignature is handed out. A crash leaves the old one or the new one; after the
+/// Makes what was cosigned last durable before the cosignature is handed out. A crash leaves the old one or the new one; after the
 /// old one the same request is cosigned again.
-fn keep(state: &Path, note: &str) -> std::io::Result<()> {
-    let mut name = state.file_name().unwrap_or_default().to_owned();
+fn keep(last: &Path, note: &str) -> std::io::Result<()> {
+    let mut name = last.file_name().unwrap_or_default().to_owned();
     name.push(".new");
-    let new = state.with_file_name(name);
+    let new = last.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     file.write_all(note.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, state)?;
-    let folder = state.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::rename(&new, last)?;
+    let folder = last.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -112,7 +112,7 @@ async fn what_a_stop_string_cuts_has_no_score() {
     let mut request = scored(chat("Tel."), 0);
     request.stop = vec![Zeroizing::new("drie".to_owned())];
     let all = ask(&house, request).await;
-    assert_eq!((all.texts[0].as_str(), all.finishes[0]), ("Een, twee, ", Some(Finish::Stop)));
+    assert_eq!((all.texts[0].as_str(), all.finishes[0]), ("Een, twee, ", Some(Finish::StopString(0))));
     assert_eq!(joined(&all.scores[0]), "Een, twee, ");
     house.stop_and_verify().await;
 }

@@ -37,8 +37,8 @@ async fn thoughts_are_told_apart_screened_restored_and_committed_to() {
 async fn stop_strings_end_a_thought_too_and_scores_are_of_the_answer() {
     let house = thinking("<think>Een. Twee.</think>Ja. Nee.").start().await;
     for (stop, thought, answer, finish) in [
-        ("Twee", "Een. ", "", Finish::Stop),
-        ("Nee", "Een. Twee.", "Ja. ", Finish::Stop),
+        ("Twee", "Een. ", "", Finish::StopString(0)),
+        ("Nee", "Een. Twee.", "Ja. ", Finish::StopString(0)),
         ("Drie", "Een. Twee.", "Ja. Nee.", Finish::Stop),
     ] {
         let mut request = chat("Tel.");

@@ -17,6 +17,7 @@ mod tokens;
 #[cfg(feature = "train")]
 pub mod train;
 
+use plausible::without_label;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
@@ -113,7 +114,9 @@ impl Tagger {
             let found = spans.split_off(from).into_iter();
             let mut own: Vec<Span> = found.filter_map(|span| self.plausible(text, span)).collect();
             self.called(text, &segment, &scratch, &mut own);
-            spans.append(&mut own);
+            let people =
+                |span: Span| if span.label == Label::Person { without_label(text, span) } else { span };
+            spans.extend(own.into_iter().map(people));
         }
         spans
     }

@@ -5,7 +5,7 @@
 use super::gazetteer::{COMMON, GIVEN, PARTICLE, PLACE, SURNAME, TITLE, hash_lower};
 use super::near::Near;
 use super::things::{
-    COMPANIES, COUNTRIES, FOREIGN, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
+    COMPANIES, COUNTRIES, FOREIGN, LABELS, NOBODY, OFFICES, ORGANISATION_ENDS, ORGANISATIONS, STREETS,
 };
 use super::tokens::{self, Shape};
 use super::{Label, SEGMENT_TOKENS_MAX, Span, Tagger, called};
@@ -332,6 +332,18 @@ impl Tagger {
             })
             .collect()
     }
+}
+
+/// `Willemijn de Vries BSN`: the name without what the number after it is. Taken for a surname, the label would be found again
+/// wherever it stands.
+pub(super) fn without_label(text: &str, mut span: Span) -> Span {
+    while let Some((name, last)) =
+        text.get(span.start..span.end).and_then(|name| name.rsplit_once([' ', ',']))
+        && LABELS.contains(&last.trim_end_matches([':', '.']).to_lowercase().as_str())
+    {
+        span.end = span.start.saturating_add(name.trim_end_matches([' ', ',']).len());
+    }
+    span
 }
 
 /// `Van Duin`, `van der Beek`: such words and a surname.

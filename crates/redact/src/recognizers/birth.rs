@@ -99,7 +99,7 @@ impl Recognizer for BirthDate {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {

@@ -140,7 +140,7 @@ impl Recognizer for CaseNumber {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {

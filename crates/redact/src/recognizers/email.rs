@@ -24,7 +24,7 @@ impl Recognizer for Email {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {

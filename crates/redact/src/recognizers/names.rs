@@ -66,7 +66,7 @@ impl Recognizer for Names {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {
@@ -177,6 +177,8 @@ mod tests {
         assert_eq!(kinds, [Kind::Person, Kind::Place, Kind::Health]);
         assert_eq!(found[0].1, "Willemijn de Vries-Bakker");
         assert_eq!(all_found("Mevrouw F. de Vries heeft gebeld.")[0].1, "F. de Vries");
+        let labelled = all_found("mijn BSN is 111222333.\n\nmevrouw Willemijn de Vries BSN 1112.22.333.");
+        assert_eq!(labelled.len(), 3, "what the number is called is no surname: {labelled:?}");
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl Recognizer for Numbers {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {

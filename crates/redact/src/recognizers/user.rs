@@ -88,7 +88,7 @@ impl Recognizer for UserName {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn candidates(&self, scan: &Scan<'_>, sink: &mut dyn FnMut(Candidate)) {

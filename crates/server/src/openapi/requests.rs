@@ -152,7 +152,7 @@ fn constraints() -> Value {
     let schema = json!({"type": "object", "description": "A JSON schema."});
     let choice = json!({"type": "array", "items": {"type": "string"}});
     let text = json!({"type": "string"});
-    let flag = json!({"type": "boolean"});
+    let (flag, yes) = (json!({"type": "boolean"}), json!({"enum": [true]}));
     let named = object(
         &["name", "schema"],
         json!({"name": name(), "schema": schema, "strict": flag, "description": {}}),
@@ -161,12 +161,18 @@ fn constraints() -> Value {
         object(&["type"], json!({"type": {"enum": ["text", "json_object"]}})),
         object(&["type", "json_schema"], json!({"type": {"enum": ["json_schema"]}, "json_schema": named})),
     ];
+    let structured =
+        [("json", &schema), ("regex", &text), ("choice", &choice), ("grammar", &text), ("json_object", &yes)];
+    let structured = structured.map(|(name, form)| {
+        let mut one = json!({
+            "disable_any_whitespace": flag, "disable_fallback": flag, "disable_additional_properties": {"enum": [false]},
+        });
+        set(&mut one, name, form.clone());
+        object(&[name], one)
+    });
     json!({
         "response_format": {"anyOf": formats, "description": "What the answer must be; a schema is enforced."},
-        "structured_outputs": object(&[], json!({
-            "json": schema, "regex": text, "choice": choice, "grammar": text, "json_object": flag,
-            "disable_any_whitespace": flag, "disable_fallback": flag, "disable_additional_properties": {"enum": [false]},
-        })),
+        "structured_outputs": {"anyOf": structured},
         "guided_json": schema, "guided_regex": text, "guided_choice": choice, "guided_grammar": text,
     })
 }
@@ -288,7 +294,8 @@ fn conversation() -> Value {
         let content = json!({"anyOf": [{"type": "string"}, {"type": "array", "minItems": 1, "items": {"anyOf": blocks}}]});
         object(&["role", "content"], json!({"role": {"enum": [role]}, "content": content}))
     };
-    let turns = [message("user", [&plain, &result]), message("assistant", [&plain, &used])];
+    let instructed = object(&["role", "content"], json!({"role": {"enum": ["system"]}, "content": said}));
+    let turns = [message("user", [&plain, &result]), message("assistant", [&plain, &used]), instructed];
     let schema = json!({"type": "object", "description": "A JSON schema."});
     let tool = json!({"type": {"enum": ["custom"]}, "name": name(), "description": {"type": "string"},
         "input_schema": parameters_schema(), "strict": {"type": "boolean"}});
@@ -300,7 +307,7 @@ fn conversation() -> Value {
     let own = json!({
         "model": model(),
         "messages": {"type": "array", "minItems": 1, "maxItems": 4096, "items": {"anyOf": turns},
-            "description": "The last is the user's."},
+            "description": "The last is not the assistant's."},
         "system": said,
         "tools": {"type": "array", "maxItems": 128, "items": object(&["name", "input_schema"], with(tool, hint.clone()))},
         "tool_choice": {"anyOf": [chosen(&["auto", "any", "none"], &["type"], json!({})),

@@ -157,7 +157,6 @@ const TOGETHER: &[&str] = &[
     "stream_options",
     "best_of",
     "max_tokens",
-    "structured_outputs",
     "tool_choice",
     "tool_choice.type",
     "tool_choice.name",

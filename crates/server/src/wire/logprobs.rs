@@ -1,4 +1,12 @@
 //! `logprobs`, in the two shapes that OpenAI gives it.
+//!
+//! Scores are natural logarithms in the model's own distribution, whatever temperature, bias, penalties or grammar do. All
+//! tokens of a choice together are its text; a part of a character is `bytes:\xe2\x82`. What the output screen masked, or a value
+//! that was put back, stands in the entries as in the text: the first of the tokens has all of it, the others have none, and none
+//! has alternatives. An alternative that would have been masked is `⟦…⟧`. `text_offset` counts characters of the choice's text.
+//! With `echo` the prompt comes first, as the model read it (placeholders stay), its first token has `null`, and `max_tokens` may
+//! be 0. Prompts of token ids are refused where they hold personal data, but under a redaction profile with `public_benchmark`.
+//! Of thoughts, and of the token that ends a turn, there are no entries. Not beside tools.
 
 use gateway::TokenScore;
 use serde::Serialize;

@@ -128,12 +128,16 @@ fn message(talk: &mut Talk, calls: &mut Calls, index: usize, item: Value) -> Res
     let role = match role.as_str() {
         "user" => Role::User,
         "assistant" => Role::Assistant,
-        "system" => return Err(fields.error("role", "must be user or assistant; instructions go in system")),
-        _ => return Err(fields.error("role", "must be user or assistant")),
+        "system" => Role::System,
+        _ => return Err(fields.error("role", "must be user, assistant or system")),
     };
     let content = fields.required("content")?;
     fields.finish()?;
     let path = format!("messages[{index}].content");
+    if role == Role::System {
+        talk.say_all(role, texts(content, &path)?);
+        return Ok(());
+    }
     let blocks = match content {
         Value::String(text) => {
             talk.say(role, &Zeroizing::new(text));

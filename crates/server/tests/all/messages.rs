@@ -84,6 +84,7 @@ async fn a_use_of_a_tool_whole_and_streamed() {
 async fn a_result_is_sent_back_and_turns_of_one_author_are_one() {
     let site = Site::saying("Gevonden.").await;
     let messages = json!([
+        {"role": "system", "content": [{"type": "text", "text": "Vlot."}]},
         {"role": "user", "content": "Zoek"},
         {"role": "user", "content": [{"type": "text", "text": "nummer 12.", "cache_control": {"type": "ephemeral"}}]},
         {"role": "assistant", "content": [{"type": "text", "text": "Ik kijk."},
@@ -96,9 +97,13 @@ async fn a_result_is_sent_back_and_turns_of_one_author_are_one() {
         site.post(PATH, &asking(json!({"messages": messages, "system": system, "tools": tools()}))).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     let prompt = site.house.tokenizer.decode(&site.house.generator.requests()[0].prompt);
-    for said in
-        ["Kort.\nBeleefd.", "Zoek\nnummer 12.", "Error:\nBestaat niet.", "Wat nu?", "\"nummer\": \"12\""]
-    {
+    for said in [
+        "Kort.\nBeleefd.\nVlot.",
+        "Zoek\nnummer 12.",
+        "Error:\nBestaat niet.",
+        "Wat nu?",
+        "\"nummer\": \"12\"",
+    ] {
         assert!(prompt.contains(said) || prompt.contains(&said.replace("\": ", "\":")), "{said} in {prompt}");
     }
 }
@@ -197,7 +202,7 @@ async fn what_is_wrong_is_named_by_its_place() {
         (json!({"stop_sequences": [""]}), "stop_sequences"),
         (json!({"messages": []}), "messages"),
         (json!({"messages": [{"role": "assistant", "content": "Het is"}]}), "messages"),
-        (json!({"messages": [{"role": "system", "content": "a"}]}), "messages[0].role"),
+        (json!({"messages": [{"role": "tool", "content": "a"}]}), "messages[0].role"),
         (user(json!([])), "messages[0].content"),
         (user(json!([{"type": "image", "source": {}}])), "messages[0].content[0].type"),
         (user(json!([{"type": "text"}])), "messages[0].content[0].text"),
