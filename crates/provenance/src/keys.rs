@@ -20,6 +20,8 @@ use crate::{
 
 /// Length of an epoch: 30 days.
 const EPOCH_MS: i64 = 30 * 24 * 3600 * 1000;
+/// Deeper than a hash goes, in a build for tests too.
+const STACK_BYTES: usize = 16 << 10;
 
 /// The epoch of an instant: the number of the 30-day period since 1970.
 #[must_use]
@@ -165,12 +167,29 @@ impl RequestKey {
 }
 
 fn mac(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
+    let code = authenticate(key, parts);
+    wipe_stack();
+    code
+}
+
+/// In a frame of its own, below which the hash keeps its last block: the end of what is hashed.
+#[inline(never)]
+fn authenticate(key: &Secret, parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes keys of any length, so this cannot fail; a zero key would be refused by every check of a receipt.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key.0) else { return [0; 32] };
     for part in parts {
         mac.update(part);
     }
     mac.finalize().into_bytes().0
+}
+
+/// Overwrites what calls that have returned left on the stack: a hash is moved as it is finished, and what it is moved from is
+/// wiped by nobody.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0_u8; STACK_BYTES];
+    below.zeroize();
+    std::hint::black_box(&below);
 }
 
 #[derive(Serialize, Deserialize)]

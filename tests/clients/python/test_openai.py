@@ -90,7 +90,8 @@ def scores():
     text = client.completions.create(model=MODEL, prompt="A tulip is", max_tokens=8, temperature=0, logprobs=1)
     said = text.choices[0]
     assert "".join(said.logprobs.tokens) == said.text
-    back = client.completions.create(
+    # The first token of what is read back has no score, in OpenAI's own answers too; the client's types know only numbers.
+    back = openai.OpenAI().completions.create(
         model=MODEL, prompt="A tulip is" + said.text, max_tokens=0, temperature=0, logprobs=1, echo=True
     ).choices[0]
     assert back.text == "A tulip is" + said.text and back.logprobs.token_logprobs[0] is None
