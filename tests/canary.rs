@@ -73,12 +73,6 @@ impl Sent {
 
 fn good(row: &Endpoint) -> Value {
     match row.id {
-        EndpointId::Responses => json!({"model": "tiny", "max_output_tokens": 3, "input": "Dag."}),
-        EndpointId::Tokenize => json!({"model": "tiny", "prompt": "Dag."}),
-        EndpointId::Detokenize => json!({"tokens": [100]}),
-        EndpointId::CountTokens => {
-            json!({"model": "tiny", "messages": [{"role": "user", "content": "Dag."}]})
-        }
         EndpointId::Embeddings => json!({"model": VECTORS, "input": "Dag."}),
         EndpointId::Completions => json!({"model": "tiny", "max_tokens": 3, "prompt": "Dag."}),
         EndpointId::Responses => json!({"model": "tiny", "max_output_tokens": 16, "input": "Dag."}),
@@ -101,7 +95,7 @@ fn put(body: &mut Value, of: &str, steps: &[&str], value: &str) {
         "*" => {
             if !body.is_array() {
                 *body = match of {
-                    "content" | "system" => json!([{"type": "text"}]),
+                    "content" => json!([{"type": "text"}]),
                     "tools" => json!([{"type": "function", "function": {"name": "f"}}]),
                     "tool_calls" => json!([{"id": "a", "type": "function", "function": {"name": "f"}}]),
                     _ => json!([null]),
@@ -241,13 +235,12 @@ fn send_everything(server: &Server, key: &str, sent: &mut Sent) {
         if row.method == Method::Get {
             continue;
         }
-        let mut let_in = 0;
         for pointer in row.text {
             let word = sent.word(format!("{} {pointer}", row.path));
             let body = with_text(row, pointer, &word);
             // Let in, streamed, refused by the policy (another model), refused for its shape, refused for its key.
             let reply = ask(&known, &plain, &body);
-            let_in += usize::from(reply.starts_with("HTTP/1.1 200 "));
+            assert!(reply.starts_with("HTTP/1.1 200 "), "{pointer}: {reply}");
             for (field, value) in [("stream", json!(true)), ("model", json!("another")), ("n", json!("many"))]
             {
                 let mut other = body.clone();
@@ -256,11 +249,6 @@ fn send_everything(server: &Server, key: &str, sent: &mut Sent) {
             }
             ask(&[], &plain, &body);
         }
-        // In the shapes of some endpoints a text alone is no request; the server's own tests let every one of them in.
-        let all =
-            matches!(row.id, EndpointId::ChatCompletions | EndpointId::Completions | EndpointId::Embeddings);
-        let enough = if all { row.text.len() } else { usize::from(!row.text.is_empty()) };
-        assert!(let_in >= enough, "{}: {let_in} of {} let in", row.path, row.text.len());
         for field in FIELDS {
             let word = sent.word(format!("{} field {field}", row.path));
             for value in [json!(word), json!([word]), json!({"a": word}), json!({word.clone(): 1})] {
