@@ -22,9 +22,9 @@ async fn site(reach: Reach) -> Site {
 
 async fn hurried() -> Site {
     let limits = Limits {
-        head: Duration::from_millis(300),
-        body: Duration::from_millis(300),
-        write: Duration::from_millis(300),
+        head: Duration::from_secs(2),
+        body: Duration::from_secs(2),
+        write: Duration::from_secs(2),
         ..Limits::default()
     };
     site(Reach { limits, ..Reach::default() }).await
