@@ -302,6 +302,7 @@ mod tests {
         assert_eq!(points("KvK, BSN #", None), 40);
         assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
         assert_eq!(points("# (bsn) van 12", None), 30);
+        assert_eq!(points("⟦BSN_1⟧ en #", None), 0, "a placeholder says nothing of the next number");
         assert_eq!(points("#, order ZV-30.118", None), 0);
         assert_eq!(points("# is mijn order Van 12", None), -30);
     }
