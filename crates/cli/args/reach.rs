@@ -54,12 +54,11 @@ impl ReachArgs {
         let file = |path: &Option<PathBuf>| {
             path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string())
         };
-        let proxy = |proxy: &Trusted| proxy.to_string();
         vec![
             ("listen", listed(self.listen.iter().map(Address::to_string))),
             ("tls-cert", file(&self.tls_cert)),
             ("tls-key", file(&self.tls_key)),
-            ("trusted-proxy", listed(self.trusted_proxies.iter().map(proxy))),
+            ("trusted-proxy", listed(self.trusted_proxies.iter().map(Trusted::to_string))),
             ("cors-origin", listed(self.web_origins.iter().map(WebOrigin::to_string))),
             ("max-connections", self.max_connections.to_string()),
             ("client-timeout-s", self.client_timeout_s.to_string()),

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use provenance::{ChoiceFacts, Finish, Intent, OutcomeFacts, Receipt, RequestKey, Status};
+use provenance::{Intent, OutcomeFacts, Receipt, RequestKey};
 use zeroize::Zeroizing;
 
 use crate::admit::{bounded, count, opened, reserve};
@@ -12,8 +12,8 @@ use crate::clear::{Cleared, clear};
 use crate::encode::token_ids;
 use crate::endpoint::EndpointId;
 use crate::enter::{Inbound, enter};
-use crate::flow::ms_since;
 use crate::gateway::Gateway;
+use crate::record;
 use crate::refusal::Refusal;
 use crate::request::GenerationRequest;
 use crate::strip::strip;
@@ -155,20 +155,5 @@ fn outcome(key: &RequestKey, token_ids: &[u32], text: &str, started: Instant) ->
         "" => token_ids.iter().flat_map(|id| id.to_le_bytes()).collect(),
         text => text.as_bytes().to_vec(),
     });
-    OutcomeFacts {
-        status: Status::Completed,
-        reason: None,
-        choices: vec![ChoiceFacts {
-            client_commit: key.commit(&bytes),
-            token_commit: key.commit_tokens(&[]),
-            tokens: 0,
-            finish: Finish::Stop,
-            marked: false,
-        }],
-        screen: None,
-        ms: ms_since(started),
-        first_token_ms: None,
-        joules_milli: None,
-        energy_source: None,
-    }
+    record::outcome_without_text(key, &bytes, started)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use provenance::{ChoiceFacts, EndReason, Finish, Intent, OutcomeFacts, Receipt, RequestKey, Status};
+use provenance::{EndReason, Intent, OutcomeFacts, Receipt, RequestKey, Status};
 use zeroize::Zeroizing;
 
 use crate::admit::{bounded, count, opened, reserve};
@@ -12,8 +12,8 @@ use crate::clear::Cleared;
 use crate::encoders::{Embedding, Vectors};
 use crate::endpoint::EndpointId;
 use crate::energy::Reading;
-use crate::flow::ms_since;
 use crate::gateway::Gateway;
+use crate::record;
 use crate::refusal::{Bound, Refusal};
 use crate::request::{EmbeddingRequest, GenerationRequest, Input, Params};
 
@@ -163,19 +163,8 @@ fn outcome(
     let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(numbers.flat_map(|number| number.to_le_bytes()).collect());
     let (millijoules, source) = gateway.meter().charge(at_start, made.busy_ns);
     OutcomeFacts {
-        status: Status::Completed,
-        reason: None,
-        choices: vec![ChoiceFacts {
-            client_commit: key.commit(&bytes),
-            token_commit: key.commit_tokens(&[]),
-            tokens: 0,
-            finish: Finish::Stop,
-            marked: false,
-        }],
-        screen: None,
-        ms: ms_since(started),
-        first_token_ms: None,
         joules_milli: Some(millijoules),
         energy_source: Some(source),
+        ..record::outcome_without_text(key, &bytes, started)
     }
 }

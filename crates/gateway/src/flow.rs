@@ -173,34 +173,31 @@ fn choice(
     reader: Option<ToolOutput>,
 ) -> Choice {
     let tokenizer = &admitted.serving.tokenizer;
-    let likely = || Likely::new(Arc::clone(&admitted.redactor), Arc::clone(&admitted.vault));
-    let scored = admitted.tells_scores.then_some(());
+    let likely = || {
+        let told = admitted.tells_scores;
+        told.then(|| Likely::new(Arc::clone(&admitted.redactor), Arc::clone(&admitted.vault)))
+    };
+    let lane = |json, scores| {
+        Lane::new(
+            admitted.redactor.screen(&admitted.vault),
+            admitted.vault.restorer(policy),
+            json,
+            admitted.stop.clone(),
+            scores,
+        )
+    };
     let prompt_shown = admitted.echo.then(|| Shows {
         tokenizer: Arc::clone(tokenizer),
         echo: Echo::new(tokenizer, prompt.clone()),
-        likely: scored.map(|()| likely()),
+        likely: likely(),
     });
     let chars = prompt_shown.as_ref().map_or(0, |shows| shows.echo.chars());
-    let scores = scored.map(|()| Scores::new(Arc::clone(tokenizer), likely(), chars));
-    let lane = Lane::new(
-        admitted.redactor.screen(&admitted.vault),
-        admitted.vault.restorer(policy),
-        admitted.held.as_ref().is_some_and(|held| held.json),
-        admitted.stop.clone(),
-        scores,
-    );
-    let mind = admitted.thinking.map(|thinking| Mind {
-        thoughts: Thoughts::new(thinking),
-        lane: Lane::new(
-            admitted.redactor.screen(&admitted.vault),
-            admitted.vault.restorer(policy),
-            false,
-            admitted.stop.clone(),
-            None,
-        ),
-    });
+    let scores = likely().map(|likely| Scores::new(Arc::clone(tokenizer), likely, chars));
+    let answer = lane(admitted.held.as_ref().is_some_and(|held| held.json), scores);
+    let thinks = |thinking| Mind { thoughts: Thoughts::new(thinking), lane: lane(false, None) };
+    let mind = admitted.thinking.map(thinks);
     let mark = admitted.visible_mark.clone().filter(|_| admitted.held.is_none());
-    Choice::new(detokenizer(admitted, prompt), prompt_shown, mind, lane, mark, reader)
+    Choice::new(detokenizer(admitted, prompt), prompt_shown, mind, answer, mark, reader)
 }
 
 fn stop_tokens(admitted: &Admitted) -> Vec<u32> {

@@ -1,7 +1,7 @@
 //! What operators see of requests: how many, how long, how much, by use case. Labels come from the policy, the table of endpoints
 //! and this code, so there are few; nothing is from a request.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -141,13 +141,13 @@ impl Watched {
     pub(crate) fn token(&mut self, choice: usize, first: bool) {
         let now = Instant::now();
         if first {
-            self.first_token.observe(seconds(now.duration_since(self.entered)));
+            self.first_token.observe(now.duration_since(self.entered).as_secs_f64());
         }
         if self.last.len() <= choice {
             self.last.resize(choice.saturating_add(1), None);
         }
         if let Some(before) = self.last.get_mut(choice).and_then(|last| last.replace(now)) {
-            self.inter_token.observe(seconds(now.duration_since(before)));
+            self.inter_token.observe(now.duration_since(before).as_secs_f64());
         }
     }
 
@@ -160,16 +160,12 @@ impl Watched {
         };
         self.requests.get_or_create(&Ended { use_case: self.use_case.clone(), status }).inc();
         if let Some(begun) = begun {
-            self.queue.observe(seconds(begun.saturating_duration_since(self.submitted)));
+            self.queue.observe(begun.saturating_duration_since(self.submitted).as_secs_f64());
         }
         self.prompt_tokens.inc_by(prompt_tokens);
         self.generation_tokens.inc_by(tokens);
-        self.whole.observe(seconds(self.entered.elapsed()));
+        self.whole.observe(self.entered.elapsed().as_secs_f64());
     }
-}
-
-fn seconds(duration: Duration) -> f64 {
-    duration.as_secs_f64()
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! What the log says of a request, filled in stage by stage. Names are looked up, never taken from the client.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use policy::{DataClass, FindingFacts, PolicySet, SpecialCategoryAction, UseCase};
 use provenance::{
-    Configuration, DecisionFacts, Digest, EngineRef, InputFacts, LIST_MAX, Name, ReceiptId, RedactionFacts,
-    RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, TraceId, UseCaseRef,
+    ChoiceFacts, Configuration, DecisionFacts, Digest, EngineRef, Finish, InputFacts, LIST_MAX, Name,
+    OutcomeFacts, ReceiptId, RedactionFacts, RequestFacts, RequestKey, SamplingFacts, SpanId, Stage, Status,
+    TraceId, UseCaseRef,
 };
 use redact::{Group, Kind, Redaction};
 
 use crate::caller::Caller;
 use crate::endpoint::EndpointId;
+use crate::flow::ms_since;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::request::{Params, Trace};
@@ -68,6 +71,26 @@ pub(crate) fn begin(
     };
     let key = subject.request_key(&id);
     Ok((facts, key))
+}
+
+/// The outcome of a request that came to its end and generated nothing; `given` is what the caller gets.
+pub(crate) fn outcome_without_text(key: &RequestKey, given: &[u8], started: Instant) -> OutcomeFacts {
+    OutcomeFacts {
+        status: Status::Completed,
+        reason: None,
+        choices: vec![ChoiceFacts {
+            client_commit: key.commit(given),
+            token_commit: key.commit_tokens(&[]),
+            tokens: 0,
+            finish: Finish::Stop,
+            marked: false,
+        }],
+        screen: None,
+        ms: ms_since(started),
+        first_token_ms: None,
+        joules_milli: None,
+        energy_source: None,
+    }
 }
 
 fn first_half(id: &ReceiptId) -> [u8; 8] {

@@ -81,10 +81,9 @@ pub(crate) async fn strip<S: Serves>(
             // What is certain may pass, and so may what is not. Both are in the record.
             findings.unresolved = 0;
         } else if let Some(found) = redaction.findings.iter().find(|found| found.action != Action::Allow) {
-            let field =
-                if entered.request.endpoint == EndpointId::Detokenize { "/tokens" } else { "/prompt" };
+            let field = ids_field(&entered);
             let several = prompts.len() > 1;
-            let place = if several { format!("{field}/{}", found.text_index) } else { field.to_owned() };
+            let place = if several { format!("/{field}/{}", found.text_index) } else { format!("/{field}") };
             let verdict = in_token_ids(&place, found.kind);
             return Err(deny::seal(gateway, entered.record, verdict).await);
         }
@@ -92,6 +91,11 @@ pub(crate) async fn strip<S: Serves>(
     let Redaction { texts, vault, first_placeholder: placeholder, .. } = redaction;
     replace(&mut entered.request, texts);
     Ok(Redacted { entered, findings, vault, placeholder, _stripped: Stripped })
+}
+
+/// The field of a body that has token ids.
+fn ids_field<S: Serves>(entered: &Entered<S>) -> &'static str {
+    if entered.request.endpoint == EndpointId::Detokenize { "tokens" } else { "prompt" }
 }
 
 fn in_fixed_field(pointer: &str, kind: &str) -> Verdict {
@@ -198,9 +202,8 @@ fn plain_tokens<S: Serves>(entered: &Entered<S>) -> Result<(), Refusal> {
     if prompts.iter().all(|ids| ids.iter().enumerate().all(text)) {
         return Ok(());
     }
-    let counted = entered.request.endpoint == EndpointId::Detokenize;
     Err(Refusal::Invalid {
-        field: if counted { "tokens" } else { "prompt" }.to_owned(),
+        field: ids_field(entered).to_owned(),
         reason: "holds a token id that is a control token or is not in the vocabulary; send ids of text"
             .to_owned(),
     })

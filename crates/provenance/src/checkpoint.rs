@@ -32,8 +32,30 @@ pub(crate) fn decimal(text: &str) -> Option<u64> {
     (number.to_string() == text).then_some(number)
 }
 
-pub(crate) fn hash(text: &str) -> Option<Hash> {
+fn hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// A proof as text: its first lines, a line for each hash, an empty one, and a checkpoint.
+pub(crate) fn proof_text(mut head: String, path: &[Hash], checkpoint: &str) -> String {
+    for hash in path {
+        head.push_str(&STANDARD.encode(hash));
+        head.push('\n');
+    }
+    head.push('\n');
+    head.push_str(checkpoint);
+    head
+}
+
+/// The lines of such a text that stand before its checkpoint, and the checkpoint.
+pub(crate) fn split_proof<'a>(what: &'static str, text: &'a str) -> Result<(&'a str, &'a str)> {
+    text.split_once("\n\n").ok_or_else(|| broken(what, "has no empty line before its checkpoint"))
+}
+
+/// The hashes of such a text, a line each; `None` where one is broken or there are more than `most`.
+pub(crate) fn proof_path<'a>(lines: impl Iterator<Item = &'a str>, most: usize) -> Option<Vec<Hash>> {
+    let path: Option<Vec<Hash>> = lines.take(most.saturating_add(1)).map(hash).collect();
+    path.filter(|path| path.len() <= most)
 }
 
 impl Checkpoint {
@@ -95,14 +117,7 @@ impl InclusionProof {
     /// The text form.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("{PROOF_HEADER}\nindex {}\n", self.index);
-        for hash in &self.path {
-            text.push_str(&STANDARD.encode(hash));
-            text.push('\n');
-        }
-        text.push('\n');
-        text.push_str(&self.checkpoint);
-        text
+        proof_text(format!("{PROOF_HEADER}\nindex {}\n", self.index), &self.path, &self.checkpoint)
     }
 
     /// Reads the text form; `extra` lines are skipped. The signature is not yet verified.
@@ -111,9 +126,7 @@ impl InclusionProof {
     /// [`Error::Note`] saying what is wrong.
     pub fn parse(text: &str) -> Result<Self> {
         let what = "inclusion proof";
-        let Some((head, checkpoint)) = text.split_once("\n\n") else {
-            return Err(broken(what, "has no empty line before its checkpoint"));
-        };
+        let (head, checkpoint) = split_proof(what, text)?;
         let mut lines = head.split('\n').peekable();
         if lines.next() != Some(PROOF_HEADER) {
             return Err(broken(what, "does not start with c2sp.org/tlog-proof@v1"));
@@ -121,8 +134,7 @@ impl InclusionProof {
         lines.next_if(|line| line.starts_with("extra "));
         let index = lines.next().and_then(|l| l.strip_prefix("index ")).and_then(decimal);
         let index = index.ok_or_else(|| broken(what, "has no index"))?;
-        let path: Option<Vec<Hash>> = lines.take(PATH_MAX + 1).map(hash).collect();
-        let path = path.filter(|p| p.len() <= PATH_MAX).ok_or_else(|| broken(what, "the path is broken"))?;
+        let path = proof_path(lines, PATH_MAX).ok_or_else(|| broken(what, "the path is broken"))?;
         Ok(Self { index, path, checkpoint: checkpoint.to_owned() })
     }
 

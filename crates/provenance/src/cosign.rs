@@ -3,13 +3,12 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::{
     Error, Result,
-    checkpoint::{Checkpoint, decimal, hash},
+    checkpoint::{Checkpoint, decimal, proof_path, proof_text, split_proof},
     note::{
         VerifierKey, check_name, key_id, parse_public, parse_secret, public_text, random_key, secret_text,
         signature_text, signatures_by,
@@ -244,14 +243,7 @@ impl CosignRequest {
     /// The text form.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let mut text = format!("old {}\n", self.old);
-        for hash in &self.path {
-            text.push_str(&STANDARD.encode(hash));
-            text.push('\n');
-        }
-        text.push('\n');
-        text.push_str(&self.checkpoint);
-        text
+        proof_text(format!("old {}\n", self.old), &self.path, &self.checkpoint)
     }
 
     /// Reads the text form. Nothing in it is verified yet.
@@ -260,14 +252,11 @@ impl CosignRequest {
     /// [`Error::Note`] saying what is wrong.
     pub fn parse(text: &str) -> Result<Self> {
         let what = "request to a witness";
-        let Some((head, checkpoint)) = text.split_once("\n\n") else {
-            return Err(broken(what, "has no empty line before its checkpoint"));
-        };
+        let (head, checkpoint) = split_proof(what, text)?;
         let mut lines = head.split('\n');
         let old = lines.next().and_then(|line| line.strip_prefix("old ")).and_then(decimal);
         let old = old.ok_or_else(|| broken(what, "does not start with the old size"))?;
-        let path: Option<Vec<Hash>> = lines.take(PATH_MAX + 1).map(hash).collect();
-        let path = path.filter(|p| p.len() <= PATH_MAX).ok_or_else(|| broken(what, "the proof is broken"))?;
+        let path = proof_path(lines, PATH_MAX).ok_or_else(|| broken(what, "the proof is broken"))?;
         Ok(Self { old, path, checkpoint: checkpoint.to_owned() })
     }
 }

@@ -4,6 +4,7 @@ use gateway::{Answer, AnswerEvent, Finish, Receipt, Refusal, TokenScore, Usage};
 use serde::Serialize;
 
 use crate::error::ApiError;
+use crate::sse::WITHOUT_OUTCOME;
 use crate::wire::logprobs::{ChatLogprobs, TextLogprobs};
 use crate::wire::tools::WireCall;
 use crate::wire::{Marks, WireUsage, chat, completion, finish_reason};
@@ -144,7 +145,7 @@ impl Shape {
                     return Ok(self.body(&head, choices, &receipt, usage));
                 }
                 Some(AnswerEvent::Failed { why }) => return Err(Refusal::closed(why).into()),
-                None => return Err(Refusal::closed("the answer ended without an outcome").into()),
+                None => return Err(Refusal::closed(WITHOUT_OUTCOME).into()),
             }
         }
     }

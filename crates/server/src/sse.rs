@@ -17,7 +17,9 @@ use crate::error::{ApiError, Dialect};
 use crate::shape::{Head, Piece, Shape};
 
 /// Comment lines keep proxies from closing a stream whose prompt is still being read.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Said where an answer breaks off, which it should not.
+pub(crate) const WITHOUT_OUTCOME: &str = "the answer ended without an outcome";
 
 struct Stream {
     answer: Answer,
@@ -71,7 +73,7 @@ impl Stream {
             }
             match self.answer.next().await {
                 Some(event) => self.take(event),
-                None => self.fail("the answer ended without an outcome"),
+                None => self.fail(WITHOUT_OUTCOME),
             }
         }
     }

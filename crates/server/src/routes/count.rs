@@ -1,12 +1,12 @@
 //! Endpoints that count tokens and generate nothing: key first, then the body, then the gateway's path.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use gateway::{Counted, EndpointId, GenerationRequest, Params, Refusal};
 
-use super::credentials;
-use super::generate::{DEMO, trace, version};
-use crate::error::{ApiError, RECEIPT};
+use super::generate::{trace, version};
+use super::{credentials, marks};
+use crate::error::ApiError;
 use crate::router::{App, Call};
 use crate::wire::body::Body;
 use crate::wire::messages;
@@ -42,7 +42,7 @@ pub(crate) async fn count(app: &App, call: Call) -> Result<Response, ApiError> {
     let counted = app.gateway.count(caller, request, opening).await?;
     let mut response =
         ([(header::CONTENT_TYPE, "application/json")], body_of(endpoint, &counted)?).into_response();
-    response.headers_mut().extend(marks(&counted));
+    response.headers_mut().extend(marks(counted.demo, &counted.receipt.id.to_hex()));
     Ok(response)
 }
 
@@ -53,17 +53,6 @@ fn body_of(endpoint: EndpointId, counted: &Counted) -> Result<Vec<u8>, ApiError>
         _ => serde_json::to_vec(&InputTokens::new(counted)),
     };
     json.map_err(|_| Refusal::closed("the answer could not be written as JSON").into())
-}
-
-fn marks(counted: &Counted) -> HeaderMap {
-    let mut marks = HeaderMap::new();
-    if counted.demo {
-        marks.insert(DEMO, HeaderValue::from_static("true"));
-    }
-    if let Ok(id) = HeaderValue::from_str(&counted.receipt.id.to_hex()) {
-        marks.insert(RECEIPT, id);
-    }
-    marks
 }
 
 pub(crate) async fn tokenizer_info(app: &App, call: Call) -> Result<Response, ApiError> {

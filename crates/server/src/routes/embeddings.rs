@@ -1,12 +1,12 @@
 //! `/v1/embeddings`: key first, then the body, then the gateway's path.
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use gateway::EmbeddingRequest;
 
-use super::credentials;
-use super::generate::{DEMO, trace};
-use crate::error::{ApiError, RECEIPT};
+use super::generate::trace;
+use super::{credentials, marks};
+use crate::error::ApiError;
 use crate::router::{App, Call};
 use crate::wire::body::Body;
 use crate::wire::embeddings::{Embeddings, parse};
@@ -27,17 +27,10 @@ pub(crate) async fn embed(app: &App, call: Call) -> Result<Response, ApiError> {
         origin: call.origin,
     };
     let embedded = app.gateway.embed(caller, request).await?;
-    let mut marks = HeaderMap::new();
-    if embedded.demo {
-        marks.insert(DEMO, HeaderValue::from_static("true"));
-    }
-    if let Ok(id) = HeaderValue::from_str(&embedded.receipt.id.to_hex()) {
-        marks.insert(RECEIPT, id);
-    }
     let shown = Embeddings::new(&embedded, parsed.format);
     let json =
         serde_json::to_vec(&shown).map_err(|_| ApiError::invalid("", "could not be answered in JSON"))?;
     let mut response = ([(header::CONTENT_TYPE, "application/json")], json).into_response();
-    response.headers_mut().extend(marks);
+    response.headers_mut().extend(marks(embedded.demo, &embedded.receipt.id.to_hex()));
     Ok(response)
 }

@@ -8,12 +8,29 @@ pub(crate) mod guidance;
 pub(crate) mod models;
 pub(crate) mod status;
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use gateway::Credentials;
+
+use crate::error::RECEIPT;
 
 /// Names the use case, where a token opens several. It is the header that OpenAI's own clients send when they are given a
 /// `project`, so no client needs a setting of ours.
 const USE_CASE: HeaderName = HeaderName::from_static("openai-project");
+
+/// Says that the use case is the demonstration.
+const DEMO: HeaderName = HeaderName::from_static("x-proeftuin-demo");
+
+/// What the head of every sealed reply says: whether it is the demonstration's, and which receipt it has.
+pub(crate) fn marks(demo: bool, receipt_id: &str) -> HeaderMap {
+    let mut marks = HeaderMap::new();
+    if demo {
+        marks.insert(DEMO, HeaderValue::from_static("true"));
+    }
+    if let Ok(id) = HeaderValue::from_str(receipt_id) {
+        marks.insert(RECEIPT, id);
+    }
+    marks
+}
 
 /// What a request shows of who makes it.
 pub(crate) fn credentials(headers: &HeaderMap) -> Credentials<'_> {

@@ -7,7 +7,6 @@ mod responses;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::time::Duration;
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,9 +16,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::ApiError;
-
-/// Something is sent at least so often, so that proxies do not close a stream whose prompt is still being read.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+use crate::sse::{KEEP_ALIVE, WITHOUT_OUTCOME};
 
 /// One part of an answer.
 pub(crate) enum Part {
@@ -112,8 +109,6 @@ impl Voice {
         Sse::new(events).keep_alive(keep_alive).into_response()
     }
 }
-
-const WITHOUT_OUTCOME: &str = "the answer ended without an outcome";
 
 impl Head {
     fn of(answer: &Answer) -> Self {

@@ -48,16 +48,21 @@ pub(crate) fn parse(body: Value) -> Result<Parsed, ApiError> {
     Ok(parsed)
 }
 
-/// `messages`.
-pub(crate) fn messages(fields: &mut Fields) -> Result<Vec<Message>, ApiError> {
+/// `messages`, not looked at yet.
+pub(crate) fn items(fields: &mut Fields) -> Result<Vec<Value>, ApiError> {
     let Value::Array(items) = fields.required("messages")? else {
         return Err(fields.error("messages", "must be a list"));
     };
     if items.is_empty() || items.len() > MESSAGES_MAX {
         return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
     }
+    Ok(items)
+}
+
+/// `messages`.
+pub(crate) fn messages(fields: &mut Fields) -> Result<Vec<Message>, ApiError> {
     let mut calls = Calls::default();
-    items.into_iter().enumerate().map(|(i, item)| message(i, item, &mut calls)).collect()
+    items(fields)?.into_iter().enumerate().map(|(i, item)| message(i, item, &mut calls)).collect()
 }
 
 pub(crate) fn model(fields: &mut Fields) -> Result<String, ApiError> {

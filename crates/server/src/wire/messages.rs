@@ -4,13 +4,13 @@ use gateway::{Constrained, Input, Message, Role, ToolCall, ToolChoice, Tools};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::chat::{MESSAGES_MAX, Parsed, model};
+use super::chat::{Parsed, items, model};
 use super::constraint::schema;
 use super::fields::Fields;
 use super::params::{Delivery, params, stops};
 use super::talk::{Joined, Talk};
 use super::tokens;
-use super::tools::{Calls, TOOLS_MAX, declared, id, name};
+use super::tools::{Calls, flat, id, name};
 use crate::error::ApiError;
 
 /// What is to be answered.
@@ -55,14 +55,8 @@ fn conversation(fields: &mut Fields) -> Result<(Vec<Message>, Option<Tools>), Ap
         let said = texts(system, "system")?;
         talk.say_all(Role::System, said);
     }
-    let Value::Array(items) = fields.required("messages")? else {
-        return Err(fields.error("messages", "must be a list"));
-    };
-    if items.is_empty() || items.len() > MESSAGES_MAX {
-        return Err(fields.error("messages", format!("must hold 1 to {MESSAGES_MAX} messages")));
-    }
     let mut calls = Calls::default();
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, item) in items(fields)?.into_iter().enumerate() {
         message(&mut talk, &mut calls, index, item)?;
     }
     if talk.last() == Some(Role::Assistant) {
@@ -94,24 +88,12 @@ fn cache_control(fields: &mut Fields) -> Result<(), ApiError> {
 
 /// A string, or a list of text blocks.
 fn texts(value: Value, path: &str) -> Result<Joined, ApiError> {
-    let mut joined = Joined::default();
-    let blocks = match value {
-        Value::String(text) => {
-            joined.push(&Zeroizing::new(text));
-            return Ok(joined);
-        }
-        Value::Array(blocks) => blocks,
-        _ => return Err(ApiError::invalid(path, "must be a string or a list of text blocks")),
-    };
-    for (index, block) in blocks.into_iter().enumerate() {
-        let mut block = Fields::new(block, format!("{path}[{index}]."))?;
+    Joined::read(value, path, "must be a string or a list of text blocks", |block| {
         if block.text("type")?.is_none_or(|kind| kind.as_str() != "text") {
             return Err(block.error("type", "offers only \"text\" here"));
         }
-        joined.push(&text(&mut block)?);
-        block.finish()?;
-    }
-    Ok(joined)
+        text(block)
+    })
 }
 
 /// What a text block says.
@@ -197,27 +179,13 @@ fn tool_result(talk: &mut Talk, calls: &Calls, block: &mut Fields) -> Result<(),
 }
 
 fn tools(fields: &mut Fields) -> Result<Option<Tools>, ApiError> {
-    let list = match fields.take("tools") {
-        None => Vec::new(),
-        Some(Value::Array(list)) if list.len() <= TOOLS_MAX => list,
-        Some(_) => return Err(fields.error("tools", format!("must be a list of at most {TOOLS_MAX} tools"))),
-    };
-    let (mut names, mut functions) = (Vec::new(), Vec::new());
-    for (index, tool) in list.into_iter().enumerate() {
-        let mut tool = Fields::new(tool, format!("tools[{index}]."))?;
+    let (names, functions) = flat(fields, "input_schema", |tool| {
         tool.only("type", &[json!("custom")], "offers only \"custom\": tools that the client runs")?;
         if !tool.has("input_schema") {
             return Err(tool.error("input_schema", "is required"));
         }
-        let (name, function) = declared(&mut tool, "input_schema")?;
-        if names.contains(&name) {
-            return Err(tool.error("name", "is the name of an earlier tool; give each its own"));
-        }
-        cache_control(&mut tool)?;
-        tool.finish()?;
-        names.push(name);
-        functions.push(function);
-    }
+        cache_control(tool)
+    })?;
     let (choice, parallel) = choice(fields, &names)?;
     Ok((!functions.is_empty()).then(|| Tools::new(Value::Array(functions), choice, parallel)))
 }

@@ -9,7 +9,7 @@ use super::constraint::schema;
 use super::fields::Fields;
 use super::params::{Delivery, delivery, params};
 use super::talk::{Joined, Talk};
-use super::tools::{Calls, TOOLS_MAX, declared, id, name};
+use super::tools::{Calls, flat, id, name, parallel};
 use crate::error::ApiError;
 
 /// What is said of everything that rests on an earlier request.
@@ -118,28 +118,16 @@ fn message(talk: &mut Talk, item: &mut Fields) -> Result<(), ApiError> {
 
 /// A string, or a list of text parts.
 fn texts(value: Value, path: &str) -> Result<Joined, ApiError> {
-    let mut joined = Joined::default();
-    let parts = match value {
-        Value::String(text) => {
-            joined.push(&Zeroizing::new(text));
-            return Ok(joined);
-        }
-        Value::Array(parts) => parts,
-        _ => return Err(ApiError::invalid(path, "must be a string or a list of text parts")),
-    };
-    for (index, part) in parts.into_iter().enumerate() {
-        let mut part = Fields::new(part, format!("{path}[{index}]."))?;
+    Joined::read(value, path, "must be a string or a list of text parts", |part| {
         let kind = part.text("type")?.ok_or_else(|| part.error("type", "is required"))?;
         if !["input_text", "output_text"].contains(&kind.as_str()) {
             return Err(part.error("type", "offers only \"input_text\" and \"output_text\""));
         }
         let text = part.text("text")?.ok_or_else(|| part.error("text", "is required"))?;
-        joined.push(&text);
         // What comes with an answer that is sent back.
         part.skip(&["annotations", "logprobs"]);
-        part.finish()?;
-    }
-    Ok(joined)
+        Ok(text)
+    })
 }
 
 fn call(item: &mut Fields) -> Result<ToolCall, ApiError> {
@@ -158,29 +146,9 @@ fn result(talk: &mut Talk, calls: &Calls, item: &mut Fields) -> Result<(), ApiEr
 }
 
 fn tools(fields: &mut Fields) -> Result<Option<Tools>, ApiError> {
-    let list = match fields.take("tools") {
-        None => Vec::new(),
-        Some(Value::Array(list)) if list.len() <= TOOLS_MAX => list,
-        Some(_) => return Err(fields.error("tools", format!("must be a list of at most {TOOLS_MAX} tools"))),
-    };
-    let (mut names, mut functions) = (Vec::new(), Vec::new());
-    for (index, tool) in list.into_iter().enumerate() {
-        let mut tool = Fields::new(tool, format!("tools[{index}]."))?;
-        function(&mut tool)?;
-        let (name, function) = declared(&mut tool, "parameters")?;
-        if names.contains(&name) {
-            return Err(tool.error("name", "is the name of an earlier tool; give each its own"));
-        }
-        tool.finish()?;
-        names.push(name);
-        functions.push(function);
-    }
+    let (names, functions) = flat(fields, "parameters", function)?;
     let choice = choice(fields, &names)?;
-    let parallel = match fields.take("parallel_tool_calls") {
-        None => true,
-        Some(Value::Bool(parallel)) => parallel,
-        Some(_) => return Err(fields.error("parallel_tool_calls", "must be true or false")),
-    };
+    let parallel = parallel(fields)?;
     Ok((!functions.is_empty()).then(|| Tools::new(Value::Array(functions), choice, parallel)))
 }
 

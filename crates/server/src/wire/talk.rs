@@ -1,7 +1,11 @@
 //! A conversation put together from pieces, as the APIs have it whose turns are made of blocks or items.
 
 use gateway::{Answered, Message, Role, ToolCall};
+use serde_json::Value;
 use zeroize::Zeroizing;
+
+use super::fields::Fields;
+use crate::error::ApiError;
 
 /// Messages in the order they were said. Of one author in a row they are one: chat templates want turns.
 #[derive(Default)]
@@ -72,6 +76,28 @@ pub(crate) struct Joined {
 }
 
 impl Joined {
+    /// A string, or a list of objects each of which has a text that `text` takes; `wanted` says so of anything else.
+    pub(crate) fn read(
+        value: Value,
+        path: &str,
+        wanted: &'static str,
+        text: impl Fn(&mut Fields) -> Result<Zeroizing<String>, ApiError>,
+    ) -> Result<Self, ApiError> {
+        let mut joined = Self::default();
+        match value {
+            Value::String(text) => joined.push(&Zeroizing::new(text)),
+            Value::Array(parts) => {
+                for (index, part) in parts.into_iter().enumerate() {
+                    let mut part = Fields::new(part, format!("{path}[{index}]."))?;
+                    joined.push(&text(&mut part)?);
+                    part.finish()?;
+                }
+            }
+            _ => return Err(ApiError::invalid(path, wanted)),
+        }
+        Ok(joined)
+    }
+
     pub(crate) fn push(&mut self, text: &str) {
         if self.begun {
             self.text.push('\n');

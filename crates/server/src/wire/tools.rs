@@ -11,24 +11,15 @@ use super::set;
 use crate::error::ApiError;
 
 /// Most tools of a request, and most calls of a message.
-pub(crate) const TOOLS_MAX: usize = 128;
+const TOOLS_MAX: usize = 128;
 /// Longest id of a call, in bytes.
 const ID_BYTES_MAX: usize = 256;
 
 /// `tools`, `tool_choice` and `parallel_tool_calls`.
 pub(crate) fn tools(fields: &mut Fields) -> Result<Option<Tools>, ApiError> {
-    let list = match fields.take("tools") {
-        None => Vec::new(),
-        Some(Value::Array(list)) if list.len() <= TOOLS_MAX => list,
-        Some(_) => return Err(fields.error("tools", format!("must be a list of at most {TOOLS_MAX} tools"))),
-    };
+    let list = list(fields)?;
     let choice = fields.take("tool_choice");
-    let parallel = fields.take("parallel_tool_calls");
-    let parallel = match parallel {
-        None => true,
-        Some(Value::Bool(parallel)) => parallel,
-        Some(_) => return Err(fields.error("parallel_tool_calls", "must be true or false")),
-    };
+    let parallel = parallel(fields)?;
     let mut names = Vec::new();
     for (index, tool) in list.iter().enumerate() {
         let name = function(index, tool.clone())?;
@@ -42,6 +33,46 @@ pub(crate) fn tools(fields: &mut Fields) -> Result<Option<Tools>, ApiError> {
     }
     let choice = self::choice(fields, choice, &names)?;
     Ok((!list.is_empty()).then(|| Tools::new(Value::Array(list), choice, parallel)))
+}
+
+/// `tools`, not looked at yet.
+fn list(fields: &mut Fields) -> Result<Vec<Value>, ApiError> {
+    match fields.take("tools") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) if list.len() <= TOOLS_MAX => Ok(list),
+        Some(_) => Err(fields.error("tools", format!("must be a list of at most {TOOLS_MAX} tools"))),
+    }
+}
+
+/// `parallel_tool_calls`.
+pub(crate) fn parallel(fields: &mut Fields) -> Result<bool, ApiError> {
+    match fields.take("parallel_tool_calls") {
+        None => Ok(true),
+        Some(Value::Bool(parallel)) => Ok(parallel),
+        Some(_) => Err(fields.error("parallel_tool_calls", "must be true or false")),
+    }
+}
+
+/// `tools` as the newer APIs have it, flat: the names, and the same as OpenAI's list has it. `own` takes what a tool has besides
+/// its name, description and `schema`.
+pub(crate) fn flat(
+    fields: &mut Fields,
+    schema: &str,
+    own: impl Fn(&mut Fields) -> Result<(), ApiError>,
+) -> Result<(Vec<String>, Vec<Value>), ApiError> {
+    let (mut names, mut functions) = (Vec::new(), Vec::new());
+    for (index, tool) in list(fields)?.into_iter().enumerate() {
+        let mut tool = Fields::new(tool, format!("tools[{index}]."))?;
+        own(&mut tool)?;
+        let (name, function) = declared(&mut tool, schema)?;
+        if names.contains(&name) {
+            return Err(tool.error("name", "is the name of an earlier tool; give each its own"));
+        }
+        tool.finish()?;
+        names.push(name);
+        functions.push(function);
+    }
+    Ok((names, functions))
 }
 
 /// Looks at one tool; gives its name.
@@ -61,9 +92,8 @@ fn function(index: usize, tool: Value) -> Result<String, ApiError> {
     Ok(name)
 }
 
-/// A tool as the newer APIs declare it, flat; its schema is in the field `schema`. Gives its name, and the same as OpenAI's list
-/// has it.
-pub(crate) fn declared(fields: &mut Fields, schema: &str) -> Result<(String, Value), ApiError> {
+/// One of them: its name, and the same as OpenAI's list has it.
+fn declared(fields: &mut Fields, schema: &str) -> Result<(String, Value), ApiError> {
     let name = name(fields)?;
     let mut function = json!({"name": name});
     if let Some(description) = fields.text("description")? {
