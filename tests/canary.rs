@@ -11,6 +11,7 @@ use std::path::Path;
 use gateway::{ENDPOINTS, Endpoint, EndpointId, Method};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use testkit::put_text;
 
 use crate::harness::{PATIENCE, Place, Server, VECTORS, until};
 
@@ -85,101 +86,10 @@ fn good(row: &Endpoint) -> Value {
     }
 }
 
-/// Puts `value` where the steps of a pointer of the table lead: `*` is the first of the list `of`, `**` no step at all.
-fn put(body: &mut Value, of: &str, steps: &[&str], value: &str) {
-    let Some((first, rest)) = steps.split_first() else {
-        *body = json!(value);
-        return;
-    };
-    match *first {
-        "*" => {
-            if !body.is_array() {
-                *body = match of {
-                    "content" => json!([{"type": "text"}]),
-                    "tools" => json!([{"type": "function", "function": {"name": "f"}}]),
-                    "tool_calls" => json!([{"id": "a", "type": "function", "function": {"name": "f"}}]),
-                    _ => json!([null]),
-                };
-            }
-            put(&mut body[0], of, rest, value);
-        }
-        "**" => put(body, of, rest, value),
-        name => put(&mut body[name], name, rest, value),
-    }
-}
-
-/// The same in the blocks of Anthropic's messages.
-fn put_in_message(body: &mut Value, pointer: &str, value: &str) {
-    let text = json!([{"type": "text", "text": value}]);
-    let used = |input: Value, result: Value| {
-        json!([{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": input}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": result}]}])
-    };
-    match pointer {
-        "/system" => body["system"] = json!(value),
-        "/system/*/text" => body["system"] = text,
-        "/messages/*/content" => body["messages"][0]["content"] = json!(value),
-        "/messages/*/content/*/text" => body["messages"][0]["content"] = text,
-        "/messages/*/content/*/input/**" => body["messages"] = used(json!({"a": [value]}), json!("")),
-        "/messages/*/content/*/content" => body["messages"] = used(json!({}), json!(value)),
-        "/messages/*/content/*/content/*/text" => body["messages"] = used(json!({}), text),
-        "/tools/*/description" => {
-            body["tools"] = json!([{"name": "f", "description": value, "input_schema": {}}]);
-        }
-        "/tools/*/input_schema/**/description" => {
-            let schema = json!({"properties": {"a": {"description": value}}});
-            body["tools"] = json!([{"name": "f", "input_schema": schema}]);
-        }
-        other => panic!("the table has a text field {other} that this test does not know"),
-    }
-}
-
-/// The same in the items of a response.
-fn put_in_item(body: &mut Value, pointer: &str, value: &str) {
-    let parts = json!([{"type": "input_text", "text": value}]);
-    let ran = |arguments: &str, output: Value| {
-        json!([{"type": "function_call", "call_id": "a", "name": "f", "arguments": arguments},
-            {"type": "function_call_output", "call_id": "a", "output": output}])
-    };
-    match pointer {
-        "/instructions" | "/input" => body[&pointer[1..]] = json!(value),
-        "/input/*/content" => body["input"] = json!([{"role": "user", "content": value}]),
-        "/input/*/content/*/text" => body["input"] = json!([{"role": "user", "content": parts}]),
-        "/input/*/arguments" => body["input"] = ran(value, json!("")),
-        "/input/*/output" => body["input"] = ran("{}", json!(value)),
-        "/input/*/output/*/text" => body["input"] = ran("{}", parts),
-        "/tools/*/description" => {
-            body["tools"] = json!([{"type": "function", "name": "f", "description": value}]);
-        }
-        "/tools/*/parameters/**/description" => {
-            let schema = json!({"properties": {"a": {"description": value}}});
-            body["tools"] = json!([{"type": "function", "name": "f", "parameters": schema}]);
-        }
-        other => panic!("the table has a text field {other} that this test does not know"),
-    }
-}
-
 /// The good body with the word where the pointer says, in text that has something to take out.
 fn with_text(row: &Endpoint, pointer: &str, word: &str) -> Value {
     let mut body = good(row);
-    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
-    let text = format!("Schrijf over een {word}, BSN 111222333.");
-    let text = if pointer.ends_with("/arguments") { json!({"a": text}).to_string() } else { text };
-    match row.id {
-        EndpointId::Messages | EndpointId::CountTokens => put_in_message(&mut body, pointer, &text),
-        EndpointId::Responses => put_in_item(&mut body, pointer, &text),
-        EndpointId::Tokenize if pointer != "/prompt" => {
-            body = json!({"model": "tiny", "messages": [{"role": "user", "content": "Dag."}]});
-            put(&mut body, "", &steps, &text);
-        }
-        _ => put(&mut body, "", &steps, &text),
-    }
-    if pointer.contains("tool_calls") {
-        // Only an assistant calls, and is answered.
-        body["messages"][0]["role"] = json!("assistant");
-        let answer = json!({"role": "tool", "tool_call_id": "a", "content": word});
-        body["messages"].as_array_mut().unwrap().push(answer);
-    }
+    put_text(row, pointer, &mut body, &format!("Schrijf over een {word}, BSN 111222333."), word);
     body
 }
 

@@ -9,6 +9,8 @@
     reason = "test support: it tells what it skips, and may stop a test"
 )]
 
+#[cfg(feature = "gateway")]
+mod bodies;
 #[cfg(feature = "policy")]
 pub mod evaluations;
 mod gguf;
@@ -29,6 +31,8 @@ pub mod tiny_encoder;
 #[cfg(feature = "policy")]
 pub mod tokens;
 
+#[cfg(feature = "gateway")]
+pub use bodies::put_text;
 pub use gguf::Gguf;
 #[cfg(feature = "gateway")]
 pub use house::{

@@ -1,9 +1,9 @@
 //! A word no answer has: put everywhere a client can put a word, it comes back nowhere.
 
-use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method, endpoint};
+use gateway::{CallerClass, ENDPOINTS, Endpoint, EndpointId, Method};
 use serde_json::{Value, json};
 
-use testkit::House;
+use testkit::{House, put_text};
 
 use crate::http::{Reply, Site, chat};
 
@@ -86,100 +86,8 @@ fn good(row: &Endpoint) -> Value {
 /// The good body with the canary in a text field of the table.
 fn in_text(row: &Endpoint, pattern: &str) -> Value {
     let mut body = good(row);
-    match (row.id, pattern) {
-        (EndpointId::Tokenize, pattern) if pattern != "/prompt" => {
-            let chats = endpoint(EndpointId::ChatCompletions).unwrap();
-            body = in_text(chats, pattern);
-            body.as_object_mut().unwrap().remove("max_tokens");
-        }
-        (EndpointId::Messages | EndpointId::CountTokens, pattern) => in_message(&mut body, pattern),
-        (EndpointId::Responses, pattern) => in_item(&mut body, pattern),
-        (_, pattern) => in_chat(&mut body, pattern),
-    }
+    put_text(row, pattern, &mut body, CANARY, CANARY);
     body
-}
-
-fn in_message(body: &mut Value, pattern: &str) {
-    let text = json!([{"type": "text", "text": CANARY}]);
-    let called = |input: Value, result: Value| {
-        json!([{"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": input}]},
-            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": result}]}])
-    };
-    let none = json!({});
-    match pattern {
-        "/system" => body["system"] = json!(CANARY),
-        "/system/*/text" => body["system"] = text,
-        "/messages/*/content" => body["messages"][0]["content"] = json!(CANARY),
-        "/messages/*/content/*/text" => body["messages"][0]["content"] = text,
-        "/messages/*/content/*/input/**" => {
-            body["messages"] = called(json!({"a": [CANARY, {"enum": CANARY}]}), json!(""));
-        }
-        "/messages/*/content/*/content" => body["messages"] = called(none, json!(CANARY)),
-        "/messages/*/content/*/content/*/text" => body["messages"] = called(none, text),
-        "/tools/*/description" => {
-            body["tools"] = json!([{"name": "f", "description": CANARY, "input_schema": none}]);
-        }
-        "/tools/*/input_schema/**/description" => {
-            let schema = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
-            body["tools"] = json!([{"name": "f", "input_schema": schema}]);
-        }
-        other => panic!("the table has a text field {other} that this test does not know"),
-    }
-}
-
-fn in_item(body: &mut Value, pattern: &str) {
-    let parts = json!([{"type": "input_text", "text": CANARY}]);
-    let called = |arguments: Value, output: Value| {
-        json!([{"type": "function_call", "call_id": "a", "name": "f", "arguments": arguments.to_string()},
-            {"type": "function_call_output", "call_id": "a", "output": output}])
-    };
-    let none = json!({});
-    match pattern {
-        "/instructions" => body["instructions"] = json!(CANARY),
-        "/input" => body["input"] = json!(CANARY),
-        "/input/*/content" => body["input"] = json!([{"role": "user", "content": CANARY}]),
-        "/input/*/content/*/text" => body["input"] = json!([{"role": "user", "content": parts}]),
-        "/input/*/arguments" => body["input"] = called(json!({"a": CANARY}), json!("")),
-        "/input/*/output" => body["input"] = called(none, json!(CANARY)),
-        "/input/*/output/*/text" => body["input"] = called(none, parts),
-        "/tools/*/description" => {
-            body["tools"] = json!([{"type": "function", "name": "f", "description": CANARY}]);
-        }
-        "/tools/*/parameters/**/description" => {
-            let schema = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
-            body["tools"] = json!([{"type": "function", "name": "f", "parameters": schema}]);
-        }
-        other => panic!("the table has a text field {other} that this test does not know"),
-    }
-}
-
-fn in_chat(body: &mut Value, pattern: &str) {
-    match pattern {
-        "/messages/*/content" => body["messages"][0]["content"] = json!(CANARY),
-        "/messages/*/content/*/text" => {
-            body["messages"][0]["content"] = json!([{"type": "text", "text": CANARY}]);
-        }
-        "/messages/*/tool_calls/*/function/arguments" => {
-            let arguments = json!({"a": CANARY}).to_string();
-            let call =
-                json!({"id": "a", "type": "function", "function": {"name": "f", "arguments": arguments}});
-            body["messages"] = json!([{"role": "assistant", "tool_calls": [call]},
-                {"role": "tool", "tool_call_id": "a", "content": CANARY}]);
-        }
-        "/tools/*/function/description" => {
-            body["tools"] = json!([{"type": "function", "function": {"name": "f", "description": CANARY}}]);
-        }
-        "/tools/*/function/parameters/**/description" => {
-            let parameters = json!({"properties": {"a": {"description": CANARY, "enum": [CANARY]}}});
-            body["tools"] =
-                json!([{"type": "function", "function": {"name": "f", "parameters": parameters}}]);
-        }
-        "/prompt" => body["prompt"] = json!(CANARY),
-        "/prompt/*" => body["prompt"] = json!(["Dag.", CANARY]),
-        "/input" => body["input"] = json!(CANARY),
-        "/input/*" => body["input"] = json!(["Dag.", CANARY]),
-        other => panic!("the table has a text field {other} that this test does not know"),
-    }
 }
 
 fn silent(reply: &Reply, place: &str) {
