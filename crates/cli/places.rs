@@ -77,6 +77,15 @@ impl Places {
         self.state.join("log")
     }
 
+    /// # Errors
+    /// When there is no log yet.
+    pub(crate) fn expect_log(&self) -> anyhow::Result<()> {
+        if !self.log().is_dir() {
+            bail!("there is no log in {} yet; the first `proeftuin serve` makes one", self.state.display());
+        }
+        Ok(())
+    }
+
     pub(crate) fn admin_socket(&self) -> PathBuf {
         self.state.join("admin.sock")
     }

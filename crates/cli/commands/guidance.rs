@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::args::{Acknowledge, Guidance, Holder, Lang};
 use crate::commands::chat::{error_of, is_local};
 use crate::commands::identity::issuer;
-use crate::commands::keys::{administer, date};
+use crate::commands::keys::{OTHER_VERSION, administer, date};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, command: Guidance) -> anyhow::Result<ExitCode> {
@@ -45,8 +45,6 @@ pub(crate) fn run(places: &Places, command: Guidance) -> anyhow::Result<ExitCode
     }
     Ok(ExitCode::SUCCESS)
 }
-
-const OTHER_VERSION: &str = "the running server is another version of this program; use its own command";
 
 fn change(places: &Places, command: GuidanceCommand) -> anyhow::Result<GuidanceOutcome> {
     match administer(places, AdminCommand::Guidance(command))? {

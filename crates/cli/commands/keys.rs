@@ -36,6 +36,10 @@ pub(crate) fn run(places: &Places, keys: Keys) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Said where the reply of a running server is none of those that a command has.
+pub(crate) const OTHER_VERSION: &str =
+    "the running server is another version of this program; use its own command";
+
 /// Sends the command to the running server, or opens the state folder and does it here.
 pub(crate) fn administer(places: &Places, command: AdminCommand) -> anyhow::Result<AdminOutcome> {
     if let Some(outcome) = server::ask(&places.admin_socket(), &command)? {

@@ -13,7 +13,7 @@ use gateway::{AdminCommand, AdminOutcome};
 use provenance::{LogPruned, Sealed, VerifierKey, WitnessKey, Witnessed};
 
 use crate::args::LogCommand;
-use crate::commands::keys::{administer, date};
+use crate::commands::keys::{OTHER_VERSION, administer, date};
 use crate::places::Places;
 
 pub(crate) use witness::parse_witness;
@@ -22,9 +22,7 @@ pub(crate) fn run(places: &Places, command: &LogCommand) -> anyhow::Result<ExitC
     if let LogCommand::Witness(command) = command {
         return witness::witness(command);
     }
-    if !places.log().is_dir() {
-        bail!("there is no log in {} yet; the first `proeftuin serve` makes one", places.state.display());
-    }
+    places.expect_log()?;
     match command {
         LogCommand::Verify { against, key, witness } => {
             let key = match key {
@@ -56,7 +54,7 @@ pub(crate) fn run(places: &Places, command: &LogCommand) -> anyhow::Result<ExitC
                 std::io::stdout().write_all(text.as_bytes())?;
                 Ok(ExitCode::SUCCESS)
             }
-            _ => bail!("the running server is another version of this program; use its own command"),
+            _ => bail!(OTHER_VERSION),
         },
         LogCommand::Key => {
             writeln!(std::io::stdout(), "{}", own_key(places)?)?;

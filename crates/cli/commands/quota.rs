@@ -7,7 +7,7 @@ use anyhow::bail;
 use gateway::{AdminCommand, AdminOutcome, QuotaRow};
 
 use crate::args::QuotaCommand;
-use crate::commands::keys::{administer, date};
+use crate::commands::keys::{OTHER_VERSION, administer, date};
 use crate::places::Places;
 
 pub(crate) fn run(places: &Places, command: &QuotaCommand) -> anyhow::Result<ExitCode> {
@@ -29,7 +29,7 @@ pub(crate) fn run(places: &Places, command: &QuotaCommand) -> anyhow::Result<Exi
             let (expected, accepted) = (date(Some(expected_ms)), date(Some(accepted_ms)));
             writeln!(out, "the time is {accepted}; it had to be {expected}")?;
         }
-        _ => bail!("the running server is another version of this program; use its own command"),
+        _ => bail!(OTHER_VERSION),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,18 +13,15 @@ use provenance::{About, Leaf, Pseudonym, Selection, Status};
 use zeroize::Zeroizing;
 
 use crate::args::{Person, Subject};
-use crate::commands::keys::{administer, date};
+use crate::commands::keys::{OTHER_VERSION, administer, date};
 use crate::commands::log::export::{self, Wanted};
 use crate::places::Places;
 
 /// More than any identifier has.
 const IDENTIFIER_BYTES_MAX: u64 = 1024;
-const OTHER_VERSION: &str = "the running server is another version of this program; use its own command";
 
 pub(crate) fn run(places: &Places, command: &Subject) -> anyhow::Result<ExitCode> {
-    if !places.log().is_dir() {
-        bail!("there is no log in {} yet; the first `proeftuin serve` makes one", places.state.display());
-    }
+    places.expect_log()?;
     match command {
         Subject::Find(person) => list(places, &found(places, person, SubjectAct::Find)?)?,
         Subject::Export { person, format, register, out } => {

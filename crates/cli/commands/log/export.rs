@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use provenance::{Exporter, Report, Selection, Summary, VerifierKey};
 
 use crate::args::{LogExport, LogFormat};
-use crate::commands::keys::administer;
+use crate::commands::keys::{OTHER_VERSION, administer};
 use crate::places::Places;
 
 /// What is written, and where.
@@ -105,7 +105,7 @@ fn seal(places: &Places, wanted: &Wanted, summary: &Summary) -> anyhow::Result<(
     });
     match administer(places, sealed).context("an export is sealed in the log before it is given out")? {
         AdminOutcome::ExportSealed => Ok(()),
-        _ => bail!("the running server is another version of this program; use its own command"),
+        _ => bail!(OTHER_VERSION),
     }
 }
 

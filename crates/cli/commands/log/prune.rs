@@ -7,7 +7,7 @@ use gateway::{AdminCommand, AdminOutcome};
 
 use super::export::day_ms;
 use crate::args::LogPrune;
-use crate::commands::keys::{administer, date, now_ms};
+use crate::commands::keys::{OTHER_VERSION, administer, date, now_ms};
 use crate::places::Places;
 
 pub(super) fn run(places: &Places, order: &LogPrune) -> anyhow::Result<ExitCode> {
@@ -28,7 +28,7 @@ pub(super) fn run(places: &Places, order: &LogPrune) -> anyhow::Result<ExitCode>
             pruned.sealed_in
         ),
         AdminOutcome::NothingPruned { why } => println!("{why}"),
-        _ => bail!("the running server is another version of this program; use its own command"),
+        _ => bail!(OTHER_VERSION),
     }
     Ok(ExitCode::SUCCESS)
 }

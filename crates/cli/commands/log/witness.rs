@@ -12,7 +12,7 @@ use provenance::{CosignRequest, Witness, WitnessKey};
 use zeroize::Zeroizing;
 
 use crate::args::{LogCosign, LogWitness};
-use crate::commands::keys::{administer, now_ms};
+use crate::commands::keys::{OTHER_VERSION, administer, now_ms};
 use crate::commands::receipt::{key_text, parse_key, read};
 use crate::places::Places;
 
@@ -35,7 +35,7 @@ pub(super) fn cosign(places: &Places, command: &LogCosign) -> anyhow::Result<Exi
             let witness = parse_witness(witness)?.to_string();
             match administer(places, AdminCommand::AddCosigned { note, witness })? {
                 AdminOutcome::Cosigned => eprintln!("published"),
-                _ => bail!("the running server is another version of this program; use its own command"),
+                _ => bail!(OTHER_VERSION),
             }
         }
     }
