@@ -167,8 +167,8 @@ impl Around<'_> {
         }
     }
 
-    /// Whether a number stands between a cue before the candidate and the candidate: what that one is called takes nothing from
-    /// this one.
+    /// Whether a cue before the candidate has a number of its own, between the two or as the label of a placeholder: what that
+    /// one is called takes nothing from this one.
     fn spent(&self, hit: &Hit) -> bool {
         let between = self.spoken.text.get(hit.end as usize..self.start).unwrap_or_default();
         between.bytes().filter(u8::is_ascii_digit).count() >= NUMBER_DIGITS_MIN

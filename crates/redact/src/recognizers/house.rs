@@ -42,11 +42,10 @@ pub(super) fn beside_people(scan: &Scan<'_>, people: &[(usize, usize)], sink: &m
             continue;
         };
         let end = house_end(scan, group.end);
-        let label_at = from.saturating_add(head.len()).saturating_sub(label.len());
-        let start = label_at;
+        let start = from.saturating_add(head.len()).saturating_sub(label.len());
         if scan.attached_after(end)
             || scan.goes_on(group.end)
-            || !(behind(scan, people, label_at) || opens(scan, people, label_at, end) || lives(&lower))
+            || !(behind(scan, people, start) || opens(scan, people, start, end) || lives(&lower))
         {
             continue;
         }
